@@ -1,0 +1,113 @@
+# penstock. `make help` lists the targets.
+
+CC      ?= gcc
+SAN     ?=
+BUILD   := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
+comma   := ,
+
+WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
+HARDEN  := -fPIE -fstack-protector-strong -fstack-clash-protection $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+# x86-64-v2 is SSE4.2: one binary runs anywhere DPDK does; wider code is chosen at run time, function by function.
+MARCH   := -march=x86-64-v2
+CFLAGS  ?= -O2 -g
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. $(WARN) $(HARDEN) $(CFLAGS) $(SAN_FLAGS)
+SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+ALL_LDFLAGS = -pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now -Wl$(comma)--as-needed $(SAN_FLAGS) $(LDFLAGS)
+
+# DPDK's own flags carry -march=corei7, which cancels an earlier -march: ours comes after them.
+DPDK_CFLAGS := $(shell pkg-config --cflags libdpdk 2>/dev/null)
+DPDK_LIBS   := $(shell pkg-config --libs libdpdk 2>/dev/null)
+
+SEAM_LIBS    := -lxxhash -lnuma
+PURE_LIBS    := -lcrypto
+CONFIG_LIBS  := -lfyaml
+CONTROL_LIBS := -luring -lisal -lsqlite3 -ljansson -lcurl -lcrypto -lzstd -lncurses -ltinfo -lpthread -lm
+
+# What lies where decides what it may use: only DPDK_SRC is compiled with DPDK's flags.
+SEAM_SRC    := $(wildcard dataplane/seam/*.c)
+PURE_SRC    := $(wildcard dataplane/packet/*.c dataplane/record/*.c)
+DPDK_SRC    := $(filter-out dataplane/main.c,$(wildcard dataplane/*.c))
+CONFIG_SRC  := $(wildcard config/*.c)
+CONTROL_SRC := $(filter-out control/penstockd.c,$(wildcard control/*.c control/store/*.c control/delivery/*.c control/metadata/*.c control/server/*.c))
+CLI_SRC     := $(filter-out control/cli/main.c,$(wildcard control/cli/*.c))
+
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+LIBS := $(BUILD)/libcontrol.a $(BUILD)/libpure.a $(BUILD)/libconfig.a $(BUILD)/libseam.a
+
+PROGRAMS := $(if $(wildcard dataplane/main.c),$(BUILD)/penstock-dataplane) \
+            $(if $(wildcard control/penstockd.c),$(BUILD)/penstockd) \
+            $(if $(wildcard control/cli/main.c),$(BUILD)/penstock)
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*_test.c))
+DPDK_TESTS := $(patsubst tests/dpdk/%.c,$(BUILD)/tests/%,$(wildcard tests/dpdk/*_test.c))
+TEST_HELP  := $(wildcard tests/support/*.c)
+BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*_bench.c))
+DPDK_BENCHES := $(patsubst tests/bench/dpdk/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/dpdk/*_bench.c))
+
+.PHONY: all check tests bench benches fuzz lint install clean help
+all: $(PROGRAMS) ## build the three programs into build/
+
+$(BUILD)/obj/dataplane/%.o: ALL_CFLAGS += $(MARCH)
+$(call obj,$(DPDK_SRC) dataplane/main.c): EXTRA_CFLAGS := $(DPDK_CFLAGS)
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(EXTRA_CFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/libseam.a: $(call obj,$(SEAM_SRC))
+$(BUILD)/libpure.a: $(call obj,$(PURE_SRC))
+$(BUILD)/libconfig.a: $(call obj,$(CONFIG_SRC))
+$(BUILD)/libcontrol.a: $(call obj,$(CONTROL_SRC) $(CLI_SRC))
+$(BUILD)/libdataplane.a: $(call obj,$(DPDK_SRC))
+$(BUILD)/lib%.a:
+	@mkdir -p $(@D)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/penstock-dataplane: $(call obj,dataplane/main.c) $(BUILD)/libdataplane.a $(BUILD)/libpure.a $(BUILD)/libconfig.a $(BUILD)/libseam.a
+	$(CC) $(ALL_LDFLAGS) $^ $(DPDK_LIBS) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) -lpthread -o $@
+$(BUILD)/penstockd: $(call obj,control/penstockd.c) $(LIBS)
+	$(CC) $(ALL_LDFLAGS) $^ $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
+$(BUILD)/penstock: $(call obj,control/cli/main.c) $(LIBS)
+	$(CC) $(ALL_LDFLAGS) $^ $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
+
+$(UNIT_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(call obj,$(TEST_HELP)) $(LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) $^ -lcmocka $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
+$(call obj,$(wildcard tests/dpdk/*.c tests/bench/dpdk/*.c)): EXTRA_CFLAGS := $(DPDK_CFLAGS)
+$(call obj,$(wildcard tests/dpdk/*.c tests/bench/dpdk/*.c tests/bench/*.c)): ALL_CFLAGS += $(MARCH)
+$(DPDK_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/dpdk/%.o $(call obj,$(TEST_HELP)) $(BUILD)/libdataplane.a $(LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) $^ -lcmocka $(DPDK_LIBS) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
+$(BENCHES): $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) $^ $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
+$(DPDK_BENCHES): $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/dpdk/%.o $(BUILD)/libdataplane.a $(LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) $^ $(DPDK_LIBS) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
+
+tests: $(UNIT_TESTS) $(DPDK_TESTS)
+check: all tests ## run the unit tests (SAN=address,undefined or SAN=thread to run them under sanitizers)
+	tests/runner $(UNIT_TESTS) $(DPDK_TESTS)
+
+benches: all $(BENCHES) $(DPDK_BENCHES)
+bench: benches ## ratios against the field's own programs, interleaved, medians
+	tests/bench/run
+
+lint: ## static analysis
+	cppcheck --quiet --enable=warning,performance,portability --inline-suppr --error-exitcode=1 -I. dataplane control config
+	clang-tidy --quiet $(SEAM_SRC) $(PURE_SRC) $(CONFIG_SRC) $(CONTROL_SRC) $(CLI_SRC) -- -std=c11 -D_GNU_SOURCE -I. $(MARCH)
+
+PREFIX ?= /usr
+install: all ## install into DESTDIR
+	install -D -m 755 $(BUILD)/penstock-dataplane $(DESTDIR)$(PREFIX)/sbin/penstock-dataplane
+	install -D -m 755 $(BUILD)/penstockd $(DESTDIR)$(PREFIX)/sbin/penstockd
+	install -D -m 755 $(BUILD)/penstock $(DESTDIR)$(PREFIX)/bin/penstock
+	install -D -m 644 config/penstock.yaml $(DESTDIR)/etc/penstock/penstock.yaml
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

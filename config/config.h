@@ -1,0 +1,145 @@
+// The configuration as both daemons see it: one YAML 1.2 file (and conf.d beside it), checked whole, then constant.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "dataplane/seam/record.h"
+#include "dataplane/seam/region.h"
+
+#define CONFIG_PATH_MAX 1024u
+#define CONFIG_ADDRESSES_MAX 16u
+#define CONFIG_DELIVERIES_MAX 32u
+#define CONFIG_STREAMS_MAX 128u
+#define CONFIG_QUEUES_MAX WORKERS_MAX
+
+struct config_address { /* an address a port answers for */
+	uint8_t family;        /* 4 or 6 */
+	uint8_t prefix_length;
+	uint8_t bytes[16];     /* network order; the first 4 for IPv4 */
+};
+
+struct config_port {
+	char name[NAME_MAX_BYTES];
+	char device[256];      /* EAL device argument: "0000:03:00.0", "net_af_xdp0,iface=eth1", "net_pcap0,rx_pcap=f" */
+	uint32_t queues;
+	uint32_t cores[CONFIG_QUEUES_MAX]; /* one per queue */
+	bool tap;              /* mode: tap answers nothing and takes every frame; telemetry owns addresses */
+	bool promiscuous;
+	bool force_unaccountable; /* take a driver that loses frames silently */
+	uint32_t mtu;
+	uint32_t rx_descriptors;
+	uint32_t addresses_count;
+	struct config_address addresses[CONFIG_ADDRESSES_MAX];
+	uint32_t line, column; /* where it stands, for errors found at start */
+};
+
+enum config_key { KEY_RANDOM, KEY_CONSTANT, KEY_SOURCE, KEY_FLOW, KEY_FIELD };
+
+struct config_input {
+	char name[NAME_MAX_BYTES];
+	char port[NAME_MAX_BYTES];
+	uint32_t port_index;
+	int32_t vlan;          /* -1: any; 0: untagged only; 1..4094 */
+	bool any_destination;
+	struct config_address destination; /* when !any_destination */
+	uint32_t udp_port;     /* 0: every one (frame codec) */
+	uint8_t codec;         /* enum record_codec */
+	char stream[STREAM_NAME_MAX + 1];
+	enum config_key key;
+	char key_constant[RECORD_KEY_MAX + 1]; /* KEY_CONSTANT */
+	uint32_t key_field;    /* KEY_FIELD: from 1 */
+	uint8_t key_separator; /* KEY_FIELD: one byte */
+	uint32_t line, column;
+};
+
+struct config_stream {
+	char name[STREAM_NAME_MAX + 1];
+	uint32_t shards;
+	uint64_t retention_seconds; /* at least 1; the default 86,400 */
+	uint64_t retention_bytes;   /* per stream, 0: only by time */
+};
+
+enum config_format { FORMAT_RAW, FORMAT_JSONL, FORMAT_PCAPNG };
+enum config_payload { PAYLOAD_TEXT, PAYLOAD_BASE64 }; /* of a JSON line: text falls back to base64 where it is not UTF-8 */
+enum config_compression { COMPRESS_NONE, COMPRESS_GZIP, COMPRESS_ZSTD };
+enum config_destination { DESTINATION_DIRECTORY, DESTINATION_S3 };
+
+struct config_s3 {
+	char endpoint[CONFIG_PATH_MAX]; /* http://host:port or https://host */
+	char region[64];
+	char bucket[64];
+	char access_key_file[CONFIG_PATH_MAX]; /* first line: access key id, second line: secret; mode 0600 or refused */
+	bool virtual_host;
+	uint64_t part_bytes;   /* objects larger than this go multipart */
+	uint32_t concurrency;  /* parts in flight */
+	char ca_file[CONFIG_PATH_MAX];
+};
+
+struct config_delivery {
+	char name[NAME_MAX_BYTES];
+	char stream[STREAM_NAME_MAX + 1];
+	enum config_destination destination;
+	char directory[CONFIG_PATH_MAX]; /* DESTINATION_DIRECTORY */
+	struct config_s3 s3;
+	char prefix[CONFIG_PATH_MAX];    /* "!{timestamp:yyyy/MM/dd/HH}/", as Firehose */
+	uint64_t buffer_bytes;
+	uint32_t buffer_seconds;
+	enum config_format format;
+	enum config_payload payload;
+	enum config_compression compression;
+	char delimiter[16];              /* raw: what follows every record, default newline */
+	uint32_t retry_seconds;          /* the budget; then the object goes to the dead-letter folder */
+	char dead_letter[CONFIG_PATH_MAX]; /* a directory */
+	uint32_t line, column;
+};
+
+struct config {
+	char path[CONFIG_PATH_MAX];
+
+	char **eal;            /* dpdk: extra EAL arguments, NULL-terminated */
+	uint32_t eal_count;
+	char file_prefix[64];  /* EAL's */
+	bool huge_pages;       /* false: --no-huge */
+	uint32_t memory_mib;   /* EAL memory */
+	uint32_t mbufs;        /* per port */
+	uint32_t main_core;    /* housekeeping thread of the dataplane */
+	uint32_t burst;        /* frames per poll, 1..64 */
+	uint32_t vlan_depth;   /* tags accepted, 0..4 */
+	bool numa_strict;      /* refuse a worker or memory off its port's node, rather than warn */
+
+	char region_directory[CONFIG_PATH_MAX];
+	uint32_t region_shards; /* slots */
+	uint64_t lane_bytes;
+
+	char store_directory[CONFIG_PATH_MAX];
+	uint32_t commit_ms;
+	uint64_t segment_bytes;
+	uint64_t batch_bytes;   /* largest batch written at once */
+	uint64_t reserve_bytes; /* given up when the disk is full, so that metadata can still be written */
+	bool direct_io;
+
+	char socket[CONFIG_PATH_MAX]; /* penstockd's local socket */
+	char log_level[16];           /* error, warning, info, debug */
+
+	uint32_t ports_count, inputs_count, streams_count, deliveries_count;
+	struct config_port ports[PORTS_MAX];
+	struct config_input inputs[INPUTS_MAX];
+	struct config_stream streams[CONFIG_STREAMS_MAX];
+	struct config_delivery deliveries[CONFIG_DELIVERIES_MAX];
+};
+
+// Reads `path` and PATH's directory conf.d/*.yaml in name order. All errors are written to `errors`, one compiler-style
+// report each ("file:line:column: error: what", the line, a caret), none stops the search for more.
+// 0 with *out (free with config_free), or -EINVAL when there was an error, -errno when a file cannot be read (said, too).
+int config_load(const char *path, FILE *errors, struct config **out);
+
+void config_free(struct config *config);
+
+// The total number of workers: one per queue.
+uint32_t config_workers(const struct config *config);
+
+// The documented sample file, every knob at its default with its sentence, from the same table the loader checks by.
+void config_print_sample(FILE *out);

@@ -1,0 +1,91 @@
+// What penstockd must remember beside the records: streams, shards, cursors, deliveries. SQLite, one connection, FULL.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct metadata; /* opaque; calls are serialised by its own lock, so any thread may use it */
+
+struct metadata_stream {
+	uint64_t id;               /* never reused */
+	char name[129];
+	uint32_t shards;
+	uint64_t retention_seconds, retention_bytes;
+	uint64_t created_ns;
+	bool deleting;             /* on its way out: hidden from lists, its files being removed */
+};
+
+struct metadata_shard {
+	uint64_t stream_id;
+	uint32_t number;           /* shardId-%012u */
+	uint32_t slot;             /* lane slot, unique among live shards */
+	uint64_t first_hash[2], last_hash[2];
+};
+
+struct metadata_cursor {
+	uint64_t stream_id;
+	uint32_t shard;
+	char name[129];
+	uint64_t next_sequence;    /* the first record not yet printed and flushed */
+	uint64_t records;          /* data records of the shard in front of it: tells a lapped cursor what it missed */
+};
+
+enum object_state { OBJECT_PLANNED = 0, OBJECT_DEAD = 1 };
+
+struct metadata_object {           /* a batch file decided on: its bounds are fixed before its first byte leaves */
+	uint64_t stream_id;
+	uint32_t shard;
+	char delivery[64];
+	uint64_t first_sequence, last_sequence; /* inclusive */
+	uint64_t records, bytes;   /* data records and payload bytes in it */
+	char name[1024];           /* prefix included */
+	char upload_id[256];       /* of a multipart upload under way, else "" */
+};
+
+struct metadata_delivery {         /* one delivery's progress on one shard: the ledger's rows, moved with the cursor */
+	uint64_t stream_id;
+	uint32_t shard;
+	char delivery[64];
+	uint64_t next_sequence;
+	uint64_t start_records;    /* data records of the shard in front of the point where this delivery began */
+	uint64_t delivered_records, delivered_bytes, delivered_objects;
+	uint64_t failed_records;   /* in the dead-letter folder */
+	uint64_t expired_records;  /* gone from the shard before they could be delivered */
+};
+
+// Opens (makes) DIRECTORY/metadata.db. 0; -EIO with the reason logged; -EPROTO a newer schema.
+int metadata_open(const char *directory, struct metadata **out);
+void metadata_close(struct metadata *m);
+
+// 0; -EEXIST; -EINVAL bad name; -ENOSPC no free lane slot among `slots`.
+int metadata_create_stream(struct metadata *m, const struct metadata_stream *stream, uint32_t slots, uint64_t *id);
+int metadata_find_stream(struct metadata *m, const char *name, struct metadata_stream *out); /* -ENOENT */
+int metadata_mark_deleting(struct metadata *m, uint64_t id);
+int metadata_drop_stream(struct metadata *m, uint64_t id); /* with its shards, cursors and deliveries */
+
+// Arrays are malloc'ed, the caller frees.
+int metadata_list_streams(struct metadata *m, struct metadata_stream **out, uint32_t *count);
+int metadata_list_shards(struct metadata *m, uint64_t stream_id, struct metadata_shard **out, uint32_t *count);
+
+int metadata_get_cursor(struct metadata *m, uint64_t stream_id, uint32_t shard, const char *name,
+			struct metadata_cursor *out); /* -ENOENT */
+int metadata_put_cursor(struct metadata *m, const struct metadata_cursor *cursor);
+int metadata_list_cursors(struct metadata *m, uint64_t stream_id, struct metadata_cursor **out, uint32_t *count);
+
+int metadata_get_delivery(struct metadata *m, uint64_t stream_id, uint32_t shard, const char *delivery,
+			  struct metadata_delivery *out); /* -ENOENT */
+int metadata_put_delivery(struct metadata *m, const struct metadata_delivery *delivery);
+int metadata_list_deliveries(struct metadata *m, struct metadata_delivery **out, uint32_t *count);
+
+int metadata_get_object(struct metadata *m, uint64_t stream_id, uint32_t shard, const char *delivery,
+			struct metadata_object *out); /* the one planned and not finished; -ENOENT */
+int metadata_plan_object(struct metadata *m, const struct metadata_object *object);
+int metadata_set_upload(struct metadata *m, const struct metadata_object *object); /* its upload_id */
+
+// In one transaction: the object is done (or dead), and the delivery's row moves on past it.
+int metadata_finish_object(struct metadata *m, const struct metadata_object *object,
+			   const struct metadata_delivery *progress);
+
+// Records of lane slot `slot` thrown away because their stream was deleted, under a region's generation.
+int metadata_add_discarded(struct metadata *m, uint32_t slot, uint64_t generation, uint64_t records);
+int metadata_get_discarded(struct metadata *m, uint32_t slot, uint64_t generation, uint64_t *records);

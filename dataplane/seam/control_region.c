@@ -1,0 +1,158 @@
+// The control region: penstockd's word to the dataplane, which believes none of it unchecked.
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "dataplane/seam/region_map.h"
+
+static bool control_matches(const struct control *c, uint64_t generation, uint32_t workers, uint32_t shards)
+{
+	return atomic_load_explicit(&c->magic, memory_order_acquire) == CONTROL_MAGIC && c->version == REGION_VERSION &&
+	       c->header_bytes == sizeof *c && c->generation == generation && c->workers == workers &&
+	       c->shards == shards;
+}
+
+/* Opens the file under its lock, making or enlarging it; a file of another size is somebody else's and is replaced. */
+static int open_control(const char *directory, int *out)
+{
+	char path[PATH_MAX];
+	int error = region_path(path, directory, CONTROL_FILE), fd;
+
+	if (error)
+		return error;
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+		error = -EBUSY;
+	else if (ftruncate(fd, (off_t)((sizeof(struct control) + 4095) & ~4095ull)) != 0)
+		error = -errno;
+	if (error)
+		close(fd);
+	else
+		*out = fd;
+	return error;
+}
+
+int control_create(const char *directory, const struct region_reader *region, struct control **out, int *fd)
+{
+	struct control *c;
+	int error = open_control(directory, fd);
+
+	if (error)
+		return error;
+	c = mmap(NULL, sizeof *c, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+	if (c == MAP_FAILED) {
+		error = -errno;
+		close(*fd);
+		return error;
+	}
+	if (!control_matches(c, region->generation, region->geometry.workers, region->geometry.shards)) {
+		/* Magic goes first and comes back last, so that nobody takes a half-made one for whole. */
+		atomic_store_explicit(&c->magic, 0, memory_order_release);
+		memset((uint8_t *)c + sizeof c->magic, 0, sizeof *c - sizeof c->magic);
+		c->version = REGION_VERSION;
+		c->header_bytes = sizeof *c;
+		c->generation = region->generation;
+		c->workers = region->geometry.workers;
+		c->shards = region->geometry.shards;
+		atomic_store_explicit(&c->magic, CONTROL_MAGIC, memory_order_release);
+	}
+	*out = c;
+	return 0;
+}
+
+int control_open(const char *directory, const struct region *region, const struct control **out)
+{
+	char path[PATH_MAX];
+	struct control *c;
+	struct stat file;
+	int error = region_path(path, directory, CONTROL_FILE), fd;
+
+	if (error)
+		return error;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &file) != 0 || file.st_size < (off_t)sizeof *c) {
+		close(fd);
+		return -EPROTO;
+	}
+	c = mmap(NULL, sizeof *c, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+	close(fd);
+	if (c == MAP_FAILED)
+		return -errno;
+	if (!control_matches(c, region->generation, region->workers, region->shards)) {
+		munmap(c, sizeof *c);
+		return -EPROTO;
+	}
+	*out = c;
+	return 0;
+}
+
+void control_close(const struct control *control)
+{
+	if (control)
+		munmap((void *)control, sizeof *control);
+}
+
+void control_publish_map(struct control *control, const struct shard_map *map)
+{
+	uint64_t version = atomic_load_explicit(&control->map_version, memory_order_relaxed) + 1;
+
+	memcpy(&control->map[version & 1], map, sizeof *map);
+	/* Partner: the acquire load in control_read_map(). */
+	atomic_store_explicit(&control->map_version, version, memory_order_release);
+}
+
+/* True when lo/hi limbs of `b` are exactly those of `a` plus one. */
+static bool follows(const uint64_t a[2], const uint64_t b[2])
+{
+	return a[1] == UINT64_MAX ? b[1] == 0 && b[0] == a[0] + 1 : b[0] == a[0] && b[1] == a[1] + 1;
+}
+
+static bool ordered(const uint64_t a[2], const uint64_t b[2])
+{
+	return a[0] < b[0] || (a[0] == b[0] && a[1] <= b[1]);
+}
+
+static bool stream_sane(const struct shard_map *map, const struct map_stream *stream, uint32_t index, uint32_t slots)
+{
+	const struct map_shard *shard = map->shards + stream->first_shard;
+	static const uint64_t first[2] = {0, 0}, last[2] = {UINT64_MAX, UINT64_MAX};
+
+	if (stream->shards == 0 || stream->first_shard > map->shards_count ||
+	    stream->shards > map->shards_count - stream->first_shard || !memchr(stream->name, 0, STREAM_NAME_MAX + 1))
+		return false;
+	for (uint32_t i = 0; i < stream->shards; i++)
+		if (shard[i].stream != index || shard[i].slot >= slots ||
+		    !ordered(shard[i].first_hash, shard[i].last_hash) ||
+		    (i > 0 && !follows(shard[i - 1].last_hash, shard[i].first_hash)))
+			return false;
+	return memcmp(shard[0].first_hash, first, sizeof first) == 0 &&
+	       memcmp(shard[stream->shards - 1].last_hash, last, sizeof last) == 0;
+}
+
+int control_read_map(const struct control *control, uint32_t shards, struct shard_map *out, uint64_t *version)
+{
+	uint64_t before = atomic_load_explicit(&control->map_version, memory_order_acquire);
+
+	if (before == 0)
+		return -EAGAIN;
+	memcpy(out, &control->map[before & 1], sizeof *out);
+	/* penstockd writes the other copy next: this one is stable until the version has moved twice. */
+	if (atomic_load_explicit(&control->map_version, memory_order_acquire) != before)
+		return -EAGAIN;
+	if (out->streams_count > SHARDS_MAX || out->shards_count > SHARDS_MAX)
+		return -EBADMSG;
+	for (uint32_t i = 0; i < out->streams_count; i++)
+		if (!stream_sane(out, &out->streams[i], i, shards))
+			return -EBADMSG;
+	*version = before;
+	return 0;
+}

@@ -1,0 +1,101 @@
+// One thread's page of the ledger: its counters and lane positions, committed together once per burst.
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+/*
+ *   +--------------------------+
+ *   | epoch            (d)     |  one cache line; its parity names the copy that is valid
+ *   +--------------------------+
+ *   | copy 0: n lines  (d)     |  epoch even
+ *   +--------------------------+
+ *   | copy 1: n lines  (d)     |  epoch odd
+ *   +--------------------------+
+ *
+ * The owner works on private memory and, at the end of a burst, writes the lines it touched to the copy that is
+ * not valid and then stores the epoch. That one store publishes the burst's records and its counters at once, so a
+ * kill between any two instructions leaves either all of a burst or nothing of it: the equations hold for ever.
+ *
+ * The copy written at commit k was last written at k-2, so what was touched at k-1 is written again at k.
+ *
+ * A reader takes the epoch, the words, and the epoch again. Words are stored with release and loaded with acquire:
+ * a reader that sees a word of commit k+2 then also sees epoch >= k+1 on its second look, and retries.
+ */
+
+#define LEDGER_LINE_WORDS 8u
+#define LEDGER_LINES_MAX 2048u
+
+struct ledger_line {
+	_Atomic uint64_t word[LEDGER_LINE_WORDS];
+};
+_Static_assert(sizeof(struct ledger_line) == 64, "a line is a cache line");
+
+struct ledger { /* in shared memory */
+	_Atomic uint64_t epoch;
+	uint64_t reserved[7];
+	struct ledger_line lines[]; /* 2 x the number of lines */
+};
+_Static_assert(sizeof(struct ledger) == 64, "ledger layout is frozen");
+
+static inline uint64_t ledger_bytes(uint32_t lines)
+{
+	return sizeof(struct ledger) + 2ull * lines * sizeof(struct ledger_line);
+}
+
+struct ledger_writer { /* private to the owning thread; zero it, then ledger_writer_init() */
+	struct ledger *shared;
+	uint64_t *now; /* lines x 8 words, 64-aligned, owned by the caller */
+	uint32_t lines;
+	uint64_t epoch;
+	uint64_t dirty[LEDGER_LINES_MAX / 64], previous[LEDGER_LINES_MAX / 64];
+};
+
+// Attaches a writer to its ledger and takes up what was last committed, so that a restarted owner goes on counting.
+// `now` has room for lines x 64 bytes and outlives the writer. Single writer per ledger.
+void ledger_writer_init(struct ledger_writer *w, struct ledger *shared, uint64_t *now, uint32_t lines);
+
+static inline void ledger_touch(struct ledger_writer *w, uint32_t line)
+{
+	w->dirty[line / 64] |= 1ull << line % 64;
+}
+
+static inline void ledger_add(struct ledger_writer *w, uint32_t word, uint64_t n)
+{
+	w->now[word] += n;
+	ledger_touch(w, word / LEDGER_LINE_WORDS);
+}
+
+static inline void ledger_set(struct ledger_writer *w, uint32_t word, uint64_t value)
+{
+	w->now[word] = value;
+	ledger_touch(w, word / LEDGER_LINE_WORDS);
+}
+
+// Publishes everything added or set since the last commit. Partner: the acquire loads of ledger_read().
+static inline void ledger_commit(struct ledger_writer *w)
+{
+	struct ledger_line *copy = w->shared->lines + (size_t)((w->epoch + 1) & 1) * w->lines;
+
+	for (uint32_t group = 0; group < (w->lines + 63) / 64; group++) {
+		uint64_t set = w->dirty[group] | w->previous[group];
+
+		w->previous[group] = w->dirty[group];
+		w->dirty[group] = 0;
+		for (; set; set &= set - 1) {
+			uint32_t line = group * 64 + (uint32_t)__builtin_ctzll(set);
+
+			for (uint32_t i = 0; i < LEDGER_LINE_WORDS; i++)
+				atomic_store_explicit(&copy[line].word[i], w->now[line * LEDGER_LINE_WORDS + i],
+						      memory_order_release);
+		}
+	}
+	atomic_store_explicit(&w->shared->epoch, ++w->epoch, memory_order_release);
+}
+
+// A consistent copy of `count` lines from `first` into `words` (count x 8). True when it succeeded; false after many
+// tries against a writer that commits faster than the copy takes (ask for fewer lines, or again).
+// Partner: the release stores of ledger_commit().
+bool ledger_read(const struct ledger *shared, uint32_t lines, uint32_t first, uint32_t count, uint64_t *words);
