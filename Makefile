@@ -10,7 +10,8 @@ HARDEN  := -fPIE -fstack-protector-strong -fstack-clash-protection $(if $(SAN),,
 # x86-64-v2 is SSE4.2: one binary runs anywhere DPDK does; wider code is chosen at run time, function by function.
 MARCH   := -march=x86-64-v2
 CFLAGS  ?= -O2 -g
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. $(WARN) $(HARDEN) $(CFLAGS) $(SAN_FLAGS)
+VERSION := 0.1.0
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DPENSTOCK_VERSION='"$(VERSION)"' -I. $(WARN) $(HARDEN) $(CFLAGS) $(SAN_FLAGS)
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 ALL_LDFLAGS = -pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now -Wl$(comma)--as-needed $(SAN_FLAGS) $(LDFLAGS)
 
@@ -26,7 +27,7 @@ CONTROL_LIBS := -luring -lisal -lsqlite3 -ljansson -lcurl -lcrypto -lzstd -lncur
 # What lies where decides what it may use: only DPDK_SRC is compiled with DPDK's flags.
 SEAM_SRC    := $(wildcard dataplane/seam/*.c)
 PURE_SRC    := $(wildcard dataplane/packet/*.c dataplane/record/*.c)
-DPDK_SRC    := $(filter-out dataplane/main.c,$(wildcard dataplane/*.c))
+DPDK_SRC    := $(filter-out dataplane/main.c dataplane/burst.c,$(wildcard dataplane/*.c))
 CONFIG_SRC  := $(wildcard config/*.c)
 CONTROL_SRC := $(filter-out control/penstockd.c,$(wildcard control/*.c control/store/*.c control/delivery/*.c control/metadata/*.c control/server/*.c))
 CLI_SRC     := $(filter-out control/cli/main.c,$(wildcard control/cli/*.c))
@@ -40,7 +41,7 @@ PROGRAMS := $(if $(wildcard dataplane/main.c),$(BUILD)/penstock-dataplane) \
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*_test.c))
 DPDK_TESTS := $(patsubst tests/dpdk/%.c,$(BUILD)/tests/%,$(wildcard tests/dpdk/*_test.c))
 TEST_HELP  := $(wildcard tests/support/*.c)
-BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*_bench.c))
+BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*_bench.c tests/bench/ingest_sink.c))
 DPDK_BENCHES := $(patsubst tests/bench/dpdk/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/dpdk/*_bench.c))
 
 .PHONY: all check tests bench benches fuzz lint install clean help
@@ -57,7 +58,12 @@ $(BUILD)/libseam.a: $(call obj,$(SEAM_SRC))
 $(BUILD)/libpure.a: $(call obj,$(PURE_SRC))
 $(BUILD)/libconfig.a: $(call obj,$(CONFIG_SRC))
 $(BUILD)/libcontrol.a: $(call obj,$(CONTROL_SRC) $(CLI_SRC))
-$(BUILD)/libdataplane.a: $(call obj,$(DPDK_SRC))
+# The hot path once for each x86-64 level; burst_choose() takes the widest the CPU has.
+BURST_OBJ := $(foreach level,v2 v3 v4,$(BUILD)/obj/dataplane/burst_$(level).o)
+$(BURST_OBJ): $(BUILD)/obj/dataplane/burst_%.o: dataplane/burst.c
+	@mkdir -p $(@D)
+	$(CC) $(DPDK_CFLAGS) $(ALL_CFLAGS) -march=x86-64-$* -DBURST_ISA=$* -O3 -MMD -MP -c $< -o $@
+$(BUILD)/libdataplane.a: $(call obj,$(DPDK_SRC)) $(BURST_OBJ)
 $(BUILD)/lib%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
