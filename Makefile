@@ -76,9 +76,10 @@ $(BUILD)/penstockd: $(call obj,control/penstockd.c) $(LIBS)
 $(BUILD)/penstock: $(call obj,control/cli/main.c) $(LIBS)
 	$(CC) $(ALL_LDFLAGS) $^ $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
 
+$(BUILD)/tests/decode_capture_test: TEST_LIBS := -lpcap
 $(UNIT_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(call obj,$(TEST_HELP)) $(LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) $^ -lcmocka $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
+	$(CC) $(ALL_LDFLAGS) $^ -lcmocka $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) $(TEST_LIBS) -o $@
 $(call obj,$(wildcard tests/dpdk/*.c tests/bench/dpdk/*.c)): EXTRA_CFLAGS := $(DPDK_CFLAGS)
 $(call obj,$(wildcard tests/dpdk/*.c tests/bench/dpdk/*.c tests/bench/*.c)): ALL_CFLAGS += $(MARCH)
 $(DPDK_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/dpdk/%.o $(call obj,$(TEST_HELP)) $(BUILD)/libdataplane.a $(LIBS)
