@@ -87,11 +87,9 @@ static int make_worker(struct dataplane *d, const struct port *port, uint32_t qu
 	w->config = d->config;
 	w->clock = &d->clock;
 	w->process = burst_choose();
-	for (uint32_t i = 0; i < d->config->inputs_count; i++) {
+	for (uint32_t i = 0; i < d->config->inputs_count; i++)
 		w->input_ids[i] = input_id(d->config->inputs[i].name);
-		w->constant_lengths[i] = (uint16_t)strlen(d->config->inputs[i].key_constant);
-	}
-	key_random_seed(&w->random, realtime_ns() ^ ((uint64_t)index << 56));
+	key_random_init(&w->random, realtime_ns() ^ ((uint64_t)index << 56));
 	ledger_writer_init(&w->ledger, worker_ledger(d, index), words, lines);
 	atomic_store(&w->hole.frames, w->ledger.now[WORKER_DOWN_TOLD]);
 	d->workers[index] = w;

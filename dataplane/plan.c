@@ -3,33 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dataplane/record/md5.h"
-
-static uint64_t big_endian(const uint8_t bytes[8])
-{
-	uint64_t n;
-
-	memcpy(&n, bytes, sizeof n);
-	return __builtin_bswap64(n);
-}
-
-static void hash_constant(struct plan_input *input, const char *key)
-{
-	struct md5_key text = {(const uint8_t *)key, (uint32_t)strlen(key)};
-	uint8_t digest[1][16];
-
-	md5_batch(&text, 1, digest);
-	input->constant[0] = big_endian(digest[0]);
-	input->constant[1] = big_endian(digest[0] + 8);
-}
-
 static void bind_input(struct plan *plan, uint32_t index, const struct config_input *config, const struct shard_map *map)
 {
 	struct plan_input *input = &plan->inputs[index];
 
 	input->only_slot = PLAN_NO_SLOT;
-	if (config->key == KEY_CONSTANT)
-		hash_constant(input, config->key_constant);
+	key_rule_init(&input->key, config);
 	for (uint32_t s = 0; s < map->streams_count; s++) {
 		const struct map_stream *stream = &map->streams[s];
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "config/config.h"
+#include "dataplane/record/key.h"
 #include "dataplane/record/route.h"
 #include "dataplane/seam/region.h"
 
@@ -10,7 +11,7 @@
 struct plan_input {
 	const struct router *router; /* NULL: the stream does not exist (yet) */
 	uint32_t only_slot;          /* its one shard's lane slot, or PLAN_NO_SLOT when there are several */
-	uint64_t constant[2];        /* KEY_CONSTANT: the hash of the key */
+	struct key_rule key;
 };
 
 struct plan {

@@ -22,24 +22,24 @@
 struct job {
 	const uint8_t *payload;
 	const uint8_t *key;       /* the partition key's text, when the rule has one */
-	const uint8_t *addresses; /* source and destination as on the wire */
-	const uint8_t *ports;
-	uint64_t hash[2];         /* upper and lower 64 bits of the hash key, unless `digest` says where they come from */
+	const uint8_t *origin;    /* the record's origin block, or NULL */
+	struct hash_key hash;     /* unless `digest` says where it comes from */
 	uint32_t length;
 	uint16_t key_length;
 	uint16_t vlan;
 	uint16_t digest;          /* index into digests[], or JOB_HASHED */
 	uint8_t input;
-	uint8_t origin;           /* enum record_origin: what the record keeps of the addresses */
+	uint8_t origin_kind;      /* enum record_origin */
 	uint8_t key_kind;         /* enum record_key_kind */
 };
 _Static_assert(sizeof(struct job) <= 64, "a job is a cache line");
 
 #define JOB_HASHED UINT16_MAX
 
-struct source_text { /* a frame's source address as text, made once for all its records */
-	uint16_t length;
-	uint8_t bytes[KEY_SOURCE_MAX];
+struct frame_origin { /* where a frame came from, made once for all its records */
+	uint8_t block[sizeof(struct origin6)];
+	uint8_t text_length; /* 0: not yet made */
+	char text[KEY_SCRATCH];
 };
 
 struct worker_lane {
@@ -99,14 +99,13 @@ struct worker {
 	uint32_t jobs_count;
 	bool dirty;                        /* something to commit */
 	uint32_t input_ids[INPUTS_MAX];    /* as records carry them */
-	uint16_t constant_lengths[INPUTS_MAX];
 	struct key_random random;
 	struct worker_lane lanes[SHARDS_MAX];
 	struct job jobs[JOBS_MAX] __rte_cache_aligned;
 	struct slice slices[JOBS_MAX];
 	struct md5_key keys[JOBS_MAX];
 	uint8_t digests[JOBS_MAX][16];
-	struct source_text texts[BURST_MAX];
+	struct frame_origin origins[BURST_MAX];
 	uint8_t scratch[RECORD_PAYLOAD_MAX];
 };
 
