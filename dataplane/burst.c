@@ -49,19 +49,18 @@ static __attribute__((cold, noinline)) void refuse(struct worker *w, uint32_t sl
 static inline void write_record(uint8_t *at, const struct worker *w, const struct job *job, uint64_t hash,
 				uint32_t key_length)
 {
-	struct record r = {.length = job->length,
-			   .key_length = (uint16_t)key_length,
-			   .kind = RECORD_DATA,
-			   .origin = job->origin_kind,
-			   .arrival_ns = w->now_ns,
-			   .input = w->input_ids[job->input],
-			   .vlan = job->vlan,
-			   .codec = w->config->inputs[job->input].codec,
-			   .key_kind = job->key_kind,
-			   .hash = hash};
+	/* Whole words, straight to their place: a header put together byte by byte on the stack and then copied waits for
+	 * the bytes to leave the store buffer, 10 ns a record. */
+	uint64_t words[4] = {job->length | (uint64_t)key_length << 32 | (uint64_t)RECORD_DATA << 48 |
+				     (uint64_t)job->origin_kind << 56,
+			     w->now_ns,
+			     w->input_ids[job->input] | (uint64_t)job->vlan << 32 |
+				     (uint64_t)w->plan->inputs[job->input].codec << 48 | (uint64_t)job->key_kind << 56,
+			     hash};
 
-	memcpy(at, &r, sizeof r);
-	at += sizeof r;
+	for (int i = 0; i < 4; i++)
+		memcpy(at + 8 * i, &words[i], 8);
+	at += sizeof(struct record);
 	if (job->origin_kind == RECORD_ORIGIN_IPV4) {
 		memcpy(at, job->origin, sizeof(struct origin4));
 		at += sizeof(struct origin4);
@@ -212,7 +211,7 @@ static inline void add_records(struct worker *w, const struct datagram *d, uint3
 
 		if (w->jobs_count == JOBS_MAX)
 			append_jobs(w);
-		if (w->config->inputs[index].codec == CODEC_LINES) {
+		if (plan->codec == CODEC_LINES) {
 			slices = w->slices;
 			count = split_lines(bytes, length, slices, JOBS_MAX - w->jobs_count, &consumed);
 		}

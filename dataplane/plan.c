@@ -8,6 +8,7 @@ static void bind_input(struct plan *plan, uint32_t index, const struct config_in
 	struct plan_input *input = &plan->inputs[index];
 
 	input->only_slot = PLAN_NO_SLOT;
+	input->codec = config->codec;
 	key_rule_init(&input->key, config);
 	for (uint32_t s = 0; s < map->streams_count; s++) {
 		const struct map_stream *stream = &map->streams[s];

@@ -11,6 +11,7 @@
 struct plan_input {
 	const struct router *router; /* NULL: the stream does not exist (yet) */
 	uint32_t only_slot;          /* its one shard's lane slot, or PLAN_NO_SLOT when there are several */
+	uint8_t codec;               /* enum record_codec */
 	struct key_rule key;
 };
 
