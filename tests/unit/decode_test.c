@@ -151,6 +151,8 @@ static void ipv4_headers_that_lie_are_named(void **state)
 	expect(ipv4_with(2, 20), FRAME_UDP_TRUNCATED);
 	build((struct frame_build){.options = 40});
 	expect(14 + 59, FRAME_IPV4_TRUNCATED);
+	set16(16, 59);
+	expect(14 + 59, FRAME_IPV4_TRUNCATED);
 	build((struct frame_build){.options = 40});
 	set16(16, 59);
 	expect(14 + 68, FRAME_IPV4_HEADER);
@@ -285,10 +287,12 @@ static void chains_out_of_order_or_bounds_are_named(void **state)
 	chain(big, 2056, WIRE_DESTINATION, FRAME_IPV6_EXTENSION);
 	/* Behind the header, 1 to 7 bytes of an extension. */
 	build((struct frame_build){.family = 6});
-	frame[20] = WIRE_DESTINATION;
 	for (uint16_t left = 1; left < 8; left++) {
 		set16(18, left);
+		frame[20] = WIRE_DESTINATION;
 		expect(62, FRAME_IPV6_EXTENSION);
+		frame[20] = WIRE_FRAGMENT;
+		expect(54u + left, FRAME_IPV6_EXTENSION);
 	}
 }
 

@@ -101,6 +101,10 @@ static void the_longest_frame_fits_and_one_byte_more_does_not(void **state)
 	assert_int_equal(gather(&(struct segment){bytes, 65536}, 1, scratch, &gathered), FRAME_TOO_LONG);
 	assert_int_equal(gather(&(struct segment){bytes, UINT32_MAX}, 1, scratch, &gathered), FRAME_TOO_LONG);
 	assert_int_equal(gathered, 0);
+	/* Nor do two lengths whose sum is small again. */
+	assert_int_equal(gather((struct segment[]){{bytes, 9}, {bytes, UINT32_MAX - 3}}, 2, scratch, &gathered),
+			 FRAME_TOO_LONG);
+	assert_int_equal(gathered, 9);
 	free(bytes);
 	free(scratch);
 }
