@@ -40,6 +40,7 @@ PROGRAMS := $(if $(wildcard dataplane/main.c),$(BUILD)/penstock-dataplane) \
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*_test.c))
 DPDK_TESTS := $(patsubst tests/dpdk/%.c,$(BUILD)/tests/%,$(wildcard tests/dpdk/*_test.c))
 TEST_HELP  := $(wildcard tests/support/*.c)
+SENDER     := $(BUILD)/tests/send
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*_bench.c))
 DPDK_BENCHES := $(patsubst tests/bench/dpdk/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/dpdk/*_bench.c))
 
@@ -85,7 +86,12 @@ $(DPDK_BENCHES): $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/dpdk/%.o $(BUILD)/li
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) $^ $(DPDK_LIBS) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
 
-tests: $(UNIT_TESTS) $(DPDK_TESTS)
+# The independent sender: libc alone, nothing of the project.
+$(SENDER): $(call obj,$(wildcard tests/send/*.c))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) $^ -o $@
+
+tests: $(UNIT_TESTS) $(DPDK_TESTS) $(SENDER)
 check: all tests ## run the unit tests (SAN=address,undefined or SAN=thread to run them under sanitizers)
 	tests/runner $(UNIT_TESTS) $(DPDK_TESTS)
 
