@@ -42,6 +42,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*
 DPDK_TESTS := $(patsubst tests/dpdk/%.c,$(BUILD)/tests/%,$(wildcard tests/dpdk/*_test.c))
 TEST_HELP  := $(wildcard tests/support/*.c)
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*_bench.c tests/bench/ingest_sink.c))
+SENDER     := $(BUILD)/tests/send
 DPDK_BENCHES := $(patsubst tests/bench/dpdk/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/dpdk/*_bench.c))
 
 .PHONY: all check tests bench benches fuzz lint config-files install clean help
@@ -92,7 +93,12 @@ $(DPDK_BENCHES): $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/dpdk/%.o $(BUILD)/li
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) $^ $(DPDK_LIBS) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
 
-tests: $(UNIT_TESTS) $(DPDK_TESTS)
+# The independent sender: libc alone, nothing of the project.
+$(SENDER): $(call obj,$(wildcard tests/send/*.c))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) $^ -o $@
+
+tests: $(UNIT_TESTS) $(DPDK_TESTS) $(SENDER)
 check: all tests ## run the unit tests (SAN=address,undefined or SAN=thread to run them under sanitizers)
 	tests/runner $(UNIT_TESTS) $(DPDK_TESTS)
 
