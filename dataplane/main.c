@@ -149,7 +149,7 @@ int main(int argc, char **argv)
 	catch_signals();
 	status = EXIT_FAILURE;
 	if (eal_start(config) == 0) {
-		if (mlockall(MCL_CURRENT) != 0)
+		if (mlockall(MCL_CURRENT | MCL_ONFAULT) != 0)
 			LOG_WARNING("memory cannot be locked (%s): a page fault may stall a worker; raise the memlock limit\n",
 				    strerror(errno));
 		if (dataplane_open(&dataplane, config, options.replace_region) == 0 && run(&dataplane) == 0)
