@@ -29,7 +29,7 @@ SEAM_SRC    := $(wildcard dataplane/seam/*.c)
 PURE_SRC    := $(wildcard dataplane/packet/*.c dataplane/record/*.c)
 DPDK_SRC    := $(filter-out dataplane/main.c dataplane/burst.c,$(wildcard dataplane/*.c))
 CONFIG_SRC  := $(wildcard config/*.c)
-CONTROL_SRC := $(filter-out control/penstockd.c,$(wildcard control/*.c control/store/*.c control/delivery/*.c control/metadata/*.c control/server/*.c))
+CONTROL_SRC := $(filter-out control/penstockd.c,$(wildcard control/*.c control/store/*.c control/delivery/*.c control/metadata/*.c control/server/*.c control/ledger/*.c))
 CLI_SRC     := $(filter-out control/cli/main.c,$(wildcard control/cli/*.c))
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -77,7 +77,7 @@ $(BUILD)/penstockd: $(call obj,control/penstockd.c) $(LIBS)
 $(BUILD)/penstock: $(call obj,control/cli/main.c) $(LIBS)
 	$(CC) $(ALL_LDFLAGS) $^ $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
 
-$(BUILD)/tests/decode_capture_test: TEST_LIBS := -lpcap
+$(BUILD)/tests/decode_capture_test $(BUILD)/tests/pcapng_test: TEST_LIBS := -lpcap
 $(UNIT_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(call obj,$(TEST_HELP)) $(LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) $^ -lcmocka $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) $(TEST_LIBS) -o $@
