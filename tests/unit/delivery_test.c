@@ -76,18 +76,18 @@ static void objects_end_at_enough_bytes_and_carry_their_bounds(void **state)
 	(void)state;
 	rig_fill(&rig, 0, 0, 50, BYTES);
 	rig.config.buffer_seconds = 4000000000u;
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	while (rig_status(&rig, 0).delivered_records < 40)
 		usleep(10000);
-	assert_int_equal(rig_stop(&rig, false, 0), 0);
+	assert_int_equal(delivery_rig_stop(&rig, false, 0), 0);
 	rig_list(&rig, "out", list, sizeof list, &temporary);
 	assert_string_equal(list, "2026/01/000000000000/events-000000000000-00000000000000000001-00000000000000000020.raw 1020\n"
 				  "2026/01/000000000000/events-000000000000-00000000000000000021-00000000000000000040.raw 1020\n");
 	/* What is not enough stays pending, until it is asked for. */
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	assert_int_equal(rig_status(&rig, 0).pending_records, 10);
 	balances(&(struct delivery_status[]){rig_status(&rig, 0)}[0]);
-	assert_int_equal(rig_stop(&rig, true, 10000), 0);
+	assert_int_equal(delivery_rig_stop(&rig, true, 10000), 0);
 	assert_int_equal(rig_list(&rig, "out", list, sizeof list, &temporary), 3);
 	assert_int_equal(temporary, 0);
 	holds_records("out", 0, 0, 50);
@@ -100,12 +100,12 @@ static void an_object_ends_at_enough_age(void **state)
 
 	(void)state;
 	rig_fill(&rig, 1, 0, 3, BYTES); /* their arrival is long ago */
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	assert_true(rig_wait(&rig, 1, settled));
 	rig_fill(&rig, 1, 3, 4, BYTES);
 	while (rig_status(&rig, 1).delivered_records < 7)
 		usleep(10000);
-	assert_int_equal(rig_stop(&rig, false, 0), 0);
+	assert_int_equal(delivery_rig_stop(&rig, false, 0), 0);
 	assert_int_equal(rig_list(&rig, "out", list, sizeof list, &temporary), 2);
 	holds_records("out", 1, 0, 7);
 }
@@ -122,8 +122,8 @@ static void every_format_and_compression_comes_out(void **state)
 		rig.config.compression = (enum config_compression)(i % 3);
 		rig.config.buffer_bytes = 1 << 20;
 		rig_fill(&rig, 0, i, 1, BYTES);
-		assert_int_equal(rig_start(&rig), 0);
-		assert_int_equal(rig_stop(&rig, true, 10000), 0);
+		assert_int_equal(delivery_rig_start(&rig), 0);
+		assert_int_equal(delivery_rig_stop(&rig, true, 10000), 0);
 		snprintf(end, sizeof end, "%020u%s%s ", i + 1, ends[i / 3], more[i % 3]);
 		rig_list(&rig, "out", list, sizeof list, &temporary);
 		assert_non_null(strstr(list, end));
@@ -144,17 +144,17 @@ static void gaps_alone_make_no_raw_object_but_are_passed(void **state)
 	(void)state;
 	fake_shard_add(rig.shards[0], &r);
 	fake_shard_commit(rig.shards[0]);
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	while (rig_status(&rig, 0).next_sequence != 2)
 		usleep(10000);
-	assert_int_equal(rig_stop(&rig, true, 10000), 0);
+	assert_int_equal(delivery_rig_stop(&rig, true, 10000), 0);
 	assert_int_equal(rig_list(&rig, "out", list, sizeof list, &temporary), 0);
 	/* As JSON lines a gap is content. */
 	rig.config.format = FORMAT_JSONL;
 	fake_shard_add(rig.shards[0], &r);
 	fake_shard_commit(rig.shards[0]);
-	assert_int_equal(rig_start(&rig), 0);
-	assert_int_equal(rig_stop(&rig, true, 10000), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_stop(&rig, true, 10000), 0);
 	assert_int_equal(rig_list(&rig, "out", list, sizeof list, &temporary), 1);
 }
 
@@ -164,18 +164,18 @@ static void what_expired_before_it_was_delivered_is_counted_and_said(void **stat
 
 	(void)state;
 	rig_fill(&rig, 0, 0, 14, BYTES);
-	assert_int_equal(rig_start(&rig), 0);
-	assert_int_equal(rig_stop(&rig, true, 10000), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_stop(&rig, true, 10000), 0);
 	rig_fill(&rig, 0, 14, 35, BYTES);
 	fake_shard_trim(rig.shards[0], 30); /* sequences 15 to 35 go, whole batches at a time */
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	assert_true(rig_wait(&rig, 0, settled));
 	s = rig_status(&rig, 0);
 	assert_int_equal(s.taken_records, 49);
 	assert_int_equal(s.expired_records, 21);
 	assert_int_equal(s.delivered_records, 28);
 	balances(&s);
-	assert_int_equal(rig_stop(&rig, false, 0), 0);
+	assert_int_equal(delivery_rig_stop(&rig, false, 0), 0);
 	assert_non_null(strstr(rig.said, "21 records expired"));
 }
 
@@ -186,7 +186,7 @@ static void everything_expired_is_counted_without_a_record_to_show_for_it(void *
 	(void)state;
 	rig.config.buffer_seconds = 4000000000u;
 	rig_fill(&rig, 0, 0, 14, BYTES);
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	usleep(300000); /* looked at, not enough for an object */
 	fake_shard_trim(rig.shards[0], 15);
 	assert_true(rig_wait(&rig, 0, settled));
@@ -205,7 +205,7 @@ static void a_damaged_batch_ends_the_object_in_front_of_it(void **state)
 	rig_fill(&rig, 0, 0, 21, BYTES);
 	fake_shard_damage(rig.shards[0], 8);
 	rig.config.buffer_bytes = 1 << 20;
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	assert_true(rig_wait(&rig, 0, settled));
 	s = rig_status(&rig, 0);
 	assert_int_equal(s.expired_records, 7);
@@ -232,7 +232,7 @@ static void a_destination_that_comes_back_gets_everything_once(void **state)
 	fclose(file);
 	rig_fill(&rig, 0, 0, 40, BYTES);
 	rig_fill(&rig, 1, 0, 40, BYTES);
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	assert_true(rig_wait(&rig, 0, retrying));
 	s = rig_status(&rig, 0);
 	assert_int_equal(s.delivered_records, 0);
@@ -244,7 +244,7 @@ static void a_destination_that_comes_back_gets_everything_once(void **state)
 	s = rig_status(&rig, 0);
 	assert_string_equal(s.error, "");
 	assert_int_equal(s.retrying_since_ns, 0);
-	assert_int_equal(rig_stop(&rig, false, 0), 0);
+	assert_int_equal(delivery_rig_stop(&rig, false, 0), 0);
 	holds_records("out", 0, 0, 40);
 	holds_records("out", 1, 0, 40);
 	/* One line down, one line up, however many attempts. */
@@ -267,7 +267,7 @@ static void a_budget_that_ends_sends_the_object_to_the_dead_letters(void **state
 	fclose(file);
 	rig.config.retry_seconds = 1;
 	rig_fill(&rig, 0, 0, 20, BYTES);
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	assert_true(rig_wait(&rig, 0, settled));
 	s = rig_status(&rig, 0);
 	assert_int_equal(s.failed_records, 20);
@@ -292,7 +292,7 @@ static void a_budget_that_ends_sends_the_object_to_the_dead_letters(void **state
 	rig_fill(&rig, 0, 20, 20, BYTES);
 	while (rig_status(&rig, 0).delivered_records < 20)
 		usleep(10000);
-	assert_int_equal(rig_stop(&rig, false, 0), 0);
+	assert_int_equal(delivery_rig_stop(&rig, false, 0), 0);
 	holds_records("out", 0, 20, 20);
 }
 
@@ -308,7 +308,7 @@ static void an_object_that_fits_nowhere_waits(void **state)
 	fclose(file);
 	rig.config.retry_seconds = 0;
 	rig_fill(&rig, 0, 0, 20, BYTES);
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	assert_true(rig_wait(&rig, 0, retrying));
 	s = rig_status(&rig, 0);
 	assert_int_equal(s.pending_records, 20);
@@ -327,8 +327,8 @@ static void a_planned_object_whose_records_went_is_looked_for_at_the_destination
 
 	(void)state;
 	rig_fill(&rig, 0, 0, 7, BYTES);
-	assert_int_equal(rig_start(&rig), 0);
-	assert_int_equal(rig_stop(&rig, true, 10000), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_stop(&rig, true, 10000), 0);
 	/* Once more as if it had not been known to be stored: it is there. */
 	snprintf(object.name, sizeof object.name, "%s", name);
 	assert_int_equal(fake_journal.put_delivery(
@@ -337,13 +337,13 @@ static void a_planned_object_whose_records_went_is_looked_for_at_the_destination
 	assert_int_equal(fake_journal.plan_object(rig.journal, &object), 0);
 	rig_fill(&rig, 0, 7, 14, BYTES);
 	fake_shard_trim(rig.shards[0], 8);
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	assert_true(rig_wait(&rig, 0, settled));
 	s = rig_status(&rig, 0);
 	assert_int_equal(s.delivered_records, 21);
 	assert_int_equal(s.expired_records, 0);
 	balances(&s);
-	assert_int_equal(rig_stop(&rig, false, 0), 0);
+	assert_int_equal(delivery_rig_stop(&rig, false, 0), 0);
 	/* And again where it is not. */
 	object.first_sequence = 8;
 	object.last_sequence = 14;
@@ -355,7 +355,7 @@ static void a_planned_object_whose_records_went_is_looked_for_at_the_destination
 			 0);
 	assert_int_equal(fake_journal.plan_object(rig.journal, &object), 0);
 	fake_shard_trim(rig.shards[0], 15);
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	assert_true(rig_wait(&rig, 0, settled));
 	s = rig_status(&rig, 0);
 	assert_int_equal(s.expired_records, 7);
@@ -376,8 +376,8 @@ static void a_changed_format_does_not_write_under_a_planned_name(void **state)
 	assert_int_equal(fake_journal.plan_object(rig.journal, &object), 0);
 	rig.config.format = FORMAT_JSONL;
 	rig.config.prefix[0] = '\0';
-	assert_int_equal(rig_start(&rig), 0);
-	assert_int_equal(rig_stop(&rig, true, 10000), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_stop(&rig, true, 10000), 0);
 	assert_int_equal(rig_list(&rig, "out", list, sizeof list, &temporary), 1);
 	assert_non_null(strstr(list, ".jsonl "));
 }
@@ -388,7 +388,7 @@ static void a_journal_that_refuses_changes_nothing_and_is_asked_again(void **sta
 
 	(void)state;
 	rig_fill(&rig, 0, 0, 20, BYTES);
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	assert_true(rig_wait(&rig, 0, settled));
 	fake_journal_set_error(rig.journal, -EIO);
 	rig_fill(&rig, 0, 20, 20, BYTES);
@@ -401,7 +401,7 @@ static void a_journal_that_refuses_changes_nothing_and_is_asked_again(void **sta
 	s = rig_status(&rig, 0);
 	assert_int_equal(s.delivered_records, 40);
 	balances(&s);
-	assert_int_equal(rig_stop(&rig, false, 0), 0);
+	assert_int_equal(delivery_rig_stop(&rig, false, 0), 0);
 	holds_records("out", 0, 0, 40);
 }
 
@@ -411,7 +411,7 @@ static void a_shard_that_cannot_be_read_costs_no_budget(void **state)
 	rig.config.retry_seconds = 0;
 	rig_fill(&rig, 0, 0, 20, BYTES);
 	rig_fill(&rig, 1, 0, 20, BYTES);
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	assert_true(rig_wait(&rig, 0, settled));
 	fake_shard_set_error(rig.shards[0], -EIO);
 	rig_fill(&rig, 0, 20, 20, BYTES);
@@ -426,7 +426,7 @@ static void a_shard_that_cannot_be_read_costs_no_budget(void **state)
 	rig_fill(&rig, 0, 40, 20, BYTES);
 	usleep(400000);
 	assert_string_equal(rig_status(&rig, 0).error, "the stream was deleted");
-	assert_int_equal(rig_stop(&rig, true, 5000), 0);
+	assert_int_equal(delivery_rig_stop(&rig, true, 5000), 0);
 }
 
 static void a_flush_keeps_to_its_time(void **state)
@@ -437,11 +437,11 @@ static void a_flush_keeps_to_its_time(void **state)
 	file = fopen(rig.config.directory, "w");
 	fclose(file);
 	rig_fill(&rig, 0, 0, 20, BYTES);
-	assert_int_equal(rig_start(&rig), 0);
-	assert_int_equal(rig_stop(&rig, true, 300), -EAGAIN);
+	assert_int_equal(delivery_rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_stop(&rig, true, 300), -EAGAIN);
 	unlink(rig.config.directory);
-	assert_int_equal(rig_start(&rig), 0);
-	assert_int_equal(rig_stop(&rig, true, 10000), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_stop(&rig, true, 10000), 0);
 	holds_records("out", 0, 0, 20);
 }
 
@@ -449,11 +449,11 @@ static void a_bad_prefix_is_refused_at_start(void **state)
 {
 	(void)state;
 	snprintf(rig.config.prefix, sizeof rig.config.prefix, "!{timestamp:QQQ}");
-	assert_int_equal(rig_start(&rig), -EINVAL);
+	assert_int_equal(delivery_rig_start(&rig), -EINVAL);
 	assert_non_null(strstr(rig.said, "'Q' is not a field"));
 	snprintf(rig.config.prefix, sizeof rig.config.prefix, "!{stream}/");
 	snprintf(rig.config.stream, sizeof rig.config.stream, "..");
-	assert_int_equal(rig_start(&rig), -EINVAL);
+	assert_int_equal(delivery_rig_start(&rig), -EINVAL);
 	assert_non_null(strstr(rig.said, "leave the destination"));
 }
 
@@ -471,7 +471,7 @@ static void a_symbolic_link_beneath_the_destination_is_not_followed(void **state
 	assert_int_equal(symlink(target, link), 0);
 	rig.config.retry_seconds = 0;
 	rig_fill(&rig, 0, 0, 20, BYTES);
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	assert_true(rig_wait(&rig, 0, settled));
 	assert_int_equal(rig_status(&rig, 0).failed_records, 20);
 	assert_int_equal(rig_list(&rig, "elsewhere", list, sizeof list, &temporary), 0);
@@ -538,8 +538,8 @@ static void any_call_may_fail_and_every_record_is_there_once(void **state)
 	for (int n = 1; n <= 24; n++, next += 7) {
 		rig_fill(&rig, 0, next, 7, BYTES);
 		atomic_store(&calls_left, n);
-		assert_int_equal(rig_start(&rig), 0);
-		assert_int_equal(rig_stop(&rig, true, 10000), 0);
+		assert_int_equal(delivery_rig_start(&rig), 0);
+		assert_int_equal(delivery_rig_stop(&rig, true, 10000), 0);
 	}
 	delivery_calls = real;
 	assert_int_equal(rig_list(&rig, "out", list, sizeof list, &temporary), 24);
