@@ -1,4 +1,4 @@
-// Stands in for two functions while they are not built in yet; the real ones win as soon as they are.
+// Stands in for two functions as long as their files are not in the tree; empty, and to be deleted, once they are.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -8,7 +8,8 @@
 #include "control/store/store.h"
 #include "dataplane/seam/key_text.h"
 
-__attribute__((weak)) void sequence_format(char text[SEQUENCE_TEXT_MAX], uint32_t shard_number, uint64_t sequence)
+#if !__has_include("control/store/sequence.c")
+void sequence_format(char text[SEQUENCE_TEXT_MAX], uint32_t shard_number, uint64_t sequence)
 {
 	unsigned __int128 n = (unsigned __int128)sequence << 32 | shard_number;
 	char digits[SEQUENCE_TEXT_MAX];
@@ -20,11 +21,14 @@ __attribute__((weak)) void sequence_format(char text[SEQUENCE_TEXT_MAX], uint32_
 	} while ((n /= 10) != 0);
 	memcpy(text, digits + i, sizeof digits - i);
 }
+#endif
 
-__attribute__((weak)) int key_text(const struct record *r, char *text, size_t room)
+#if !__has_include("dataplane/seam/key_text.c") && !__has_include("dataplane/record/key_text.c")
+int key_text(const struct record *r, char *text, size_t room)
 {
 	if (r->key_kind == RECORD_KEY_SOURCE && r->origin == RECORD_ORIGIN_IPV4)
-		return inet_ntop(AF_INET, record_origin(r), text, (socklen_t)room) != NULL ? (int)strlen(text) : -ENOSPC;
+		return inet_ntop(AF_INET, record_origin(r), text, (socklen_t)room) != NULL ? (int)strlen(text)
+											   : -ENOSPC;
 	if (r->key_kind == RECORD_KEY_HASH)
 		return snprintf(text, room, "%016" PRIx64, r->hash);
 	if (r->key_kind != RECORD_KEY_STORED || r->key_length >= room)
@@ -33,3 +37,4 @@ __attribute__((weak)) int key_text(const struct record *r, char *text, size_t ro
 	text[r->key_length] = '\0';
 	return r->key_length;
 }
+#endif

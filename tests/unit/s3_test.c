@@ -1,5 +1,5 @@
-// The S3 client where no server is needed, and, started as "s3_test deliver NAME=VALUE...", a delivery to a real one for
-// tests/e2e/s3_rgw.
+// The S3 client where no server is needed, and, started as "s3_test deliver NAME=VALUE...", a delivery to a real one
+// for tests/e2e/s3_rgw.
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -93,8 +93,15 @@ static void credentials_are_two_lines_that_nobody_else_reads(void **state)
 
 static void an_endpoint_is_a_scheme_and_a_host_and_nothing_else(void **state)
 {
-	static const char *const bad[] = {"", "host:80", "ftp://host", "http://", "https:///x", "http://host/path",
-					  "http://key:secret@host", "http://host?x", "http://ho st"};
+	static const char *const bad[] = {"",
+					  "host:80",
+					  "ftp://host",
+					  "http://",
+					  "https:///x",
+					  "http://host/path",
+					  "http://key:secret@host",
+					  "http://host?x",
+					  "http://ho st"};
 	static const struct {
 		const char *endpoint, *host, *path;
 		bool virtual_host;
@@ -245,8 +252,9 @@ static int deliver(int argc, char **argv)
 			usleep(100000);
 		}
 		for (uint32_t i = 0; i < RIG_SHARDS; i++)
-			printf("shard %u taken %lu delivered %lu pending %lu failed %lu expired %lu objects %lu error %s\n", i,
-			       (unsigned long)s[i].taken_records, (unsigned long)s[i].delivered_records,
+			printf("shard %u taken %lu delivered %lu pending %lu failed %lu expired %lu objects %lu error "
+			       "%s\n",
+			       i, (unsigned long)s[i].taken_records, (unsigned long)s[i].delivered_records,
 			       (unsigned long)s[i].pending_records, (unsigned long)s[i].failed_records,
 			       (unsigned long)s[i].expired_records, (unsigned long)s[i].delivered_objects, s[i].error);
 		result = rig_stop(&rig, true, 1000);
