@@ -155,13 +155,13 @@ static void put_gap(struct gather *w, const char *sequence, const char *arrival,
 
 static void put_key(struct gather *w, const struct record *r)
 {
-	char key[RECORD_KEY_MAX + 128];
-	int length = key_text(r, key, sizeof key);
+	char key[KEY_TEXT_MAX];
+	uint32_t length = key_text(r, key);
 
-	if (length < 0)
+	if (length == 0)
 		return;
 	gather_put(w, ",", 1);
-	put_bytes(w, "partition_key", (const uint8_t *)key, (size_t)length, true);
+	put_bytes(w, "partition_key", (const uint8_t *)key, length, true);
 }
 
 void format_jsonl_add(struct format *f, uint32_t shard, uint64_t sequence, const struct record *r)

@@ -75,7 +75,7 @@ void rig_fill(struct rig *rig, uint32_t shard, uint32_t first, uint32_t count, u
 	free(text);
 }
 
-int rig_start(struct rig *rig)
+int delivery_rig_start(struct rig *rig)
 {
 	struct delivery_shard shards[RIG_SHARDS];
 	char spool[128];
@@ -96,7 +96,7 @@ int rig_start(struct rig *rig)
 	return delivery_start(&rig->config, &options, &rig->delivery);
 }
 
-int rig_stop(struct rig *rig, bool flush, uint32_t timeout_ms)
+int delivery_rig_stop(struct rig *rig, bool flush, uint32_t timeout_ms)
 {
 	int result = delivery_stop(rig->delivery, flush, timeout_ms);
 
@@ -107,7 +107,7 @@ int rig_stop(struct rig *rig, bool flush, uint32_t timeout_ms)
 void rig_end(struct rig *rig)
 {
 	if (rig->delivery != NULL)
-		rig_stop(rig, false, 0);
+		delivery_rig_stop(rig, false, 0);
 	fake_journal_close(rig->journal);
 	for (uint32_t i = 0; i < RIG_SHARDS; i++)
 		fake_shard_free(rig->shards[i]);

@@ -17,7 +17,7 @@ struct rig {
 	struct shard *shards[RIG_SHARDS];
 	struct metadata *journal;
 	struct delivery *delivery;
-	char said[8192]; /* every line of the log; read after rig_stop() */
+	char said[8192]; /* every line of the log; read after delivery_rig_stop() */
 };
 
 // A new directory under /tmp (or `directory` when it is given), raw format, newline, no compression, into out/ beneath it.
@@ -29,8 +29,8 @@ void rig_fill(struct rig *rig, uint32_t shard, uint32_t first, uint32_t count, u
 // The payload of record n; length `bytes`.
 void rig_payload(char *out, uint32_t shard, uint32_t n, uint32_t bytes);
 
-int rig_start(struct rig *rig);
-int rig_stop(struct rig *rig, bool flush, uint32_t timeout_ms);
+int delivery_rig_start(struct rig *rig);
+int delivery_rig_stop(struct rig *rig, bool flush, uint32_t timeout_ms);
 
 // Stops (without flush), closes everything, removes the directory.
 void rig_end(struct rig *rig);

@@ -109,9 +109,9 @@ static int run_child(const char *directory, const char *compression, const char 
 	fake_journal_point = pass_point;
 	for (uint32_t i = 0; i < RIG_SHARDS; i++)
 		rig_fill(&rig, i, 0, RECORDS, BYTES);
-	result = rig_start(&rig);
+	result = delivery_rig_start(&rig);
 	if (result == 0)
-		result = rig_stop(&rig, true, 20000);
+		result = delivery_rig_stop(&rig, true, 20000);
 	return result == 0 ? 0 : 1;
 }
 

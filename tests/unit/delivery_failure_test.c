@@ -55,7 +55,7 @@ static void a_destination_that_comes_back_gets_everything_once(void **state)
 	fclose(file);
 	rig_fill(&rig, 0, 0, 40, BYTES);
 	rig_fill(&rig, 1, 0, 40, BYTES);
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	assert_true(rig_wait(&rig, 0, retrying));
 	s = rig_status(&rig, 0);
 	assert_int_equal(s.delivered_records, 0);
@@ -67,7 +67,7 @@ static void a_destination_that_comes_back_gets_everything_once(void **state)
 	s = rig_status(&rig, 0);
 	assert_string_equal(s.error, "");
 	assert_int_equal(s.retrying_since_ns, 0);
-	assert_int_equal(rig_stop(&rig, false, 0), 0);
+	assert_int_equal(delivery_rig_stop(&rig, false, 0), 0);
 	rig_holds_records(&rig, "out", 0, 0, 40);
 	rig_holds_records(&rig, "out", 1, 0, 40);
 	/* One line down, one line up, however many attempts. */
@@ -90,7 +90,7 @@ static void a_budget_that_ends_sends_the_object_to_the_dead_letters(void **state
 	fclose(file);
 	rig.config.retry_seconds = 1;
 	rig_fill(&rig, 0, 0, 20, BYTES);
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	assert_true(rig_wait(&rig, 0, rig_settled));
 	s = rig_status(&rig, 0);
 	assert_int_equal(s.failed_records, 20);
@@ -115,7 +115,7 @@ static void a_budget_that_ends_sends_the_object_to_the_dead_letters(void **state
 	rig_fill(&rig, 0, 20, 20, BYTES);
 	while (rig_status(&rig, 0).delivered_records < 20)
 		usleep(10000);
-	assert_int_equal(rig_stop(&rig, false, 0), 0);
+	assert_int_equal(delivery_rig_stop(&rig, false, 0), 0);
 	rig_holds_records(&rig, "out", 0, 20, 20);
 }
 
@@ -131,7 +131,7 @@ static void an_object_that_fits_nowhere_waits(void **state)
 	fclose(file);
 	rig.config.retry_seconds = 0;
 	rig_fill(&rig, 0, 0, 20, BYTES);
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	assert_true(rig_wait(&rig, 0, retrying));
 	s = rig_status(&rig, 0);
 	assert_int_equal(s.pending_records, 20);
@@ -147,7 +147,7 @@ static void a_journal_that_refuses_changes_nothing_and_is_asked_again(void **sta
 
 	(void)state;
 	rig_fill(&rig, 0, 0, 20, BYTES);
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	assert_true(rig_wait(&rig, 0, rig_settled));
 	fake_journal_set_error(rig.journal, -EIO);
 	rig_fill(&rig, 0, 20, 20, BYTES);
@@ -160,7 +160,7 @@ static void a_journal_that_refuses_changes_nothing_and_is_asked_again(void **sta
 	s = rig_status(&rig, 0);
 	assert_int_equal(s.delivered_records, 40);
 	rig_balances(&s);
-	assert_int_equal(rig_stop(&rig, false, 0), 0);
+	assert_int_equal(delivery_rig_stop(&rig, false, 0), 0);
 	rig_holds_records(&rig, "out", 0, 0, 40);
 }
 
@@ -170,7 +170,7 @@ static void a_shard_that_cannot_be_read_costs_no_budget(void **state)
 	rig.config.retry_seconds = 0;
 	rig_fill(&rig, 0, 0, 20, BYTES);
 	rig_fill(&rig, 1, 0, 20, BYTES);
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	assert_true(rig_wait(&rig, 0, rig_settled));
 	fake_shard_set_error(rig.shards[0], -EIO);
 	rig_fill(&rig, 0, 20, 20, BYTES);
@@ -185,7 +185,7 @@ static void a_shard_that_cannot_be_read_costs_no_budget(void **state)
 	rig_fill(&rig, 0, 40, 20, BYTES);
 	usleep(400000);
 	assert_string_equal(rig_status(&rig, 0).error, "the stream was deleted");
-	assert_int_equal(rig_stop(&rig, true, 5000), 0);
+	assert_int_equal(delivery_rig_stop(&rig, true, 5000), 0);
 }
 
 /* The n-th of these calls fails, once; the disk is full, or broken. */
@@ -244,8 +244,8 @@ static void any_call_may_fail_and_every_record_is_there_once(void **state)
 	for (int n = 1; n <= 24; n++, next += 7) {
 		rig_fill(&rig, 0, next, 7, BYTES);
 		atomic_store(&calls_left, n);
-		assert_int_equal(rig_start(&rig), 0);
-		assert_int_equal(rig_stop(&rig, true, 10000), 0);
+		assert_int_equal(delivery_rig_start(&rig), 0);
+		assert_int_equal(delivery_rig_stop(&rig, true, 10000), 0);
 	}
 	delivery_calls = real;
 	assert_int_equal(rig_list(&rig, "out", list, sizeof list, &temporary), 24);

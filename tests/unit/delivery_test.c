@@ -43,20 +43,20 @@ static void objects_end_at_enough_bytes_and_carry_their_bounds(void **state)
 	(void)state;
 	rig_fill(&rig, 0, 0, 50, BYTES);
 	rig.config.buffer_seconds = 4000000000u;
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	while (rig_status(&rig, 0).delivered_records < 40)
 		usleep(10000);
-	assert_int_equal(rig_stop(&rig, false, 0), 0);
+	assert_int_equal(delivery_rig_stop(&rig, false, 0), 0);
 	rig_list(&rig, "out", list, sizeof list, &temporary);
 	assert_string_equal(
 		list, "2026/01/000000000000/events-000000000000-00000000000000000001-00000000000000000020.raw 1020\n"
 		      "2026/01/000000000000/events-000000000000-00000000000000000021-00000000000000000040.raw 1020\n");
 	/* What is not enough stays pending, until it is asked for. */
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	assert_int_equal(rig_status(&rig, 0).pending_records, 10);
 	s = rig_status(&rig, 0);
 	rig_balances(&s);
-	assert_int_equal(rig_stop(&rig, true, 10000), 0);
+	assert_int_equal(delivery_rig_stop(&rig, true, 10000), 0);
 	assert_int_equal(rig_list(&rig, "out", list, sizeof list, &temporary), 3);
 	assert_int_equal(temporary, 0);
 	rig_holds_records(&rig, "out", 0, 0, 50);
@@ -69,12 +69,12 @@ static void an_object_ends_at_enough_age(void **state)
 
 	(void)state;
 	rig_fill(&rig, 1, 0, 3, BYTES); /* their arrival is long ago */
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	assert_true(rig_wait(&rig, 1, rig_settled));
 	rig_fill(&rig, 1, 3, 4, BYTES);
 	while (rig_status(&rig, 1).delivered_records < 7)
 		usleep(10000);
-	assert_int_equal(rig_stop(&rig, false, 0), 0);
+	assert_int_equal(delivery_rig_stop(&rig, false, 0), 0);
 	assert_int_equal(rig_list(&rig, "out", list, sizeof list, &temporary), 2);
 	rig_holds_records(&rig, "out", 1, 0, 7);
 }
@@ -91,8 +91,8 @@ static void every_format_and_compression_comes_out(void **state)
 		rig.config.compression = (enum config_compression)(i % 3);
 		rig.config.buffer_bytes = 1 << 20;
 		rig_fill(&rig, 0, i, 1, BYTES);
-		assert_int_equal(rig_start(&rig), 0);
-		assert_int_equal(rig_stop(&rig, true, 10000), 0);
+		assert_int_equal(delivery_rig_start(&rig), 0);
+		assert_int_equal(delivery_rig_stop(&rig, true, 10000), 0);
 		snprintf(end, sizeof end, "%020u%s%s ", i + 1, ends[i / 3], more[i % 3]);
 		rig_list(&rig, "out", list, sizeof list, &temporary);
 		assert_non_null(strstr(list, end));
@@ -113,17 +113,17 @@ static void gaps_alone_make_no_raw_object_but_are_passed(void **state)
 	(void)state;
 	fake_shard_add(rig.shards[0], &r);
 	fake_shard_commit(rig.shards[0]);
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	while (rig_status(&rig, 0).next_sequence != 2)
 		usleep(10000);
-	assert_int_equal(rig_stop(&rig, true, 10000), 0);
+	assert_int_equal(delivery_rig_stop(&rig, true, 10000), 0);
 	assert_int_equal(rig_list(&rig, "out", list, sizeof list, &temporary), 0);
 	/* As JSON lines a gap is content. */
 	rig.config.format = FORMAT_JSONL;
 	fake_shard_add(rig.shards[0], &r);
 	fake_shard_commit(rig.shards[0]);
-	assert_int_equal(rig_start(&rig), 0);
-	assert_int_equal(rig_stop(&rig, true, 10000), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_stop(&rig, true, 10000), 0);
 	assert_int_equal(rig_list(&rig, "out", list, sizeof list, &temporary), 1);
 }
 
@@ -133,18 +133,18 @@ static void what_expired_before_it_was_delivered_is_counted_and_said(void **stat
 
 	(void)state;
 	rig_fill(&rig, 0, 0, 14, BYTES);
-	assert_int_equal(rig_start(&rig), 0);
-	assert_int_equal(rig_stop(&rig, true, 10000), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_stop(&rig, true, 10000), 0);
 	rig_fill(&rig, 0, 14, 35, BYTES);
 	fake_shard_trim(rig.shards[0], 30); /* sequences 15 to 35 go, whole batches at a time */
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	assert_true(rig_wait(&rig, 0, rig_settled));
 	s = rig_status(&rig, 0);
 	assert_int_equal(s.taken_records, 49);
 	assert_int_equal(s.expired_records, 21);
 	assert_int_equal(s.delivered_records, 28);
 	rig_balances(&s);
-	assert_int_equal(rig_stop(&rig, false, 0), 0);
+	assert_int_equal(delivery_rig_stop(&rig, false, 0), 0);
 	assert_non_null(strstr(rig.said, "21 records expired"));
 }
 
@@ -155,7 +155,7 @@ static void everything_expired_is_counted_without_a_record_to_show_for_it(void *
 	(void)state;
 	rig.config.buffer_seconds = 4000000000u;
 	rig_fill(&rig, 0, 0, 14, BYTES);
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	usleep(300000); /* looked at, not enough for an object */
 	fake_shard_trim(rig.shards[0], 15);
 	assert_true(rig_wait(&rig, 0, rig_settled));
@@ -174,7 +174,7 @@ static void a_damaged_batch_ends_the_object_in_front_of_it(void **state)
 	rig_fill(&rig, 0, 0, 21, BYTES);
 	fake_shard_damage(rig.shards[0], 8);
 	rig.config.buffer_bytes = 1 << 20;
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	assert_true(rig_wait(&rig, 0, rig_settled));
 	s = rig_status(&rig, 0);
 	assert_int_equal(s.expired_records, 7);
@@ -199,8 +199,8 @@ static void a_planned_object_whose_records_went_is_looked_for_at_the_destination
 
 	(void)state;
 	rig_fill(&rig, 0, 0, 7, BYTES);
-	assert_int_equal(rig_start(&rig), 0);
-	assert_int_equal(rig_stop(&rig, true, 10000), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_stop(&rig, true, 10000), 0);
 	/* Once more as if it had not been known to be stored: it is there. */
 	snprintf(object.name, sizeof object.name, "%s", name);
 	assert_int_equal(fake_journal.put_delivery(
@@ -210,13 +210,13 @@ static void a_planned_object_whose_records_went_is_looked_for_at_the_destination
 	assert_int_equal(fake_journal.plan_object(rig.journal, &object), 0);
 	rig_fill(&rig, 0, 7, 14, BYTES);
 	fake_shard_trim(rig.shards[0], 8);
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	assert_true(rig_wait(&rig, 0, rig_settled));
 	s = rig_status(&rig, 0);
 	assert_int_equal(s.delivered_records, 21);
 	assert_int_equal(s.expired_records, 0);
 	rig_balances(&s);
-	assert_int_equal(rig_stop(&rig, false, 0), 0);
+	assert_int_equal(delivery_rig_stop(&rig, false, 0), 0);
 	/* And again where it is not. */
 	object.first_sequence = 8;
 	object.last_sequence = 14;
@@ -228,7 +228,7 @@ static void a_planned_object_whose_records_went_is_looked_for_at_the_destination
 			 0);
 	assert_int_equal(fake_journal.plan_object(rig.journal, &object), 0);
 	fake_shard_trim(rig.shards[0], 15);
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	assert_true(rig_wait(&rig, 0, rig_settled));
 	s = rig_status(&rig, 0);
 	assert_int_equal(s.expired_records, 7);
@@ -254,8 +254,8 @@ static void a_changed_format_does_not_write_under_a_planned_name(void **state)
 	assert_int_equal(fake_journal.plan_object(rig.journal, &object), 0);
 	rig.config.format = FORMAT_JSONL;
 	rig.config.prefix[0] = '\0';
-	assert_int_equal(rig_start(&rig), 0);
-	assert_int_equal(rig_stop(&rig, true, 10000), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_stop(&rig, true, 10000), 0);
 	assert_int_equal(rig_list(&rig, "out", list, sizeof list, &temporary), 1);
 	assert_non_null(strstr(list, ".jsonl "));
 }
@@ -268,11 +268,11 @@ static void a_flush_keeps_to_its_time(void **state)
 	file = fopen(rig.config.directory, "w");
 	fclose(file);
 	rig_fill(&rig, 0, 0, 20, BYTES);
-	assert_int_equal(rig_start(&rig), 0);
-	assert_int_equal(rig_stop(&rig, true, 300), -EAGAIN);
+	assert_int_equal(delivery_rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_stop(&rig, true, 300), -EAGAIN);
 	unlink(rig.config.directory);
-	assert_int_equal(rig_start(&rig), 0);
-	assert_int_equal(rig_stop(&rig, true, 10000), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_stop(&rig, true, 10000), 0);
 	rig_holds_records(&rig, "out", 0, 0, 20);
 }
 
@@ -280,11 +280,11 @@ static void a_bad_prefix_is_refused_at_start(void **state)
 {
 	(void)state;
 	snprintf(rig.config.prefix, sizeof rig.config.prefix, "!{timestamp:QQQ}");
-	assert_int_equal(rig_start(&rig), -EINVAL);
+	assert_int_equal(delivery_rig_start(&rig), -EINVAL);
 	assert_non_null(strstr(rig.said, "'Q' is not a field"));
 	snprintf(rig.config.prefix, sizeof rig.config.prefix, "!{stream}/");
 	snprintf(rig.config.stream, sizeof rig.config.stream, "..");
-	assert_int_equal(rig_start(&rig), -EINVAL);
+	assert_int_equal(delivery_rig_start(&rig), -EINVAL);
 	assert_non_null(strstr(rig.said, "leave the destination"));
 }
 
@@ -302,7 +302,7 @@ static void a_symbolic_link_beneath_the_destination_is_not_followed(void **state
 	assert_int_equal(symlink(target, link), 0);
 	rig.config.retry_seconds = 0;
 	rig_fill(&rig, 0, 0, 20, BYTES);
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	assert_true(rig_wait(&rig, 0, rig_settled));
 	assert_int_equal(rig_status(&rig, 0).failed_records, 20);
 	assert_int_equal(rig_list(&rig, "elsewhere", list, sizeof list, &temporary), 0);

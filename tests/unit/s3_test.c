@@ -181,13 +181,13 @@ static void a_server_that_is_not_there_fills_the_dead_letters_and_tells_no_secre
 	rig.config.retry_seconds = 1;
 	rig.config.compression = COMPRESS_GZIP;
 	rig_fill(&rig, 0, 0, 20, 50);
-	assert_int_equal(rig_start(&rig), 0);
+	assert_int_equal(delivery_rig_start(&rig), 0);
 	assert_true(rig_wait(&rig, 0, settled));
 	s = rig_status(&rig, 0);
 	assert_int_equal(s.failed_records, 20);
 	assert_int_equal(s.taken_records, 20);
 	assert_non_null(strstr(s.error, "is the server up"));
-	assert_int_equal(rig_stop(&rig, false, 0), 0);
+	assert_int_equal(delivery_rig_stop(&rig, false, 0), 0);
 	assert_int_equal(rig_list(&rig, "dead", list, sizeof list, &temporary), 2);
 	assert_non_null(strstr(list, ".raw.gz "));
 	assert_int_equal(rig_list(&rig, "spool", list, sizeof list, &temporary), 0);
@@ -198,7 +198,7 @@ static void a_bad_credentials_file_refuses_the_start(void **state)
 {
 	(void)state;
 	write_key("KEY\n" SECRET "\n", 0644);
-	assert_int_equal(rig_start(&rig), -EACCES);
+	assert_int_equal(delivery_rig_start(&rig), -EACCES);
 	assert_non_null(strstr(rig.said, "chmod 600"));
 }
 
@@ -240,7 +240,7 @@ static int deliver(int argc, char **argv)
 	snprintf(c->s3.access_key_file, sizeof c->s3.access_key_file, "%s", argument(argc, argv, "key_file", ""));
 	for (uint32_t i = 0; i < RIG_SHARDS; i++)
 		rig_fill(&rig, i, 0, records, bytes);
-	result = rig_start(&rig);
+	result = delivery_rig_start(&rig);
 	if (result == 0) {
 		struct delivery_status s[RIG_SHARDS];
 
@@ -257,7 +257,7 @@ static int deliver(int argc, char **argv)
 			       i, (unsigned long)s[i].taken_records, (unsigned long)s[i].delivered_records,
 			       (unsigned long)s[i].pending_records, (unsigned long)s[i].failed_records,
 			       (unsigned long)s[i].expired_records, (unsigned long)s[i].delivered_objects, s[i].error);
-		result = rig_stop(&rig, true, 1000);
+		result = delivery_rig_stop(&rig, true, 1000);
 	}
 	printf("%s", rig.said);
 	return result == 0 ? 0 : 1;
