@@ -199,14 +199,16 @@ static int open_work(struct delivery *d, struct work *w)
 
 	if (error)
 		return error;
-	error = journal->get_delivery(d->options.metadata, w->where.stream_id, w->where.number, d->config->name, &w->row);
+	error = journal->get_delivery(d->options.metadata, w->where.stream_id, w->where.number, d->config->name,
+				      &w->row);
 	if (error == -ENOENT)
 		error = begin_row(d, w);
 	if (error)
 		return error;
 	w->position = w->row.start_records + w->row.delivered_records + w->row.failed_records + w->row.expired_records;
 	w->scan.next = w->row.next_sequence;
-	error = journal->get_object(d->options.metadata, w->where.stream_id, w->where.number, d->config->name, &w->object);
+	error = journal->get_object(d->options.metadata, w->where.stream_id, w->where.number, d->config->name,
+				    &w->object);
 	if (error == 0)
 		w->planned = w->resumed = true;
 	return error == -ENOENT ? 0 : error;
@@ -243,7 +245,8 @@ static int check_names(struct delivery *d)
 		return -EINVAL;
 	}
 	if (work_name(d, &w, 0, &object) != 0) {
-		delivery_say(d, true, "prefix \"%s\": the names it makes for stream %s are too long or leave the destination",
+		delivery_say(d, true,
+			     "prefix \"%s\": the names it makes for stream %s are too long or leave the destination",
 			     d->config->prefix, d->config->stream);
 		return -EINVAL;
 	}

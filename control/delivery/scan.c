@@ -31,7 +31,8 @@ static int move_cursor(struct delivery *d, struct work *w, uint64_t next, uint64
 	return 0;
 }
 
-// Records in front of `next` are gone: the store counts `records_before` in front of it, the cursor had come to w->position.
+// Records in front of `next` are gone: the store counts `records_before` in front of it, the cursor had come to
+// w->position.
 static int skip_hole(struct delivery *d, struct work *w, uint64_t next, uint64_t records_before)
 {
 	uint64_t expired = records_before > w->position ? records_before - w->position : 0;
@@ -40,7 +41,8 @@ static int skip_hole(struct delivery *d, struct work *w, uint64_t next, uint64_t
 	if (error == 0 && expired > 0 && !w->expired_said) {
 		w->expired_said = true;
 		delivery_say(d, true,
-			     "shard %u: %" PRIu64 " records expired or were lost before they could be delivered; lengthen the "
+			     "shard %u: %" PRIu64
+			     " records expired or were lost before they could be delivered; lengthen the "
 			     "stream's retention, or see why the destination is slow",
 			     w->where.number, expired);
 	}
@@ -52,7 +54,8 @@ static void take_position(struct delivery *d, struct work *w, uint64_t position)
 {
 	if (position == w->position)
 		return;
-	delivery_say(d, true, "shard %u: the store counts %" PRIu64 " records in front of the cursor, this delivery %" PRIu64,
+	delivery_say(d, true,
+		     "shard %u: the store counts %" PRIu64 " records in front of the cursor, this delivery %" PRIu64,
 		     w->where.number, position, w->position);
 	work_move(d, w, &w->row, position);
 }

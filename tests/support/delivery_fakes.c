@@ -24,7 +24,8 @@ uint32_t fake_record_put(uint8_t *bytes, const struct fake_record *r)
 		.key_kind = r->key_kind,
 		.hash = r->hash,
 	};
-	uint32_t origin = record_origin_bytes(r->origin), total = record_bytes(r->origin, r->key_length, r->payload_length);
+	uint32_t origin = record_origin_bytes(r->origin),
+		 total = record_bytes(r->origin, r->key_length, r->payload_length);
 	uint8_t *at = bytes + sizeof header;
 
 	memset(bytes, 0, total);
@@ -396,7 +397,8 @@ static int set_upload(struct metadata *m, const struct metadata_object *object)
 	return put_object(m, object, true);
 }
 
-static int finish_object(struct metadata *m, const struct metadata_object *object, const struct metadata_delivery *progress)
+static int finish_object(struct metadata *m, const struct metadata_object *object,
+			 const struct metadata_delivery *progress)
 {
 	struct image changed;
 	int error, i;
@@ -414,4 +416,5 @@ static int finish_object(struct metadata *m, const struct metadata_object *objec
 	return error;
 }
 
-const struct delivery_journal fake_journal = {get_delivery, put_delivery, get_object, plan_object, set_upload, finish_object};
+const struct delivery_journal fake_journal = {get_delivery, put_delivery, get_object,
+					      plan_object,  set_upload,   finish_object};

@@ -1,5 +1,5 @@
-// A delivery killed in front of, behind, and in the middle of every call that changes the disk or the journal, then started
-// again: the files must be, name for name and byte for byte, those of a run that was never killed.
+// A delivery killed in front of, behind, and in the middle of every call that changes the disk or the journal, then
+// started again: the files must be, name for name and byte for byte, those of a run that was never killed.
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
