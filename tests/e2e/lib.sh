@@ -161,7 +161,7 @@ e2e_run() {
 e2e_ready() { running && e2e_ctl status --json && e2e_streams_taken && e2e_at_sender ping -c 1 -W 1 "$server"; }
 
 # The dataplane knows the streams: its region has acknowledged the shard map.
-e2e_streams_taken() { e2e_ctl status --json | jq -e '.dataplane.map_version >= 1 and .dataplane.map_version == .control.map_version'; }
+e2e_streams_taken() { e2e_ctl status --json | jq -e '.dataplane | .alive and .map_version >= 1 and .map_version == .published_map_version'; }
 
 e2e_start() {
 	local pinned
