@@ -90,6 +90,7 @@ struct delivery {
 	_Atomic bool stopping, flush;
 	_Atomic uint64_t deadline_ns; /* monotonic */
 	bool unfinished;
+	bool ended; /* under lock: the thread does nothing any more */
 };
 
 // True when what is under way must be left: stopping, and nothing (more) is to be flushed.
