@@ -29,7 +29,7 @@ SEAM_SRC    := $(wildcard dataplane/seam/*.c)
 PURE_SRC    := $(wildcard dataplane/packet/*.c dataplane/record/*.c)
 DPDK_SRC    := $(filter-out dataplane/main.c dataplane/burst.c,$(wildcard dataplane/*.c))
 CONFIG_SRC  := $(wildcard config/*.c)
-CONTROL_SRC := $(filter-out control/penstockd.c,$(wildcard control/*.c control/store/*.c control/delivery/*.c control/metadata/*.c control/server/*.c))
+CONTROL_SRC := $(filter-out control/penstockd.c,$(wildcard control/*.c control/store/*.c control/delivery/*.c control/metadata/*.c control/server/*.c control/ledger/*.c))
 CLI_SRC     := $(filter-out control/cli/main.c,$(wildcard control/cli/*.c))
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -64,6 +64,7 @@ BURST_OBJ := $(foreach level,v2 v3 v4,$(BUILD)/obj/dataplane/burst_$(level).o)
 $(BURST_OBJ): $(BUILD)/obj/dataplane/burst_%.o: dataplane/burst.c
 	@mkdir -p $(@D)
 	$(CC) $(DPDK_CFLAGS) $(ALL_CFLAGS) -march=x86-64-$* -DBURST_ISA=$* -O3 -MMD -MP -c $< -o $@
+$(BUILD)/libsupport.a: $(call obj,$(TEST_HELP))
 $(BUILD)/libdataplane.a: $(call obj,$(DPDK_SRC)) $(BURST_OBJ)
 $(BUILD)/lib%.a:
 	@mkdir -p $(@D)
@@ -77,13 +78,13 @@ $(BUILD)/penstockd: $(call obj,control/penstockd.c) $(LIBS)
 $(BUILD)/penstock: $(call obj,control/cli/main.c) $(LIBS)
 	$(CC) $(ALL_LDFLAGS) $^ $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
 
-$(BUILD)/tests/decode_capture_test: TEST_LIBS := -lpcap
-$(UNIT_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(call obj,$(TEST_HELP)) $(LIBS)
+$(BUILD)/tests/decode_capture_test $(BUILD)/tests/pcapng_test: TEST_LIBS := -lpcap
+$(UNIT_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libsupport.a $(LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) $^ -lcmocka $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) $(TEST_LIBS) -o $@
 $(call obj,$(wildcard tests/dpdk/*.c tests/bench/dpdk/*.c)): EXTRA_CFLAGS := $(DPDK_CFLAGS)
 $(call obj,$(wildcard tests/dpdk/*.c tests/bench/dpdk/*.c tests/bench/*.c)): ALL_CFLAGS += $(MARCH)
-$(DPDK_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/dpdk/%.o $(call obj,$(TEST_HELP)) $(BUILD)/libdataplane.a $(LIBS)
+$(DPDK_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/dpdk/%.o $(BUILD)/libsupport.a $(BUILD)/libdataplane.a $(LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) $^ -lcmocka $(DPDK_LIBS) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
 $(BENCHES): $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIBS)

@@ -95,7 +95,7 @@ bool worker_tell_gap(struct worker *w, uint32_t slot)
 	return true;
 }
 
-static void commit(struct worker *w)
+void worker_commit(struct worker *w)
 {
 	for (uint32_t i = 0; i < w->touched_count; i++) {
 		uint32_t slot = w->touched[i];
@@ -165,7 +165,7 @@ static void housekeep(struct worker *w)
 	tell_gaps(w);
 	tell_hole(w);
 	if (w->dirty)
-		commit(w);
+		worker_commit(w);
 }
 
 /* The queue was empty just now, and everything before is committed. */
@@ -193,7 +193,7 @@ int worker_run(void *argument)
 		if (count > 0) {
 			w->now_ns = clock_now_ns(w->clock);
 			w->process(w, frames, count);
-			commit(w);
+			worker_commit(w);
 			rte_pktmbuf_free_bulk(frames, count);
 		} else {
 			answer_quiet(w);

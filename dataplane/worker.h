@@ -129,6 +129,9 @@ static inline void worker_touch(struct worker *w, uint32_t slot)
 	w->touched[w->touched_count++] = (uint16_t)slot;
 }
 
+// Publishes the burst: its records, and every counter it moved, in one store.
+void worker_commit(struct worker *w);
+
 // Answers ARP, neighbour discovery or echo. What to count the frame as.
 enum counter_frame worker_answer(struct worker *w, const uint8_t *frame, uint32_t length);
 
