@@ -2,8 +2,8 @@
 
 CC      ?= gcc
 SAN     ?=
-BUILD   := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 comma   := ,
+BUILD   := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
 HARDEN  := -fPIE -fstack-protector-strong -fstack-clash-protection $(if $(SAN),,-D_FORTIFY_SOURCE=2)
@@ -28,7 +28,7 @@ SEAM_SRC    := $(wildcard dataplane/seam/*.c)
 PURE_SRC    := $(wildcard dataplane/packet/*.c dataplane/record/*.c)
 DPDK_SRC    := $(filter-out dataplane/main.c,$(wildcard dataplane/*.c))
 CONFIG_SRC  := $(wildcard config/*.c)
-CONTROL_SRC := $(filter-out control/penstockd.c,$(wildcard control/*.c control/store/*.c control/delivery/*.c control/metadata/*.c control/server/*.c))
+CONTROL_SRC := $(filter-out control/penstockd.c,$(wildcard control/*.c control/store/*.c control/delivery/*.c control/metadata/*.c control/server/*.c control/ledger/*.c))
 CLI_SRC     := $(filter-out control/cli/main.c,$(wildcard control/cli/*.c))
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -43,7 +43,7 @@ TEST_HELP  := $(wildcard tests/support/*.c)
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*_bench.c))
 DPDK_BENCHES := $(patsubst tests/bench/dpdk/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/dpdk/*_bench.c))
 
-.PHONY: all check tests bench benches fuzz lint install clean help
+.PHONY: all check tests bench benches fuzz lint config-files install clean help
 all: $(PROGRAMS) ## build the three programs into build/
 
 $(BUILD)/obj/dataplane/%.o: ALL_CFLAGS += $(MARCH)
@@ -97,17 +97,23 @@ lint: ## static analysis
 	cppcheck --quiet --enable=warning,performance,portability --inline-suppr --error-exitcode=1 -I. dataplane control config
 	clang-tidy --quiet $(SEAM_SRC) $(PURE_SRC) $(CONFIG_SRC) $(CONTROL_SRC) $(CLI_SRC) -- -std=c11 -D_GNU_SOURCE -I. $(MARCH)
 
+$(BUILD)/config-files: $(call obj,config/tools/config_files.c) $(BUILD)/libconfig.a $(BUILD)/libseam.a
+	$(CC) $(ALL_LDFLAGS) $^ $(SEAM_LIBS) $(CONFIG_LIBS) -o $@
+config-files: $(BUILD)/config-files ## write config/penstock.yaml and its manual page anew from the table of knobs
+	$(BUILD)/config-files config
+
 PREFIX ?= /usr
 install: all ## install into DESTDIR
 	install -D -m 755 $(BUILD)/penstock-dataplane $(DESTDIR)$(PREFIX)/sbin/penstock-dataplane
 	install -D -m 755 $(BUILD)/penstockd $(DESTDIR)$(PREFIX)/sbin/penstockd
 	install -D -m 755 $(BUILD)/penstock $(DESTDIR)$(PREFIX)/bin/penstock
 	install -D -m 644 config/penstock.yaml $(DESTDIR)/etc/penstock/penstock.yaml
+	install -D -m 644 config/penstock.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/penstock.yaml.5
 
 clean: ## remove build/
 	rm -rf build
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -14,6 +14,9 @@
 #define CONFIG_DELIVERIES_MAX 32u
 #define CONFIG_STREAMS_MAX 128u
 #define CONFIG_QUEUES_MAX WORKERS_MAX
+#define CONFIG_SOCKET_MAX 107u /* sun_path without its terminator */
+
+struct config_origin; /* opaque: the files as read and where every value stands, for what is found wrong later */
 
 struct config_address { /* an address a port answers for */
 	uint8_t family;        /* 4 or 6 */
@@ -33,7 +36,8 @@ struct config_port {
 	uint32_t rx_descriptors;
 	uint32_t addresses_count;
 	struct config_address addresses[CONFIG_ADDRESSES_MAX];
-	uint32_t line, column; /* where it stands, for errors found at start */
+	const char *file;      /* where it stands, for config_complain(); the configuration's */
+	uint32_t line, column;
 };
 
 enum config_key { KEY_RANDOM, KEY_CONSTANT, KEY_SOURCE, KEY_FLOW, KEY_FIELD };
@@ -52,6 +56,7 @@ struct config_input {
 	char key_constant[RECORD_KEY_MAX + 1]; /* KEY_CONSTANT */
 	uint32_t key_field;    /* KEY_FIELD: from 1 */
 	uint8_t key_separator; /* KEY_FIELD: one byte */
+	const char *file;
 	uint32_t line, column;
 };
 
@@ -60,6 +65,8 @@ struct config_stream {
 	uint32_t shards;
 	uint64_t retention_seconds; /* at least 1; the default 86,400 */
 	uint64_t retention_bytes;   /* per stream, 0: only by time */
+	const char *file;
+	uint32_t line, column;
 };
 
 enum config_format { FORMAT_RAW, FORMAT_JSONL, FORMAT_PCAPNG };
@@ -93,11 +100,12 @@ struct config_delivery {
 	char delimiter[16];              /* raw: what follows every record, default newline */
 	uint32_t retry_seconds;          /* the budget; then the object goes to the dead-letter folder */
 	char dead_letter[CONFIG_PATH_MAX]; /* a directory */
+	const char *file;
 	uint32_t line, column;
 };
 
 struct config {
-	char path[CONFIG_PATH_MAX];
+	char path[CONFIG_PATH_MAX]; /* the main file, absolute; every path below is absolute, too */
 
 	char **eal;            /* dpdk: extra EAL arguments, NULL-terminated */
 	uint32_t eal_count;
@@ -129,17 +137,36 @@ struct config {
 	struct config_input inputs[INPUTS_MAX];
 	struct config_stream streams[CONFIG_STREAMS_MAX];
 	struct config_delivery deliveries[CONFIG_DELIVERIES_MAX];
+
+	struct config_origin *origin;
 };
 
-// Reads `path` and PATH's directory conf.d/*.yaml in name order. All errors are written to `errors`, one compiler-style
-// report each ("file:line:column: error: what", the line, a caret), none stops the search for more.
-// 0 with *out (free with config_free), or -EINVAL when there was an error, -errno when a file cannot be read (said, too).
+// Reads `path` and then conf.d/*.yaml beside it in the order of their names: ports, inputs, streams and deliveries add
+// up, any other knob of a later file replaces an earlier one's. All errors and warnings are written to `errors`, one
+// compiler-style report each ("file:line:column: error: what", the line, a caret), in the order of their places; none
+// stops the search for more, except that a file ends where it is no YAML. Relative paths start at the directory of `path`.
+// 0 with *out (free with config_free), also after warnings; -EINVAL when there was an error; -errno when a file cannot be
+// read (said, too).
 int config_load(const char *path, FILE *errors, struct config **out);
 
 void config_free(struct config *config);
 
+// What only this machine can tell: whether the cores are there and may be used, whether a port's cores and the memory
+// of its NUMA node belong together (an error under dpdk.numa: strict, else a warning), whether the region's directory lies
+// on tmpfs or hugetlbfs and has room. Reports as config_load() does. 0, or -EINVAL when there was an error.
+int config_check_host(const struct config *config, FILE *errors);
+
+// One report in the loader's style about a place in the configuration (`file`, `line` and `column` of a port, input,
+// stream or delivery), for what turns out wrong only at start. `severity` is "error" or "warning".
+void config_complain(const struct config *config, FILE *errors, const char *severity, const char *file, uint32_t line,
+		     uint32_t column, const char *format, ...) __attribute__((format(printf, 7, 8)));
+
 // The total number of workers: one per queue.
 uint32_t config_workers(const struct config *config);
 
-// The documented sample file, every knob at its default with its sentence, from the same table the loader checks by.
+// The documented sample file, every knob at its default with its sentence, from the same table the loader checks by:
+// config/penstock.yaml.
 void config_print_sample(FILE *out);
+
+// The manual page penstock.yaml(5) in roff, from the same table: config/penstock.yaml.5.
+void config_print_manual(FILE *out);

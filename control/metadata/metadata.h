@@ -53,7 +53,9 @@ struct metadata_delivery {         /* one delivery's progress on one shard: the 
 	uint64_t expired_records;  /* gone from the shard before they could be delivered */
 };
 
-// Opens (makes) DIRECTORY/metadata.db. 0; -EIO with the reason logged; -EPROTO a newer schema.
+// Opens (makes) DIRECTORY/metadata.db and checks it. 0; -EBUSY another process holds it; -EIO damaged or unreadable,
+// -EPROTO a newer schema or another program's file, -ENOSPC, all with the reason and the remedy logged.
+// Every call below answers -ENOSPC (disk full) or -EIO when the disk refuses: then nothing of it has happened.
 int metadata_open(const char *directory, struct metadata **out);
 void metadata_close(struct metadata *m);
 
@@ -82,6 +84,7 @@ int metadata_get_object(struct metadata *m, uint64_t stream_id, uint32_t shard, 
 int metadata_plan_object(struct metadata *m, const struct metadata_object *object);
 int metadata_set_upload(struct metadata *m, const struct metadata_object *object); /* its upload_id */
 
+// The bounds a planned object was given stand until it is finished: -EEXIST for a second plan, -ENOENT without one.
 // In one transaction: the object is done (or dead), and the delivery's row moves on past it.
 int metadata_finish_object(struct metadata *m, const struct metadata_object *object,
 			   const struct metadata_delivery *progress);
@@ -89,3 +92,13 @@ int metadata_finish_object(struct metadata *m, const struct metadata_object *obj
 // Records of lane slot `slot` thrown away because their stream was deleted, under a region's generation.
 int metadata_add_discarded(struct metadata *m, uint32_t slot, uint64_t generation, uint64_t records);
 int metadata_get_discarded(struct metadata *m, uint32_t slot, uint64_t generation, uint64_t *records);
+
+// What a shard had stored when it first met a region: from there on its records and its lanes' must agree. The first
+// call for (stream, shard, generation) stores `records`, every later one answers with what was stored then.
+int metadata_get_base(struct metadata *m, uint64_t stream_id, uint32_t shard, uint64_t generation, uint64_t *records);
+
+// Drops what is remembered of regions other than `generation`: they never come back.
+int metadata_forget_regions(struct metadata *m, uint64_t generation);
+
+// Declared again with another retention: takes it over. -ENOENT.
+int metadata_set_retention(struct metadata *m, uint64_t id, uint64_t seconds, uint64_t bytes);

@@ -53,5 +53,15 @@ void message_free(struct message *m);
 int message_send(int fd, const json_t *json, const void *data, uint32_t data_bytes);
 int message_receive(int fd, struct message *out);
 
+struct message_limits {
+	uint32_t json_bytes, data_bytes;
+	uint32_t idle_ms;     /* for its first byte; 0: for ever */
+	uint32_t transfer_ms; /* from the first byte to the last */
+};
+
+// The server's way: nothing is believed and nothing waits longer than it may. As message_receive(), and -ETIMEDOUT.
+// JSON nested deeper than 32 or with a key twice is -EPROTO. A message refused leaves the connection out of step: close it.
+int message_receive_within(int fd, const struct message_limits *limits, struct message *out);
+
 // Connects to penstockd's socket. A descriptor or -errno.
 int protocol_connect(const char *socket_path);

@@ -1,0 +1,172 @@
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "config/check.h"
+#include "config/knobs.h"
+#include "config/value.h"
+
+#define KEY_CHARACTERS_MAX 256u /* Kinesis' limit of a partition key */
+
+// Finds the input's port; port_index is UINT32_MAX when it is not there or nobody can tell.
+static void find_port(struct loading *l, uint32_t i)
+{
+	struct config *c = l->config;
+	struct config_input *in = &c->inputs[i];
+
+	in->port_index = UINT32_MAX;
+	if (origin_bad(c, "inputs[].port", i))
+		return;
+	for (uint32_t p = 0; p < c->ports_count; p++) {
+		if (origin_bad(c, "ports[].name", p))
+			return; /* it may be this one */
+		if (strcmp(c->ports[p].name, in->port) == 0) {
+			in->port_index = p;
+			return;
+		}
+	}
+	if (!l->incomplete)
+		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].port", i, "there is no port '%s'", in->port);
+}
+
+static void check_codec(struct loading *l, uint32_t i)
+{
+	const struct config *c = l->config;
+	const struct config_input *in = &c->inputs[i];
+	const struct config_port *port = &c->ports[in->port_index];
+
+	if (origin_bad(c, "inputs[].codec", i) || origin_bad(c, "ports[].mode", in->port_index))
+		return;
+	if (in->codec == CODEC_FRAME && !port->tap)
+		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].codec", i,
+			      "codec frame needs a tap, port '%s' is for telemetry", port->name);
+	if (in->codec != CODEC_FRAME && port->tap)
+		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].codec", i,
+			      "port '%s' is a tap: only codec frame works there", port->name);
+	if (in->codec != CODEC_FRAME)
+		return;
+	if (origin_given(c, "inputs[].destination", i) && !in->any_destination)
+		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].destination", i,
+			      "codec frame takes frames of every destination: only vlan can choose among them");
+	if (origin_given(c, "inputs[].udp_port", i) && in->udp_port != 0)
+		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].udp_port", i,
+			      "codec frame takes frames of every kind: only vlan can choose among them");
+}
+
+static void check_destination(struct loading *l, uint32_t i)
+{
+	const struct config *c = l->config;
+	const struct config_input *in = &c->inputs[i];
+	const struct config_port *port = &c->ports[in->port_index];
+	char text[INET6_ADDRSTRLEN];
+
+	if (!origin_given(c, "inputs[].destination", i) || in->any_destination || port->tap)
+		return;
+	if (origin_bad(c, "ports[].addresses", in->port_index) || origin_bad(c, "ports[].mode", in->port_index))
+		return;
+	for (uint32_t a = 0; a < port->addresses_count; a++)
+		if (port->addresses[a].family == in->destination.family &&
+		    memcmp(port->addresses[a].bytes, in->destination.bytes, 16) == 0)
+			return;
+	value_format_address(&in->destination, text);
+	origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].destination", i,
+		      "port '%s' does not answer for %s: add it to the port's addresses", port->name, text);
+}
+
+static bool same_traffic(const struct config_input *a, const struct config_input *b)
+{
+	if (a->port_index != b->port_index || a->vlan != b->vlan || a->udp_port != b->udp_port ||
+	    a->any_destination != b->any_destination)
+		return false;
+	return a->any_destination || (a->destination.family == b->destination.family &&
+				      memcmp(a->destination.bytes, b->destination.bytes, 16) == 0);
+}
+
+static bool match_bad(const struct config *c, uint32_t i)
+{
+	return c->inputs[i].port_index == UINT32_MAX || origin_bad(c, "inputs[].vlan", i) ||
+	       origin_bad(c, "inputs[].destination", i) || origin_bad(c, "inputs[].udp_port", i);
+}
+
+static void check_same(struct loading *l, uint32_t i)
+{
+	const struct config *c = l->config;
+
+	for (uint32_t j = 0; j < i; j++) {
+		const struct config_input *a = &c->inputs[j], *b = &c->inputs[i];
+
+		if (!origin_bad(c, "inputs[].name", i) && !origin_bad(c, "inputs[].name", j) &&
+		    strcmp(a->name, b->name) != 0 && input_id(a->name) == input_id(b->name))
+			origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].name", i,
+				      "'%s' and '%s' (%s:%u:%u) have the same 32-bit id in records: rename one",
+				      b->name, a->name, a->file, a->line, a->column);
+		if (!match_bad(c, i) && !match_bad(c, j) && same_traffic(a, b)) {
+			origin_report(c, &l->reports, SEVERITY_ERROR, "inputs", i,
+				      "input '%s' asks for the same traffic as '%s' at %s:%u:%u", b->name, a->name,
+				      a->file, a->line, a->column);
+			return;
+		}
+	}
+}
+
+static uint32_t count_characters(const char *text)
+{
+	uint32_t n = 0;
+
+	for (; *text; text++)
+		n += ((unsigned char)*text & 0xc0) != 0x80;
+	return n;
+}
+
+static void check_key(struct loading *l, uint32_t i)
+{
+	const struct config *c = l->config;
+	const struct config_input *in = &c->inputs[i];
+	bool value_bad = origin_bad(c, "inputs[].key.value", i);
+
+	if (origin_bad(c, "inputs[].key.from", i) || origin_bad(c, "inputs[].key", i))
+		return;
+	if (in->key == KEY_CONSTANT && !in->key_constant[0] && !value_bad)
+		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key", i,
+			      "a constant key needs its value: {from: constant, value: \"...\"}");
+	if (in->key == KEY_CONSTANT && count_characters(in->key_constant) > KEY_CHARACTERS_MAX)
+		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key.value", i,
+			      "a key has at most %u characters, this one has %u", KEY_CHARACTERS_MAX,
+			      count_characters(in->key_constant));
+	if (in->key != KEY_CONSTANT && origin_given(c, "inputs[].key.value", i))
+		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key.value", i, "only for from: constant");
+	if (in->key != KEY_FIELD && origin_given(c, "inputs[].key.number", i))
+		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key.number", i, "only for from: field");
+	if (in->key != KEY_FIELD && origin_given(c, "inputs[].key.separator", i))
+		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key.separator", i, "only for from: field");
+	if (in->key == KEY_FIELD && in->codec == CODEC_FRAME && !origin_bad(c, "inputs[].codec", i))
+		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key", i,
+			      "a frame has no fields: use random, constant, source or flow");
+}
+
+static void check_stream(struct loading *l, uint32_t i)
+{
+	const struct config *c = l->config;
+
+	if (origin_bad(c, "inputs[].stream", i) || l->incomplete)
+		return;
+	for (uint32_t s = 0; s < c->streams_count; s++)
+		if (origin_bad(c, "streams[].name", s) || strcmp(c->streams[s].name, c->inputs[i].stream) == 0)
+			return;
+	origin_report(c, &l->reports, SEVERITY_WARNING, "inputs[].stream", i,
+		      "stream '%s' is not declared: its records are dropped until it is made", c->inputs[i].stream);
+}
+
+void check_inputs(struct loading *l)
+{
+	check_names(l, "inputs[].name", l->config->inputs_count);
+	for (uint32_t i = 0; i < l->config->inputs_count; i++) {
+		find_port(l, i);
+		if (l->config->inputs[i].port_index != UINT32_MAX) {
+			check_codec(l, i);
+			check_destination(l, i);
+		}
+		check_same(l, i);
+		check_key(l, i);
+		check_stream(l, i);
+	}
+}

@@ -1,0 +1,104 @@
+#include "dataplane/record/key.h"
+
+#include <string.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+void key_rule_init(struct key_rule *rule, const struct config_input *input)
+{
+	uint8_t digest[1][16];
+
+	*rule = (struct key_rule){.kind = input->key, .field = input->key_field, .separator = input->key_separator};
+	if (input->key != KEY_CONSTANT)
+		return;
+	rule->constant = (struct md5_key){(const uint8_t *)input->key_constant,
+					  (uint32_t)strnlen(input->key_constant, RECORD_KEY_MAX)};
+	md5_batch(&rule->constant, 1, digest);
+	rule->constant_hash = hash_key_of_digest(digest[0]);
+}
+
+void key_random_init(struct key_random *random, uint64_t seed)
+{
+	random->state = seed;
+}
+
+uint64_t key_flow_hash(const uint8_t *origin, uint32_t origin_bytes)
+{
+	return XXH3_64bits(origin, origin_bytes);
+}
+
+static uint32_t cut_at_character(const uint8_t *bytes, uint32_t length)
+{
+	uint32_t end = KEY_BYTES_MAX;
+
+	if (length <= KEY_BYTES_MAX)
+		return length;
+	/* bytes[end] would be the first one left out: while it continues a character, the cut is inside that. */
+	for (uint32_t back = 0; back < 3 && (bytes[end] & 0xc0) == 0x80; back++)
+		end--;
+	return (bytes[end] & 0xc0) == 0x80 ? KEY_BYTES_MAX : end; /* not UTF-8: any place is as good */
+}
+
+bool key_field(const uint8_t *bytes, uint32_t length, uint8_t separator, uint32_t field, struct md5_key *out)
+{
+	const uint8_t *end = bytes + length, *stop;
+
+	for (; field > 1; field--) {
+		const uint8_t *next = memchr(bytes, separator, (size_t)(end - bytes));
+
+		if (!next)
+			return false;
+		bytes = next + 1;
+	}
+	stop = memchr(bytes, separator, (size_t)(end - bytes));
+	if (!stop)
+		stop = end;
+	if (stop == bytes)
+		return false;
+	*out = (struct md5_key){bytes, cut_at_character(bytes, (uint32_t)(stop - bytes))};
+	return true;
+}
+
+static void by_hash(struct key *out, uint64_t hash, uint8_t kind)
+{
+	*out = (struct key){.hash = {hash, 0}, .kind = kind};
+}
+
+bool key_find(const struct key_rule *rule, struct key_random *random, const uint8_t *payload, uint32_t length,
+	      const void *origin, uint8_t origin_kind, char *scratch, struct key *out)
+{
+	struct md5_key text;
+
+	switch (rule->kind) {
+	case KEY_CONSTANT:
+		*out = (struct key){.hash = rule->constant_hash,
+				    .stored = (uint16_t)rule->constant.length,
+				    .bytes = rule->constant.bytes,
+				    .kind = RECORD_KEY_STORED};
+		return true;
+	case KEY_SOURCE:
+		if (origin_kind == RECORD_ORIGIN_NONE)
+			break;
+		text.bytes = (const uint8_t *)scratch;
+		text.length = origin_kind == RECORD_ORIGIN_IPV4 ? address4_text(origin, scratch) :
+								  address6_text(origin, scratch);
+		*out = (struct key){.text = text, .kind = RECORD_KEY_SOURCE};
+		return true;
+	case KEY_FLOW:
+		if (origin_kind == RECORD_ORIGIN_NONE)
+			break;
+		by_hash(out, key_flow_hash(origin, record_origin_bytes(origin_kind)), RECORD_KEY_FLOW);
+		return true;
+	case KEY_FIELD:
+		if (!key_field(payload, length, rule->separator, rule->field, &text))
+			break;
+		*out = (struct key){
+			.text = text, .stored = (uint16_t)text.length, .bytes = text.bytes, .kind = RECORD_KEY_STORED};
+		return true;
+	case KEY_RANDOM:
+		by_hash(out, key_random_next(random), RECORD_KEY_HASH);
+		return true;
+	}
+	by_hash(out, key_random_next(random), RECORD_KEY_HASH);
+	return false;
+}

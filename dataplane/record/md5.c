@@ -1,0 +1,43 @@
+#include "dataplane/record/md5_engine.h"
+
+/* The low-level calls are deprecated but have no EVP fetch, context allocation or locking in them. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/md5.h>
+
+#define ENGINES_MAX 3
+
+static struct md5_engine engines[ENGINES_MAX];
+static uint32_t engines_count;
+
+void md5_openssl(const struct md5_key *keys, uint32_t count, uint8_t (*digests)[16])
+{
+	for (uint32_t i = 0; i < count; i++) {
+		MD5_CTX context;
+
+		MD5_Init(&context);
+		MD5_Update(&context, keys[i].bytes, keys[i].length);
+		MD5_Final(digests[i], &context);
+	}
+}
+
+/* Before main(), so that no thread ever sees a half-made choice. */
+__attribute__((constructor)) static void choose_engines(void)
+{
+	__builtin_cpu_init();
+	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+		engines[engines_count++] = (struct md5_engine){"avx512", 32, md5_avx512};
+	if (__builtin_cpu_supports("avx2"))
+		engines[engines_count++] = (struct md5_engine){"avx2", 16, md5_avx2};
+	engines[engines_count++] = (struct md5_engine){"openssl", 1, md5_openssl};
+}
+
+const struct md5_engine *md5_engines(uint32_t *count)
+{
+	*count = engines_count;
+	return engines;
+}
+
+void md5_batch(const struct md5_key *keys, uint32_t count, uint8_t (*digests)[16])
+{
+	engines[0].batch(keys, count, digests);
+}

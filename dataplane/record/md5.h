@@ -1,0 +1,23 @@
+// MD5 of many short keys at once: one key per vector lane.
+#pragma once
+
+#include <stdint.h>
+
+struct md5_key {
+	const uint8_t *bytes; /* may be NULL when length is 0 */
+	uint32_t length;      /* any; up to 55 bytes take one block, every further 64 one more for the whole group */
+};
+
+// The MD5 (RFC 1321) of `count` keys into digests[0..count). Reads nothing outside a key's own bytes, writes nothing
+// else, keeps nothing. A count that is no multiple of the engine's lanes costs as much as the next multiple.
+void md5_batch(const struct md5_key *keys, uint32_t count, uint8_t (*digests)[16]);
+
+/* One way of doing it. md5_batch() takes the first that this processor can run. */
+struct md5_engine {
+	const char *name;
+	uint32_t lanes;
+	void (*batch)(const struct md5_key *keys, uint32_t count, uint8_t (*digests)[16]);
+};
+
+// The engines this processor can run, fastest first; *count of them, at least one. Constant for the life of the process.
+const struct md5_engine *md5_engines(uint32_t *count);

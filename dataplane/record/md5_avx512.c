@@ -1,0 +1,264 @@
+// MD5 in 16 lanes of 32 bits, two groups of them interleaved: one group alone waits for its own latency.
+#include <immintrin.h>
+#include <stdbool.h>
+
+#include "dataplane/record/md5_engine.h"
+#include "dataplane/record/md5_steps.h"
+
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx2,bmi,bmi2")))
+#define INLINE static inline __attribute__((always_inline)) AVX512
+
+#define LANES 16u
+
+/* vpternlogd truth tables over (b, c, d). */
+#define F_TABLE 0xca /* b ? c : d */
+#define G_TABLE 0xe4 /* d ? b : c */
+#define H_TABLE 0x96 /* b ^ c ^ d */
+#define I_TABLE 0x39 /* c ^ (b | ~d) */
+
+struct group { /* 16 keys on their way: rows are keys, columns are lanes */
+	uint8_t rows[LANES][64] __attribute__((aligned(64)));
+	uint32_t bits[LANES] __attribute__((aligned(64)));
+	__m512i words[16];
+	__m512i a, b, c, d;
+};
+
+/* The bytes of `key` from `start`, zero behind its end. A masked load touches no byte whose mask bit is clear. */
+INLINE __m512i load_key(const struct md5_key *key, uint64_t start, uint64_t left)
+{
+	__mmask64 mask = left < 64 ? _cvtu64_mask64((1ull << left) - 1) : ~(__mmask64)0;
+
+	return left ? _mm512_maskz_loadu_epi8(mask, key->bytes + start) : _mm512_setzero_si512();
+}
+
+/* Block `block` of the padded key (RFC 1321, 3.1 and 3.2) into a row. */
+INLINE void fill_row(uint8_t *row, const struct md5_key *key, uint32_t block)
+{
+	uint64_t start = (uint64_t)block * 64;
+	uint64_t left = key->length > start ? key->length - start : 0;
+	__m512i bytes = load_key(key, start, left);
+
+	if (key->length >= start && left < 64)
+		bytes = _mm512_mask_mov_epi8(bytes, _cvtu64_mask64(1ull << left), _mm512_set1_epi8((char)0x80));
+	if (block == md5_last_block(key->length))
+		bytes = _mm512_mask_set1_epi64(bytes, 0x80, (long long)((uint64_t)key->length * 8));
+	_mm512_store_si512(row, bytes);
+}
+
+/* The same for a key of at most 55 bytes, without its length, which goes straight into word 14. */
+INLINE void fill_short_row(uint8_t *row, const struct md5_key *key)
+{
+	/* 64 bytes from 64 - n have their 0x80 at n. */
+	static const uint8_t end_marks[128] __attribute__((aligned(64))) = {[64] = 0x80};
+	__m512i mark = _mm512_loadu_si512(end_marks + 64 - (key->length & 63));
+	__mmask64 mask = _cvtu64_mask64(_bzhi_u64(~0ull, key->length));
+
+	_mm512_store_si512(row, _mm512_mask_loadu_epi8(mark, mask, key->bytes));
+}
+
+/* Row 4n of every four rows, from byte `at`, side by side: what a 4x4 transpose wants. */
+INLINE __m512i four_rows(const struct group *g, uint32_t row, uint32_t at)
+{
+	__m512i x = _mm512_castsi128_si512(_mm_load_si128((const __m128i *)(g->rows[row] + at)));
+
+	x = _mm512_inserti32x4(x, _mm_load_si128((const __m128i *)(g->rows[row + 4] + at)), 1);
+	x = _mm512_inserti32x4(x, _mm_load_si128((const __m128i *)(g->rows[row + 8] + at)), 2);
+	return _mm512_inserti32x4(x, _mm_load_si128((const __m128i *)(g->rows[row + 12] + at)), 3);
+}
+
+/* 4x4 transpose of 32-bit words inside each 128-bit lane. */
+INLINE void transpose(__m512i *out, __m512i a, __m512i b, __m512i c, __m512i d)
+{
+	__m512i ab_low = _mm512_unpacklo_epi32(a, b), cd_low = _mm512_unpacklo_epi32(c, d);
+	__m512i ab_high = _mm512_unpackhi_epi32(a, b), cd_high = _mm512_unpackhi_epi32(c, d);
+
+	out[0] = _mm512_unpacklo_epi64(ab_low, cd_low);
+	out[1] = _mm512_unpackhi_epi64(ab_low, cd_low);
+	out[2] = _mm512_unpacklo_epi64(ab_high, cd_high);
+	out[3] = _mm512_unpackhi_epi64(ab_high, cd_high);
+}
+
+INLINE void load_quad(struct group *g, uint32_t quad)
+{
+	transpose(g->words + quad * 4, four_rows(g, 0, quad * 16), four_rows(g, 1, quad * 16),
+		  four_rows(g, 2, quad * 16), four_rows(g, 3, quad * 16));
+}
+
+/*
+ * The barrier keeps a + word + constant together: left alone, compilers reassociate the sum and put an addition more
+ * on the path from b to the next b.
+ */
+#define STEP(g, f, a, b, c, d, w, s, n)                                                                 \
+	a = _mm512_add_epi32(a, _mm512_add_epi32((g)->words[w], _mm512_set1_epi32((int)constants[n]))); \
+	__asm__("" : "+v"(a));                                                                          \
+	a = _mm512_add_epi32(a, _mm512_ternarylogic_epi32(b, c, d, f##_TABLE));                         \
+	a = _mm512_add_epi32(b, _mm512_rol_epi32(a, s));
+
+/* Opaque to the compiler, which would otherwise build each broadcast from an immediate, through a general register. */
+INLINE const uint32_t *constants_table(void)
+{
+	static const uint32_t table[64] __attribute__((aligned(64))) = {MD5_STEPS(MD5_CONSTANT)};
+	const uint32_t *constants = table;
+
+	__asm__("" : "+r"(constants));
+	return constants;
+}
+
+#define STEP_1(f, a, b, c, d, w, s, n, k) STEP(g, f, a##0, b##0, c##0, d##0, w, s, n)
+#define STEP_2(f, a, b, c, d, w, s, n, k) STEP_1(f, a, b, c, d, w, s, n, k) STEP(g + 1, f, a##1, b##1, c##1, d##1, w, s, n)
+
+/* The state is added only in the lanes of `active`: the others had their last block already. */
+INLINE void finish(struct group *g, __mmask16 active, __m512i a, __m512i b, __m512i c, __m512i d)
+{
+	g->a = _mm512_mask_add_epi32(g->a, active, g->a, a);
+	g->b = _mm512_mask_add_epi32(g->b, active, g->b, b);
+	g->c = _mm512_mask_add_epi32(g->c, active, g->c, c);
+	g->d = _mm512_mask_add_epi32(g->d, active, g->d, d);
+}
+
+AVX512 static void compress_one(struct group *g, const __mmask16 *active)
+{
+	const uint32_t *constants = constants_table();
+	__m512i a0 = g->a, b0 = g->b, c0 = g->c, d0 = g->d;
+
+	MD5_STEPS(STEP_1)
+	finish(g, active[0], a0, b0, c0, d0);
+}
+
+AVX512 static void compress_two(struct group *g, const __mmask16 *active)
+{
+	const uint32_t *constants = constants_table();
+	__m512i a0 = g[0].a, b0 = g[0].b, c0 = g[0].c, d0 = g[0].d;
+	__m512i a1 = g[1].a, b1 = g[1].b, c1 = g[1].c, d1 = g[1].d;
+
+	MD5_STEPS(STEP_2)
+	finish(g, active[0], a0, b0, c0, d0);
+	finish(g + 1, active[1], a1, b1, c1, d1);
+}
+
+/* Lanes whose key has a block `block`. Rows beyond `count` are filled as an empty key and thrown away. */
+INLINE __mmask16 fill_group(struct group *g, const struct md5_key *keys, uint32_t count, uint32_t block)
+{
+	static const struct md5_key empty;
+	uint32_t active = 0;
+
+	for (uint32_t i = 0; i < LANES; i++) {
+		const struct md5_key *key = i < count ? keys + i : &empty;
+
+		fill_row(g->rows[i], key, block);
+		active |= (uint32_t)(block <= md5_last_block(key->length)) << i;
+	}
+	for (uint32_t quad = 0; quad < 4; quad++)
+		load_quad(g, quad);
+	return (__mmask16)active;
+}
+
+/* Rows as for keys of one block; the longest length says whether they all were. */
+INLINE uint32_t fill_short_rows(struct group *g, const struct md5_key *keys, uint32_t count)
+{
+	uint32_t longest = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t length = keys[i].length;
+
+		g->bits[i] = length * 8;
+		longest = length > longest ? length : longest;
+		fill_short_row(g->rows[i], keys + i);
+	}
+	for (uint32_t i = count; i < LANES; i++) {
+		g->bits[i] = 0;
+		_mm512_store_si512(g->rows[i], _mm512_setzero_si512());
+	}
+	return longest;
+}
+
+/* The words behind the longest key and its end mark are zero and need no transposing. */
+INLINE void load_short_words(struct group *g, uint32_t longest)
+{
+	for (uint32_t quad = 0; quad < 4; quad++) {
+		if (quad <= longest / 16) {
+			load_quad(g, quad);
+		} else {
+			g->words[quad * 4] = _mm512_setzero_si512();
+			g->words[quad * 4 + 1] = _mm512_setzero_si512();
+			g->words[quad * 4 + 2] = _mm512_setzero_si512();
+			g->words[quad * 4 + 3] = _mm512_setzero_si512();
+		}
+	}
+	g->words[14] = _mm512_load_si512(g->bits);
+}
+
+INLINE void start_group(struct group *g)
+{
+	g->a = _mm512_set1_epi32((int)MD5_A);
+	g->b = _mm512_set1_epi32((int)MD5_B);
+	g->c = _mm512_set1_epi32((int)MD5_C);
+	g->d = _mm512_set1_epi32((int)MD5_D);
+}
+
+INLINE void store_digests(struct group *g, uint32_t count, uint8_t (*digests)[16])
+{
+	__m128i rows[4][4];
+
+	transpose(g->words, g->a, g->b, g->c, g->d);
+	memcpy(rows, g->words, sizeof rows); /* rows[n][m] is key 4m + n */
+	for (uint32_t i = 0; i + 4 <= count; i += 4)
+		for (uint32_t n = 0; n < 4; n++)
+			_mm_storeu_si128((__m128i *)digests[i + n], rows[n][i / 4]);
+	for (uint32_t i = count & ~3u; i < count; i++)
+		_mm_storeu_si128((__m128i *)digests[i], rows[i % 4][i / 4]);
+}
+
+/* False, and nothing done, when a key needs more than one block. */
+INLINE bool short_burst(struct group *g, const struct md5_key *keys, uint32_t count)
+{
+	static const __mmask16 all[2] = {0xffff, 0xffff};
+	uint32_t longest = fill_short_rows(g, keys, count < LANES ? count : LANES), longest_second = 0;
+
+	if (count > LANES)
+		longest_second = fill_short_rows(g + 1, keys + LANES, count - LANES);
+	if (longest > 55 || longest_second > 55)
+		return false;
+	load_short_words(g, longest);
+	if (count > LANES) {
+		load_short_words(g + 1, longest_second);
+		compress_two(g, all);
+	} else {
+		compress_one(g, all);
+	}
+	return true;
+}
+
+AVX512 static void long_burst(struct group *g, const struct md5_key *keys, uint32_t count)
+{
+	uint32_t first = count < LANES ? count : LANES, longest = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		longest = keys[i].length > longest ? keys[i].length : longest;
+	for (uint32_t block = 0; block <= md5_last_block(longest); block++) {
+		__mmask16 active[2];
+
+		active[0] = fill_group(g, keys, first, block);
+		active[1] = fill_group(g + 1, keys + first, count - first, block);
+		compress_two(g, active);
+	}
+}
+
+AVX512 static void one_burst(const struct md5_key *keys, uint32_t count, uint8_t (*digests)[16])
+{
+	struct group g[2];
+
+	start_group(g);
+	start_group(g + 1);
+	if (!short_burst(g, keys, count))
+		long_burst(g, keys, count);
+	store_digests(g, count < LANES ? count : LANES, digests);
+	if (count > LANES)
+		store_digests(g + 1, count - LANES, digests + LANES);
+}
+
+void md5_avx512(const struct md5_key *keys, uint32_t count, uint8_t (*digests)[16])
+{
+	for (uint32_t i = 0; i < count; i += 2 * LANES)
+		one_burst(keys + i, count - i < 2 * LANES ? count - i : 2 * LANES, digests + i);
+}

@@ -1,0 +1,141 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include <openssl/evp.h>
+
+#include "dataplane/record/md5.h"
+
+#define KEYS_MAX 100u
+#define LENGTH_MAX 1024u
+
+static void expect_digests(const struct md5_engine *engine, const struct md5_key *keys, uint32_t count)
+{
+	uint8_t digests[KEYS_MAX + 1][16], expected[16];
+
+	memset(digests, 0x5a, sizeof digests);
+	engine->batch(keys, count, digests);
+	for (uint32_t i = 0; i < count; i++) {
+		EVP_Digest(keys[i].bytes, keys[i].length, expected, NULL, EVP_md5(), NULL);
+		if (memcmp(digests[i], expected, 16) != 0)
+			fail_msg("%s: key %u of %u, %u bytes", engine->name, i, count, keys[i].length);
+	}
+	memset(expected, 0x5a, sizeof expected);
+	assert_memory_equal(digests[count], expected, 16);
+}
+
+/* A key in memory of its own: a read outside it is the sanitizer's to report. */
+static struct md5_key new_key(uint32_t length)
+{
+	uint8_t *bytes = malloc(length ? length : 1);
+
+	for (uint32_t i = 0; i < length; i++)
+		bytes[i] = (uint8_t)rand();
+	return (struct md5_key){bytes, length};
+}
+
+static void every_length_agrees_with_openssl(void **state)
+{
+	uint32_t engines_count;
+	const struct md5_engine *engines = md5_engines(&engines_count);
+	struct md5_key keys[KEYS_MAX];
+
+	(void)state;
+	for (uint32_t length = 0; length <= LENGTH_MAX; length += length < 300 ? 1 : 181) {
+		uint32_t count = 1 + length % 70;
+
+		for (uint32_t i = 0; i < count; i++)
+			keys[i] = new_key(length);
+		for (uint32_t e = 0; e < engines_count; e++)
+			expect_digests(engines + e, keys, count);
+		for (uint32_t i = 0; i < count; i++)
+			free((void *)keys[i].bytes);
+	}
+}
+
+static void mixed_lengths_agree_with_openssl(void **state)
+{
+	uint32_t engines_count;
+	const struct md5_engine *engines = md5_engines(&engines_count);
+	struct md5_key keys[KEYS_MAX];
+
+	(void)state;
+	for (uint32_t round = 0; round < 300; round++) {
+		uint32_t count = 1 + (uint32_t)rand() % KEYS_MAX;
+		uint32_t most = (uint32_t[]){24, 60, 140, LENGTH_MAX}[round % 4];
+
+		for (uint32_t i = 0; i < count; i++)
+			keys[i] = new_key((uint32_t)rand() % (most + 1));
+		for (uint32_t e = 0; e < engines_count; e++)
+			expect_digests(engines + e, keys, count);
+		for (uint32_t i = 0; i < count; i++)
+			free((void *)keys[i].bytes);
+	}
+}
+
+static void keys_at_the_end_of_a_page_are_not_read_beyond(void **state)
+{
+	uint32_t engines_count;
+	const struct md5_engine *engines = md5_engines(&engines_count);
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	uint8_t *area = mmap(NULL, 3 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct md5_key keys[2];
+
+	(void)state;
+	assert_true(area != MAP_FAILED);
+	assert_int_equal(mprotect(area, page, PROT_NONE), 0);
+	assert_int_equal(mprotect(area + 2 * page, page, PROT_NONE), 0);
+	for (size_t i = 0; i < page; i++)
+		area[page + i] = (uint8_t)(i * 7);
+	for (uint32_t length = 0; length <= 300; length++) {
+		keys[0] = (struct md5_key){area + page, length};
+		keys[1] = (struct md5_key){area + 2 * page - length, length};
+		for (uint32_t e = 0; e < engines_count; e++)
+			expect_digests(engines + e, keys, 2);
+	}
+	munmap(area, 3 * page);
+}
+
+static void no_keys_and_no_bytes_are_fine(void **state)
+{
+	uint32_t engines_count;
+	const struct md5_engine *engines = md5_engines(&engines_count);
+	struct md5_key none = {NULL, 0};
+
+	(void)state;
+	assert_true(engines_count >= 1);
+	for (uint32_t e = 0; e < engines_count; e++) {
+		expect_digests(engines + e, NULL, 0);
+		expect_digests(engines + e, &none, 1);
+	}
+}
+
+static void the_batch_is_the_first_engine(void **state)
+{
+	static const uint8_t abc[16] = {0x90, 0x01, 0x50, 0x98, 0x3c, 0xd2, 0x4f, 0xb0,
+					0xd6, 0x96, 0x3f, 0x7d, 0x28, 0xe1, 0x7f, 0x72}; /* RFC 1321, A.5 */
+	struct md5_key key = {(const uint8_t *)"abc", 3};
+	uint8_t digest[1][16];
+
+	(void)state;
+	md5_batch(&key, 1, digest);
+	assert_memory_equal(digest[0], abc, 16);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_length_agrees_with_openssl),
+		cmocka_unit_test(mixed_lengths_agree_with_openssl),
+		cmocka_unit_test(keys_at_the_end_of_a_page_are_not_read_beyond),
+		cmocka_unit_test(no_keys_and_no_bytes_are_fine),
+		cmocka_unit_test(the_batch_is_the_first_engine),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
