@@ -73,6 +73,7 @@ $(BUILD)/penstock: $(call obj,control/cli/main.c) $(LIBS)
 $(UNIT_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(call obj,$(TEST_HELP)) $(LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) $^ -lcmocka $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
+$(BUILD)/tests/pcapng_test: SEAM_LIBS += -lpcap
 $(call obj,$(wildcard tests/dpdk/*.c tests/bench/dpdk/*.c)): EXTRA_CFLAGS := $(DPDK_CFLAGS)
 $(call obj,$(wildcard tests/dpdk/*.c tests/bench/dpdk/*.c tests/bench/*.c)): ALL_CFLAGS += $(MARCH)
 $(DPDK_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/dpdk/%.o $(call obj,$(TEST_HELP)) $(BUILD)/libdataplane.a $(LIBS)

@@ -1,0 +1,31 @@
+// What the formats share among themselves.
+#pragma once
+
+#include <stdbool.h>
+
+#include "control/delivery/format.h"
+
+struct pcapng_interface {
+	uint32_t input;
+	uint32_t link_type;
+	bool gaps; /* the gaps' own interface */
+};
+
+struct format {
+	struct format_options options;
+	struct gather gather;
+	struct pcapng_interface *interfaces; /* pcapng: those described in this object, in order */
+	uint32_t interfaces_count, interfaces_room;
+	uint64_t gap_records;                /* pcapng: of known count, so far in this object */
+};
+
+void format_jsonl_add(struct format *f, uint32_t shard, uint64_t sequence, const struct record *r);
+
+void format_pcapng_begin(struct format *f);
+int format_pcapng_add(struct format *f, uint64_t sequence, const struct record *r); /* -ENOMEM */
+
+// The input's name or its id in hexadecimal.
+const char *format_input(const struct format *f, uint32_t input, char text[9]);
+
+// A gap record's payload, copied: it need not lie aligned.
+struct gap format_gap(const struct record *r);

@@ -1,0 +1,174 @@
+// Where the next object ends: the first of enough bytes, enough age, or a hole in the shard.
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "control/delivery/batch_walk.h"
+#include "control/delivery/calls.h"
+#include "control/delivery/engine.h"
+
+#define BATCHES_AT_ONCE 64 /* then the other shards have their turn */
+
+static void begin_scan(struct work *w)
+{
+	w->scan = (struct scan){.next = w->row.next_sequence, .oldest_ns = UINT64_MAX};
+}
+
+// The cursor moves on over what no object holds.
+static int move_cursor(struct delivery *d, struct work *w, uint64_t next, uint64_t position, uint64_t expired)
+{
+	struct metadata_delivery row = w->row;
+	int error;
+
+	row.next_sequence = next;
+	row.expired_records += expired;
+	error = d->options.journal->put_delivery(d->options.metadata, &row);
+	if (error)
+		return error;
+	work_move(d, w, &row, position);
+	begin_scan(w);
+	return 0;
+}
+
+// Records in front of `next` are gone: the store counts `records_before` in front of it, the cursor had come to w->position.
+static int skip_hole(struct delivery *d, struct work *w, uint64_t next, uint64_t records_before)
+{
+	uint64_t expired = records_before > w->position ? records_before - w->position : 0;
+	int error = move_cursor(d, w, next, records_before, expired);
+
+	if (error == 0 && expired > 0 && !w->expired_said) {
+		w->expired_said = true;
+		delivery_say(d, true,
+			     "shard %u: %" PRIu64 " records expired or were lost before they could be delivered; lengthen the "
+			     "stream's retention, or see why the destination is slow",
+			     w->where.number, expired);
+	}
+	return error;
+}
+
+// At the first batch of an object the store's count is taken over: the ledger must not only agree with itself.
+static void take_position(struct delivery *d, struct work *w, uint64_t position)
+{
+	if (position == w->position)
+		return;
+	delivery_say(d, true, "shard %u: the store counts %" PRIu64 " records in front of the cursor, this delivery %" PRIu64,
+		     w->where.number, position, w->position);
+	work_move(d, w, &w->row, position);
+}
+
+// Takes a batch's records into the object. 1 when it is full, 0, or -EBADMSG.
+static int look(struct delivery *d, struct work *w, const struct store_batch *b)
+{
+	struct batch_walk walk = batch_walk_begin(b);
+	const struct record *r;
+	uint64_t before = b->records_before;
+
+	while ((r = batch_walk_next(&walk)) != NULL) {
+		if (walk.sequence <= w->scan.next) { /* this record lies in front of it */
+			before += r->kind == RECORD_DATA;
+			continue;
+		}
+		if (!w->scan.begun) {
+			take_position(d, w, before);
+			w->scan.begun = true;
+		}
+		w->scan.next = walk.sequence;
+		if (r->arrival_ns < w->scan.oldest_ns)
+			w->scan.oldest_ns = r->arrival_ns;
+		if (r->kind != RECORD_DATA)
+			continue;
+		w->scan.records++;
+		w->scan.bytes += r->length;
+		if (w->scan.bytes >= d->config->buffer_bytes)
+			return 1;
+	}
+	return walk.left == 0 ? 0 : -EBADMSG;
+}
+
+static int plan(struct delivery *d, struct work *w)
+{
+	struct metadata_object *o = &w->object;
+	int error;
+
+	/* Gaps leave nothing in a raw object: no object for them alone. */
+	if (w->scan.records == 0 && d->config->format == FORMAT_RAW) {
+		error = move_cursor(d, w, w->scan.next, w->position, 0);
+		return error ? error : 1;
+	}
+	*o = (struct metadata_object){
+		.stream_id = w->where.stream_id,
+		.shard = w->where.number,
+		.first_sequence = w->row.next_sequence,
+		.last_sequence = w->scan.next - 1,
+		.records = w->scan.records,
+		.bytes = w->scan.bytes,
+	};
+	snprintf(o->delivery, sizeof o->delivery, "%s", d->config->name);
+	error = work_name(d, w, w->scan.oldest_ns, o);
+	if (error == 0)
+		error = d->options.journal->plan_object(d->options.metadata, o);
+	if (error)
+		return error;
+	w->planned = true;
+	w->resumed = false;
+	w->outcome = OUTCOME_NONE;
+	return 1;
+}
+
+static bool old_enough(const struct delivery *d, const struct work *w)
+{
+	uint64_t now = delivery_calls.realtime_ns();
+
+	return now >= w->scan.oldest_ns && now - w->scan.oldest_ns >= d->config->buffer_seconds * 1000000000ull;
+}
+
+// Nothing to read: either the end, or everything the shard had is gone.
+static int at_end(struct delivery *d, struct work *w, bool force)
+{
+	struct shard_status status;
+	uint64_t before;
+	int error;
+
+	d->options.source->get_status(w->where.shard, &status);
+	if (status.trim_sequence > w->row.next_sequence) {
+		error = d->options.source->records_before(w->where.shard, status.trim_sequence, &before);
+		if (error == 0)
+			error = skip_hole(d, w, status.trim_sequence, before);
+		return error ? error : 1;
+	}
+	if (w->scan.next == w->row.next_sequence)
+		return 0;
+	return force || old_enough(d, w) ? plan(d, w) : 0;
+}
+
+int work_scan(struct delivery *d, struct work *w, bool force)
+{
+	if (w->scan.next < w->row.next_sequence || !w->scan.begun)
+		begin_scan(w);
+	for (int i = 0; i < BATCHES_AT_ONCE; i++) {
+		struct store_batch b;
+		int result;
+
+		if (delivery_cancelled(d))
+			return 0;
+		result = d->options.source->read(w->reader, w->scan.next, &b);
+		if (result < 0)
+			return result;
+		if (result == 0)
+			return at_end(d, w, force);
+		if (b.first_sequence > w->scan.next) {
+			if (w->scan.begun)
+				return plan(d, w);
+			result = skip_hole(d, w, b.first_sequence, b.records_before);
+			if (result)
+				return result;
+		}
+		result = look(d, w, &b);
+		if (result < 0)
+			return result;
+		if (result > 0)
+			return plan(d, w);
+	}
+	return 1;
+}
