@@ -113,11 +113,11 @@ static char *describe(const struct delivery *d, const struct work *w, const char
 
 	format_time(since, w->retrying_since_ns);
 	format_time(now, delivery_calls.realtime_ns());
-	root = json_pack("{s:s, s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:s, s:i, s:s, s:s}", "delivery", d->config->name, "stream",
-			 d->config->stream, "shard", (int)w->where.number, "object", o->name, "first_sequence",
-			 (json_int_t)o->first_sequence, "last_sequence", (json_int_t)o->last_sequence, "records",
-			 (json_int_t)o->records, "payload_bytes", (json_int_t)o->bytes, "reason", reason, "attempts",
-			 (int)w->attempts, "first_failure", since, "time", now);
+	root = json_pack("{s:s, s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:s, s:i, s:s, s:s}", "delivery", d->config->name,
+			 "stream", d->config->stream, "shard", (int)w->where.number, "object", o->name,
+			 "first_sequence", (json_int_t)o->first_sequence, "last_sequence", (json_int_t)o->last_sequence,
+			 "records", (json_int_t)o->records, "payload_bytes", (json_int_t)o->bytes, "reason", reason,
+			 "attempts", (int)w->attempts, "first_failure", since, "time", now);
 	text = root != NULL ? json_dumps(root, JSON_INDENT(2)) : NULL;
 	json_decref(root);
 	return text;
@@ -156,12 +156,12 @@ static int bury(struct delivery *d, struct work *w, struct trouble *trouble, con
 	if (error == 0)
 		error = write_dead_note(d, w, reason);
 	if (error && error != -ENODATA)
-		trouble_set(trouble, "dead-letter directory %s: %s (the object waits; before that: %.100s)", d->config->dead_letter,
-			    strerror(-error), reason);
+		trouble_set(trouble, "dead-letter directory %s: %s (the object waits; before that: %.100s)",
+			    d->config->dead_letter, strerror(-error), reason);
 	if (error == 0 && !d->dead_letters_said) {
 		d->dead_letters_said = true;
-		delivery_say(d, true, "%s put into %s after %u attempts: %s", w->object.name, d->config->dead_letter, w->attempts,
-			     reason);
+		delivery_say(d, true, "%s put into %s after %u attempts: %s", w->object.name, d->config->dead_letter,
+			     w->attempts, reason);
 	}
 	return error;
 }
@@ -200,7 +200,7 @@ static void finish(struct delivery *d, struct work *w)
 	}
 	error = d->options.journal->finish_object(d->options.metadata, &w->object, &row);
 	if (error) {
-		struct trouble trouble;
+		struct trouble trouble = {.text = ""};
 
 		trouble_set(&trouble, "metadata: %s", strerror(-error));
 		note_failure(d, w, trouble.text);

@@ -5,9 +5,9 @@
 #include "control/delivery/sink.h"
 
 /*
- * The same bytes in give the same bytes out, however they were cut into writes: input is gathered into blocks of one size
- * first, gzip carries no time and no name, and nothing depends on clocks or threads. (Another version of the library may
- * compress differently; what comes out of decompression never differs.)
+ * The same bytes in give the same bytes out, however they were cut into writes: input is gathered into blocks of one
+ * size first, gzip carries no time and no name, and nothing depends on clocks or threads. (Another version of the
+ * library may compress differently; what comes out of decompression never differs.)
  */
 
 struct compress; /* opaque: one object after another, not shared between threads; under 3 MiB */

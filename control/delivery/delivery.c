@@ -161,6 +161,10 @@ static void *run(void *context)
 	}
 	if (atomic_load(&d->flush))
 		flush(d);
+	pthread_mutex_lock(&d->lock);
+	d->ended = true;
+	pthread_cond_broadcast(&d->wake);
+	pthread_mutex_unlock(&d->lock);
 	return NULL;
 }
 
@@ -199,14 +203,16 @@ static int open_work(struct delivery *d, struct work *w)
 
 	if (error)
 		return error;
-	error = journal->get_delivery(d->options.metadata, w->where.stream_id, w->where.number, d->config->name, &w->row);
+	error = journal->get_delivery(d->options.metadata, w->where.stream_id, w->where.number, d->config->name,
+				      &w->row);
 	if (error == -ENOENT)
 		error = begin_row(d, w);
 	if (error)
 		return error;
 	w->position = w->row.start_records + w->row.delivered_records + w->row.failed_records + w->row.expired_records;
 	w->scan.next = w->row.next_sequence;
-	error = journal->get_object(d->options.metadata, w->where.stream_id, w->where.number, d->config->name, &w->object);
+	error = journal->get_object(d->options.metadata, w->where.stream_id, w->where.number, d->config->name,
+				    &w->object);
 	if (error == 0)
 		w->planned = w->resumed = true;
 	return error == -ENOENT ? 0 : error;
@@ -243,7 +249,8 @@ static int check_names(struct delivery *d)
 		return -EINVAL;
 	}
 	if (work_name(d, &w, 0, &object) != 0) {
-		delivery_say(d, true, "prefix \"%s\": the names it makes for stream %s are too long or leave the destination",
+		delivery_say(d, true,
+			     "prefix \"%s\": the names it makes for stream %s are too long or leave the destination",
 			     d->config->prefix, d->config->stream);
 		return -EINVAL;
 	}
@@ -349,6 +356,7 @@ int delivery_start(const struct config_delivery *config, const struct delivery_o
 int delivery_stop(struct delivery *d, bool flush_first, uint32_t timeout_ms)
 {
 	struct timespec until;
+	bool ended;
 	int result;
 
 	atomic_store(&d->deadline_ns, delivery_calls.monotonic_ns() + timeout_ms * 1000000ull);
@@ -359,7 +367,13 @@ int delivery_stop(struct delivery *d, bool flush_first, uint32_t timeout_ms)
 	pthread_mutex_unlock(&d->lock);
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += (flush_first ? timeout_ms / 1000 : 0) + GRACE_SECONDS;
-	if (pthread_clockjoin_np(d->thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
+	pthread_mutex_lock(&d->lock);
+	while (!d->ended && pthread_cond_timedwait(&d->wake, &d->lock, &until) == 0)
+		;
+	ended = d->ended;
+	pthread_mutex_unlock(&d->lock);
+	/* Joined as usual, so that ThreadSanitizer sees it. */
+	if (!ended || pthread_join(d->thread, NULL) != 0) {
 		delivery_say(d, true, "the destination does not answer; leaving its thread behind");
 		return -ETIMEDOUT;
 	}

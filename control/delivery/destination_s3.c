@@ -113,7 +113,7 @@ static int store(struct delivery *d, struct work *w, struct trouble *trouble)
 	char text[5][24];
 	const struct sigv4_field metadata[] = {
 		{"x-amz-meta-penstock-first-sequence", text[0]}, {"x-amz-meta-penstock-last-sequence", text[1]},
-		{"x-amz-meta-penstock-records", text[2]},	 {"x-amz-meta-penstock-gaps", text[3]},
+		{"x-amz-meta-penstock-records", text[2]},        {"x-amz-meta-penstock-gaps", text[3]},
 		{"x-amz-meta-penstock-gap-records", text[4]},
 	};
 	struct s3_object object = {.key = w->object.name, .metadata = metadata, .metadata_count = 5};

@@ -83,8 +83,8 @@ static int open_root(const char *root, bool make)
 	return fd < 0 ? -errno : fd;
 }
 
-// One step down. When making, the parent is synced even where the child was there already: whoever made it may have died
-// before syncing it.
+// One step down. When making, the parent is synced even where the child was there already: whoever made it may have
+// died before syncing it.
 static int step_down(int directory, const char *component, bool make)
 {
 	int fd;

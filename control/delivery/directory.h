@@ -7,9 +7,9 @@
 #include "control/delivery/sink.h"
 
 /*
- * NAME is written as .NAME.tmp beside itself, synced, renamed and its directory synced, with every directory on the way.
- * Names are resolved beneath the root by the kernel (openat2 RESOLVE_BENEATH, no symbolic links), so a name can never
- * leave it. A temporary file that a crash left is replaced by the next try at the same name.
+ * NAME is written as .NAME.tmp beside itself, synced, renamed and its directory synced, with every directory on the
+ * way. Names are resolved beneath the root by the kernel (openat2 RESOLVE_BENEATH, no symbolic links), so a name can
+ * never leave it. A temporary file that a crash left is replaced by the next try at the same name.
  */
 struct directory_file {
 	int parent, fd;
@@ -17,7 +17,8 @@ struct directory_file {
 	uint64_t bytes; /* written so far */
 };
 
-// Creates the temporary file of `name` beneath `root`; both, and the directories between, are made when absent. 0 or -errno.
+// Creates the temporary file of `name` beneath `root`; both, and the directories between, are made when absent.
+// 0 or -errno.
 int directory_create(const char *root, const char *name, struct directory_file *f);
 
 // A sink writing to it.

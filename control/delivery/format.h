@@ -19,11 +19,11 @@
  *           "first":"…","last":"…","worker":0}}; count is null where nobody can know it, worker is absent where
  *         penstockd found the gap.
  *
- * pcapng  (draft-ietf-opsawg-pcapng) little endian; one interface per input, if_name its name, if_tsresol 9; Ethernet for
- *         records of codec frame, USER0 for others (libpcap reads no file that mixes the two; Wireshark does). Each
- *         record is an Enhanced Packet Block with its sequence as epb_packetid. A gap is an Interface Statistics Block
- *         of an interface of its own named "gaps": isb_ifdrop counts the missing records since the object's start, the
- *         comment says the rest. libpcap skips it, capinfos and Wireshark show it.
+ * pcapng  (draft-ietf-opsawg-pcapng) little endian; one interface per input, if_name its name, if_tsresol 9; Ethernet
+ *         for records of codec frame, USER0 for others (libpcap reads no file that mixes the two; Wireshark does).
+ *         Each record is an Enhanced Packet Block with its sequence as epb_packetid. A gap is an Interface Statistics
+ *         Block of an interface of its own named "gaps": isb_ifdrop counts the missing records since the object's
+ *         start, the comment says the rest. libpcap and tshark pass over it, Wireshark shows it.
  *
  * The same records give the same bytes, always: nothing is taken from clocks, hosts or versions.
  */
@@ -31,7 +31,7 @@ struct format_options {
 	enum config_format format;
 	enum config_payload payload; /* jsonl */
 	const char *delimiter;       /* raw; NULL: none */
-	// The name of an input by its id, or NULL when it is not known; may be NULL itself. Called on the formatting thread.
+	// The name of an input by its id, or NULL when it is not known; may be NULL itself.
 	const char *(*input_name)(void *context, uint32_t input);
 	void *context;
 };
@@ -45,8 +45,8 @@ void format_close(struct format *f);
 // Begins an object. The sink must stay until format_end().
 int format_begin(struct format *f, const struct sink *sink);
 
-// Adds a record that record_check() has passed. `shard` is its shard's number. 0, or the sink's -errno (also of earlier
-// records: bytes are gathered before they are sent on).
+// Adds a record that record_check() has passed. `shard` is its shard's number. 0, or the sink's -errno (also of
+// earlier records: bytes are gathered before they are sent on).
 int format_add(struct format *f, uint32_t shard, uint64_t sequence, const struct record *r);
 
 // Sends on everything gathered so far, so that a reader sees every record added. 0 or the sink's -errno.

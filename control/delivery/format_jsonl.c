@@ -120,12 +120,13 @@ static void put_source(struct gather *w, const struct record *r)
 	char text[INET6_ADDRSTRLEN], line[INET6_ADDRSTRLEN + 48];
 	const uint8_t *origin = record_origin(r);
 	bool four = r->origin == RECORD_ORIGIN_IPV4;
-	const uint8_t *port = origin + (four ? offsetof(struct origin4, source_port) : offsetof(struct origin6, source_port));
+	const uint8_t *port =
+		origin + (four ? offsetof(struct origin4, source_port) : offsetof(struct origin6, source_port));
 
 	if (r->origin == RECORD_ORIGIN_NONE)
 		return;
 	inet_ntop(four ? AF_INET : AF_INET6, origin, text, sizeof text);
-	snprintf(line, sizeof line, ",\"source\":\"%s\",\"source_port\":%u", text, port[0] << 8 | port[1]);
+	snprintf(line, sizeof line, ",\"source\":\"%s\",\"source_port\":%u", text, (unsigned)port[0] << 8 | port[1]);
 	gather_text(w, line);
 }
 
@@ -138,11 +139,12 @@ static void put_gap(struct gather *w, const char *sequence, const char *arrival,
 		snprintf(count, sizeof count, "%" PRIu64, gap.count);
 	format_time(first, gap.first_ns);
 	format_time(last, gap.last_ns);
-	snprintf(text, sizeof text, "{\"gap\":{\"sequence\":\"%s\",\"arrival\":\"%s\",\"reason\":\"%s\",\"scope\":\"%s\"", sequence,
+	snprintf(text, sizeof text,
+		 "{\"gap\":{\"sequence\":\"%s\",\"arrival\":\"%s\",\"reason\":\"%s\",\"scope\":\"%s\"", sequence,
 		 arrival, format_gap_reason(gap.reason), gap.scope == GAP_SCOPE_PORT ? "port" : "shard");
 	gather_text(w, text);
-	snprintf(text, sizeof text, ",\"count\":%s,\"bytes\":%" PRIu64 ",\"first\":\"%s\",\"last\":\"%s\"", count, gap.bytes, first,
-		 last);
+	snprintf(text, sizeof text, ",\"count\":%s,\"bytes\":%" PRIu64 ",\"first\":\"%s\",\"last\":\"%s\"", count,
+		 gap.bytes, first, last);
 	gather_text(w, text);
 	if (gap.worker != UINT16_MAX) {
 		snprintf(text, sizeof text, ",\"worker\":%u", gap.worker);
@@ -153,13 +155,13 @@ static void put_gap(struct gather *w, const char *sequence, const char *arrival,
 
 static void put_key(struct gather *w, const struct record *r)
 {
-	char key[RECORD_KEY_MAX + 128];
-	int length = key_text(r, key, sizeof key);
+	char key[KEY_TEXT_MAX];
+	uint32_t length = key_text(r, key);
 
-	if (length < 0)
+	if (length == 0)
 		return;
 	gather_put(w, ",", 1);
-	put_bytes(w, "partition_key", (const uint8_t *)key, (size_t)length, true);
+	put_bytes(w, "partition_key", (const uint8_t *)key, length, true);
 }
 
 void format_jsonl_add(struct format *f, uint32_t shard, uint64_t sequence, const struct record *r)

@@ -9,7 +9,15 @@
 #include <string.h>
 
 enum { BLOCK_SECTION = 0x0a0d0d0a, BLOCK_INTERFACE = 1, BLOCK_STATISTICS = 5, BLOCK_PACKET = 6 };
-enum { OPTION_END = 0, OPTION_COMMENT = 1, SHB_USERAPPL = 4, IF_NAME = 2, IF_TSRESOL = 9, EPB_PACKETID = 5, ISB_IFDROP = 5 };
+enum {
+	OPTION_END = 0,
+	OPTION_COMMENT = 1,
+	SHB_USERAPPL = 4,
+	IF_NAME = 2,
+	IF_TSRESOL = 9,
+	EPB_PACKETID = 5,
+	ISB_IFDROP = 5
+};
 enum { LINK_ETHERNET = 1, LINK_USER0 = 147 };
 
 #define SMALL_BLOCK_MAX 512u
@@ -140,8 +148,9 @@ static int add_gap(struct format *f, uint64_t sequence, const struct record *r)
 		f->gap_records += gap.count;
 		snprintf(count, sizeof count, "%" PRIu64, gap.count);
 	}
-	length = snprintf(comment, sizeof comment, "gap: sequence %" PRIu64 ", reason %s, scope %s, count %s, bytes %" PRIu64,
-			  sequence, format_gap_reason(gap.reason), gap.scope == GAP_SCOPE_PORT ? "port" : "shard", count,
+	length = snprintf(comment, sizeof comment,
+			  "gap: sequence %" PRIu64 ", reason %s, scope %s, count %s, bytes %" PRIu64, sequence,
+			  format_gap_reason(gap.reason), gap.scope == GAP_SCOPE_PORT ? "port" : "shard", count,
 			  gap.bytes);
 	begin_block(&b, BLOCK_STATISTICS);
 	put32(&b, (uint32_t)number);

@@ -50,12 +50,13 @@ static int append_field(struct expansion *e, char letter, size_t count)
 	int value;
 
 	if (at == NULL)
-		return refuse(e,
-			      "'%c' is not a field of a timestamp; use y M d H m s, and put other letters in single quotes",
-			      letter);
+		return refuse(
+			e,
+			"'%c' is not a field of a timestamp; use y M d H m s, and put other letters in single quotes",
+			letter);
 	if (count > (letter == 'y' ? 4u : 2u))
-		return refuse(e, "'%c' stands %zu times in a row; at most %u (names of months are not written)", letter, count,
-			      letter == 'y' ? 4u : 2u);
+		return refuse(e, "'%c' stands %zu times in a row; at most %u (names of months are not written)", letter,
+			      count, letter == 'y' ? 4u : 2u);
 	value = values[at - letters];
 	if (letter == 'y' && count == 2)
 		value %= 100;
@@ -191,7 +192,8 @@ int prefix_path_check(const char *path)
 int prefix_check(const char *prefix, char *reason, size_t room)
 {
 	char text[1024];
-	struct expansion e = {.stream = "stream", .text = text, .room = sizeof text, .reason = reason, .reason_room = room};
+	struct expansion e = {
+		.stream = "stream", .text = text, .room = sizeof text, .reason = reason, .reason_room = room};
 	int error;
 
 	text[0] = '\0';
@@ -206,7 +208,9 @@ int prefix_check(const char *prefix, char *reason, size_t room)
 	if (text[0] == '/')
 		return refuse(&e, "the prefix starts with /; it is relative to the destination");
 	if (prefix_path_check(text) != 0)
-		return refuse(&e, "the prefix has an empty, '.' or '..' component, one over 255 bytes, or a control character");
+		return refuse(
+			&e,
+			"the prefix has an empty, '.' or '..' component, one over 255 bytes, or a control character");
 	return 0;
 }
 

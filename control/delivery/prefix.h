@@ -6,8 +6,8 @@
 
 /*
  * In a timestamp: y M d H m s as java.time.format.DateTimeFormatter reads them, numbers only, in UTC
- * (yyyy 2026, yy 26, M 1, MM 01); literals in single quotes, '' is one quote; other characters that are no letters stand
- * for themselves. https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
+ * (yyyy 2026, yy 26, M 1, MM 01); literals in single quotes, '' is one quote; other characters that are no letters
+ * stand for themselves. https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
  */
 
 // 0, or -EINVAL with what is wrong and how to write it in `reason`.

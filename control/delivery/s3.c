@@ -58,7 +58,8 @@ static int take_endpoint(struct s3 *s3)
 	}
 	snprintf(s3->host, sizeof s3->host, "%s%s%s", config->virtual_host ? config->bucket : "",
 		 config->virtual_host ? "." : "", host);
-	snprintf(s3->path, sizeof s3->path, "/%s%s", config->virtual_host ? "" : config->bucket, config->virtual_host ? "" : "/");
+	snprintf(s3->path, sizeof s3->path, "/%s%s", config->virtual_host ? "" : config->bucket,
+		 config->virtual_host ? "" : "/");
 	return 0;
 }
 
@@ -145,6 +146,8 @@ int s3_head(struct s3 *s3, const char *key, uint64_t *size, const struct s3_watc
 		error = 1;
 	} else if (r.result == CURLE_OK && r.status == 404) {
 		error = 0;
+	} else if (r.result == CURLE_OK && r.status == 403) {
+		error = -EACCES;
 	}
 	s3_end(s3, &r);
 	return error;

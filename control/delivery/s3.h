@@ -34,8 +34,8 @@ struct s3_watch {
 	void *context;
 };
 
-// Checks the endpoint and reads the credentials. 0; -EINVAL, -EACCES (the file is readable by others), -errno, with the
-// reason and the remedy in `error`.
+// Checks the endpoint and reads the credentials. 0; -EINVAL, -EACCES (the file is readable by others), -errno, with
+// the reason and the remedy in `error`.
 int s3_open(const struct config_s3 *config, struct s3 **out, char *error, size_t room);
 void s3_close(struct s3 *s3);
 
@@ -43,7 +43,7 @@ void s3_close(struct s3 *s3);
 // with s3_error(). Everything may be tried again.
 int s3_put(struct s3 *s3, const struct s3_object *object, struct s3_upload *upload, const struct s3_watch *watch);
 
-// 1 with *size; 0 when there is none; -errno.
+// 1 with *size; 0 when there is none; -EACCES when the key may write but not read; -errno.
 int s3_head(struct s3 *s3, const char *key, uint64_t *size, const struct s3_watch *watch);
 
 // Gives up a multipart upload. 0 also when the server does not know it; -errno.

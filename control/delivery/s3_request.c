@@ -121,7 +121,8 @@ static int seek_body(void *context, curl_off_t offset, int origin)
 static size_t take_body(char *bytes, size_t size, size_t count, void *context)
 {
 	struct s3_request *r = context;
-	size_t length = size * count, keep = S3_BODY_MAX - r->body_length < length ? S3_BODY_MAX - r->body_length : length;
+	size_t length = size * count,
+	       keep = S3_BODY_MAX - r->body_length < length ? S3_BODY_MAX - r->body_length : length;
 	char *more = realloc(r->body, r->body_length + keep + 1);
 
 	if (more == NULL)
@@ -306,7 +307,8 @@ static const char *remedy(const char *code, long status)
 	static const struct {
 		const char *code, *text;
 	} known[] = {
-		{"SignatureDoesNotMatch", "the secret in access_key_file is not this access key's (or region is wrong)"},
+		{"SignatureDoesNotMatch",
+		 "the secret in access_key_file is not this access key's (or region is wrong)"},
 		{"InvalidAccessKeyId", "the server does not know the access key in access_key_file"},
 		{"AccessDenied", "allow this key s3:PutObject and s3:AbortMultipartUpload on the bucket"},
 		{"NoSuchBucket", "create the bucket or correct `bucket`"},
@@ -363,8 +365,9 @@ int s3_judge(struct s3 *s3, struct s3_request *r)
 	if (r->status == 403 || r->status == 401 || r->status == 400)
 		s3->credentials_stale = true;
 	advice = remedy(code, r->status);
-	snprintf(s3->error, sizeof s3->error, "%s %s://%.100s%.70s: HTTP %ld %s%s%.80s%s%s", r->method, s3->scheme, s3->host, s3->path,
-		 r->status, code, message[0] != '\0' ? ": " : "", message, advice ? "; " : "", advice ? advice : "");
+	snprintf(s3->error, sizeof s3->error, "%s %s://%.100s%.70s: HTTP %ld %s%s%.80s%s%s", r->method, s3->scheme,
+		 s3->host, s3->path, r->status, code, message[0] != '\0' ? ": " : "", message, advice ? "; " : "",
+		 advice ? advice : "");
 	return -EIO;
 }
 

@@ -66,7 +66,7 @@ int s3_exchange(struct s3 *s3, struct s3_request *r, const struct s3_watch *watc
 // Judges a finished request: as s3_exchange().
 int s3_judge(struct s3 *s3, struct s3_request *r);
 
-// The text of the first <name> in `xml` from `*at` on, entities decoded; *at moves behind it. False: none, or too long.
+// The text of the first <name> from `*at` on, entities decoded; *at moves behind it. False: none, or too long.
 bool s3_element(const char **at, const char *name, char *out, size_t room);
 
 // s3_credentials.c: two lines, a third for a session token. 0 or -errno with s3->error set.

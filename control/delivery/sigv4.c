@@ -274,8 +274,8 @@ int sigv4_signature(const uint8_t key[SIGV4_KEY_BYTES], const struct sigv4_scope
 	char hash[SIGV4_HEX_BYTES], text[512];
 	uint8_t signature[SIGV4_KEY_BYTES];
 	int error = sigv4_hash_bytes(canonical, strlen(canonical), hash);
-	int length = snprintf(text, sizeof text, "AWS4-HMAC-SHA256\n%s\n%.8s/%s/%s/aws4_request\n%s", scope->time, scope->time,
-			      scope->region, scope->service, hash);
+	int length = snprintf(text, sizeof text, "AWS4-HMAC-SHA256\n%s\n%.8s/%s/%s/aws4_request\n%s", scope->time,
+			      scope->time, scope->region, scope->service, hash);
 
 	if (error)
 		return error;
@@ -301,7 +301,8 @@ int sigv4_authorization(const struct sigv4_request *request, const struct sigv4_
 	free(canonical);
 	if (error)
 		return error;
-	length = snprintf(out, room, "AWS4-HMAC-SHA256 Credential=%s/%.8s/%s/%s/aws4_request,SignedHeaders=%s,Signature=%s",
+	length = snprintf(out, room,
+			  "AWS4-HMAC-SHA256 Credential=%s/%.8s/%s/%s/aws4_request,SignedHeaders=%s,Signature=%s",
 			  access_key, scope->time, scope->region, scope->service, names, hex);
 	return (size_t)length >= room ? -ENOSPC : 0;
 }

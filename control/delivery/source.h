@@ -1,5 +1,5 @@
-// What a delivery stands on: a stream's shards to read, and a journal that outlives a crash. Tables, so that each can be
-// replaced in tests; source_store.c holds the real ones.
+// What a delivery stands on: a stream's shards to read, and a journal that outlives a crash. Tables, so that each can
+// be replaced in tests; source_store.c holds the real ones.
 #pragma once
 
 #include "control/metadata/metadata.h"

@@ -101,19 +101,30 @@ void control_close(const struct control *control)
 		munmap((void *)control, sizeof *control);
 }
 
+/* The map word by word: a copy that races with the next but one publication must be found out, not be undefined. */
+typedef uint64_t __attribute__((may_alias)) map_word;
+_Static_assert(sizeof(struct shard_map) % sizeof(map_word) == 0, "a map is whole words");
+#define MAP_WORDS (sizeof(struct shard_map) / sizeof(map_word))
+
 void control_publish_map(struct control *control, const struct shard_map *map)
 {
 	uint64_t version = atomic_load_explicit(&control->map_version, memory_order_relaxed) + 1;
+	map_word *to = (map_word *)&control->map[version & 1];
+	const map_word *from = (const map_word *)map;
 
-	memcpy(&control->map[version & 1], map, sizeof *map);
-	/* Partner: the acquire load in control_read_map(). */
+	/* Release: who sees a word of this version also sees the version before it. Partner: control_read_map(). */
+	for (size_t i = 0; i < MAP_WORDS; i++)
+		__atomic_store_n(to + i, from[i], __ATOMIC_RELEASE);
+	/* Partner: the first acquire load in control_read_map(). */
 	atomic_store_explicit(&control->map_version, version, memory_order_release);
 }
 
-/* True when lo/hi limbs of `b` are exactly those of `a` plus one. */
+/* True when `b` is exactly `a` plus one. */
 static bool follows(const uint64_t a[2], const uint64_t b[2])
 {
-	return a[1] == UINT64_MAX ? b[1] == 0 && b[0] == a[0] + 1 : b[0] == a[0] && b[1] == a[1] + 1;
+	if (a[1] == UINT64_MAX)
+		return a[0] != UINT64_MAX && b[1] == 0 && b[0] == a[0] + 1;
+	return b[0] == a[0] && b[1] == a[1] + 1;
 }
 
 static bool ordered(const uint64_t a[2], const uint64_t b[2])
@@ -121,19 +132,26 @@ static bool ordered(const uint64_t a[2], const uint64_t b[2])
 	return a[0] < b[0] || (a[0] == b[0] && a[1] <= b[1]);
 }
 
-static bool stream_sane(const struct shard_map *map, const struct map_stream *stream, uint32_t index, uint32_t slots)
+/* `taken` has a bit for every slot seen so far: two shards in one lane would be told apart by nobody. */
+static bool stream_sane(const struct shard_map *map, uint32_t index, uint32_t slots, uint64_t taken[SHARDS_MAX / 64])
 {
-	const struct map_shard *shard = map->shards + stream->first_shard;
 	static const uint64_t first[2] = {0, 0}, last[2] = {UINT64_MAX, UINT64_MAX};
+	const struct map_stream *stream = &map->streams[index];
+	const struct map_shard *shard;
 
 	if (stream->shards == 0 || stream->first_shard > map->shards_count ||
 	    stream->shards > map->shards_count - stream->first_shard || !memchr(stream->name, 0, STREAM_NAME_MAX + 1))
 		return false;
-	for (uint32_t i = 0; i < stream->shards; i++)
-		if (shard[i].stream != index || shard[i].slot >= slots ||
+	shard = map->shards + stream->first_shard;
+	for (uint32_t i = 0; i < stream->shards; i++) {
+		uint32_t slot = shard[i].slot;
+
+		if (shard[i].stream != index || slot >= slots || slot >= SHARDS_MAX || taken[slot / 64] >> slot % 64 & 1 ||
 		    !ordered(shard[i].first_hash, shard[i].last_hash) ||
 		    (i > 0 && !follows(shard[i - 1].last_hash, shard[i].first_hash)))
 			return false;
+		taken[slot / 64] |= 1ull << slot % 64;
+	}
 	return memcmp(shard[0].first_hash, first, sizeof first) == 0 &&
 	       memcmp(shard[stream->shards - 1].last_hash, last, sizeof last) == 0;
 }
@@ -141,17 +159,24 @@ static bool stream_sane(const struct shard_map *map, const struct map_stream *st
 int control_read_map(const struct control *control, uint32_t shards, struct shard_map *out, uint64_t *version)
 {
 	uint64_t before = atomic_load_explicit(&control->map_version, memory_order_acquire);
+	const map_word *from = (const map_word *)&control->map[before & 1];
+	uint64_t taken[SHARDS_MAX / 64] = {0};
+	map_word *to = (map_word *)out;
 
 	if (before == 0)
 		return -EAGAIN;
-	memcpy(out, &control->map[before & 1], sizeof *out);
-	/* penstockd writes the other copy next: this one is stable until the version has moved twice. */
+	/*
+	 * penstockd writes the other copy next: this one is stable until the version has moved twice. Acquire: a word of
+	 * version before + 2 brings version before + 1 with it. Partner: the release stores in control_publish_map().
+	 */
+	for (size_t i = 0; i < MAP_WORDS; i++)
+		to[i] = __atomic_load_n(from + i, __ATOMIC_ACQUIRE);
 	if (atomic_load_explicit(&control->map_version, memory_order_acquire) != before)
 		return -EAGAIN;
 	if (out->streams_count > SHARDS_MAX || out->shards_count > SHARDS_MAX)
 		return -EBADMSG;
 	for (uint32_t i = 0; i < out->streams_count; i++)
-		if (!stream_sane(out, &out->streams[i], i, shards))
+		if (!stream_sane(out, i, shards, taken))
 			return -EBADMSG;
 	*version = before;
 	return 0;

@@ -127,10 +127,14 @@ static inline uint32_t input_word(uint32_t input, enum input_row row)
 	return WORKER_INPUTS_WORD + input * LEDGER_LINE_WORDS + row;
 }
 
-/* The port ledger: two lines a port. All values count from the making of the region, across restarts. */
+/*
+ * The port ledger: two lines a port. All values count from the making of the region, across restarts.
+ * The equations hold in a snapshot with PORT_EXACT: wire = rx + missed + errors + no_mbuf + down, and rx = polled.
+ * In another snapshot rx may run ahead of polled by what is being processed, and wire is of the last exact one.
+ */
 enum port_row {
 	PORT_WIRE,     /* frames an outside oracle saw arrive; only when wire_counter */
-	PORT_RX,       /* frames the driver handed to workers */
+	PORT_RX,       /* frames the driver says it handed out; begins each run at what workers had committed */
 	PORT_MISSED,   /* rte_eth_stats imissed */
 	PORT_ERRORS,   /* ierrors */
 	PORT_NO_MBUF,  /* rx_nombuf */
@@ -139,6 +143,11 @@ enum port_row {
 	PORT_TX,
 	PORT_LINK_UP,
 	PORT_LINK_MBPS,
+	PORT_POLLED,   /* frames the port's workers had committed when the other rows were read */
+	PORT_EXACT,    /* 1: read at an instant when the queues were empty and nothing arrived: all rows belong together */
+	PORT_WIRE_RAW, /* the oracle's own reading behind PORT_WIRE, and which interface it was of: */
+	PORT_WIRE_INTERFACE,
+	PORT_SETTLING, /* 1: frames that arrived before the first poll are not yet known (no quiet instant so far) */
 	PORT_ROWS_END = 16
 };
 

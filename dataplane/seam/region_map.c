@@ -41,6 +41,8 @@ int region_layout(struct region *header, uint64_t page_bytes)
 
 	if (header->workers < 1 || header->workers > WORKERS_MAX || header->shards < 1 || header->shards > SHARDS_MAX)
 		return -EINVAL;
+	if (page_bytes == 0) /* a file on neither tmpfs nor hugetlbfs */
+		return -EINVAL;
 	if (lane < LANE_BYTES_MIN || lane > LANE_BYTES_MAX || (lane & (lane - 1)) || lane % page_bytes)
 		return -EINVAL;
 	header->ledgers_offset = round_up(sizeof *header, 4096);

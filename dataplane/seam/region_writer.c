@@ -3,8 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <numa.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <stdio.h> /* renameat2() */
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -54,6 +53,31 @@ static int fill_region(int fd, const struct region_geometry *geometry)
 	return error;
 }
 
+/* Opens `path` under the one writer's lock. -ENOENT also when it was taken away before the lock was had. */
+static int open_locked(const char *path, int flags, int *out)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC | flags, 0640), error = 0;
+	struct stat file, named;
+
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+		error = errno == EWOULDBLOCK ? -EBUSY : -errno;
+	else if (fstat(fd, &file) != 0 || stat(path, &named) != 0)
+		error = -errno;
+	else if (file.st_ino != named.st_ino || file.st_dev != named.st_dev)
+		error = -ENOENT;
+	if (error)
+		close(fd);
+	else
+		*out = fd;
+	return error;
+}
+
+/*
+ * The new file is locked before it gets its name and never given it over another's: of several dataplanes that start
+ * at once one makes the region and the others find it busy. What a killed maker left is emptied and filled again.
+ */
 static int make_region(const char *directory, const struct region_geometry *geometry, int *out)
 {
 	char path[PATH_MAX], temporary[PATH_MAX];
@@ -61,36 +85,20 @@ static int make_region(const char *directory, const struct region_geometry *geom
 
 	if (!error)
 		error = region_path(temporary, directory, REGION_FILE ".new");
+	if (!error)
+		error = open_locked(temporary, O_CREAT, &fd);
 	if (error)
-		return error;
-	unlink(temporary); /* left by a maker that was killed */
-	fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
-	if (fd < 0)
-		return -errno;
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0 || (error = fill_region(fd, geometry)) != 0 ||
-	    rename(temporary, path) != 0) {
-		error = error ? error : -errno;
+		return error == -ENOENT ? -EBUSY : error;
+	if (ftruncate(fd, 0) != 0)
+		error = -errno;
+	else
+		error = fill_region(fd, geometry);
+	if (!error && renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE) != 0)
+		error = errno == EEXIST ? -EBUSY : -errno;
+	if (error) {
 		unlink(temporary);
 		close(fd);
 		return error;
-	}
-	*out = fd;
-	return 0;
-}
-
-static int open_locked(const char *directory, int *out)
-{
-	char path[PATH_MAX];
-	int error = region_path(path, directory, REGION_FILE), fd;
-
-	if (error)
-		return error;
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-		close(fd);
-		return -EBUSY;
 	}
 	*out = fd;
 	return 0;
@@ -112,6 +120,7 @@ int region_create(const char *directory, const struct region_geometry *geometry,
 {
 	int folder = open(directory, O_DIRECTORY | O_RDONLY | O_CLOEXEC), fd, error;
 	struct region *region;
+	char path[PATH_MAX];
 
 	if (folder < 0)
 		return -errno;
@@ -120,7 +129,9 @@ int region_create(const char *directory, const struct region_geometry *geometry,
 		return -EMEDIUMTYPE;
 	}
 	close(folder);
-	error = open_locked(directory, &fd);
+	error = region_path(path, directory, REGION_FILE);
+	if (!error)
+		error = open_locked(path, 0, &fd);
 	if (error == -ENOENT)
 		error = make_region(directory, geometry, &fd);
 	if (error)
@@ -166,8 +177,10 @@ int region_retire(const char *directory)
 {
 	char path[PATH_MAX];
 	struct region *region;
-	int fd, error = open_locked(directory, &fd);
+	int fd, error = region_path(path, directory, REGION_FILE);
 
+	if (!error)
+		error = open_locked(path, 0, &fd);
 	if (error)
 		return error;
 	region = mmap(NULL, sizeof *region, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -179,8 +192,7 @@ int region_retire(const char *directory)
 			atomic_store_explicit(&region->state, REGION_RETIRED, memory_order_release);
 		munmap(region, sizeof *region);
 	}
-	error = region_path(path, directory, REGION_FILE);
-	if (!error && unlink(path) != 0)
+	if (unlink(path) != 0)
 		error = -errno;
 	close(fd);
 	return error;

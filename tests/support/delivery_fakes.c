@@ -24,7 +24,8 @@ uint32_t fake_record_put(uint8_t *bytes, const struct fake_record *r)
 		.key_kind = r->key_kind,
 		.hash = r->hash,
 	};
-	uint32_t origin = record_origin_bytes(r->origin), total = record_bytes(r->origin, r->key_length, r->payload_length);
+	uint32_t origin = record_origin_bytes(r->origin),
+		 total = record_bytes(r->origin, r->key_length, r->payload_length);
 	uint8_t *at = bytes + sizeof header;
 
 	memset(bytes, 0, total);
@@ -166,6 +167,16 @@ static void reader_close(struct shard_reader *reader)
 	free(reader);
 }
 
+// As the store does: one gap record for all that a damaged batch held.
+static void make_gap(const struct fake_batch *b, uint8_t *copy, struct store_batch *out)
+{
+	const struct gap gap = {.count = b->records, .reason = GAP_BATCH_DAMAGED, .worker = UINT16_MAX};
+	const struct fake_record r = {.kind = RECORD_GAP, .payload = &gap, .payload_length = sizeof gap};
+
+	out->length = fake_record_put(copy, &r);
+	out->records = 0;
+}
+
 static int read_batch(struct shard_reader *reader, uint64_t sequence, struct store_batch *out)
 {
 	struct shard *s = reader->shard;
@@ -175,11 +186,10 @@ static int read_batch(struct shard_reader *reader, uint64_t sequence, struct sto
 	for (uint32_t i = s->first; result == 0 && s->error == 0 && i < s->count; i++) {
 		const struct fake_batch *b = &s->batches[i];
 
-		if (b->bytes == NULL || b->first_sequence + b->sequences <= sequence)
+		if (b->first_sequence + b->sequences <= sequence)
 			continue;
 		free(reader->copy);
-		reader->copy = malloc(b->length);
-		memcpy(reader->copy, b->bytes, b->length);
+		reader->copy = malloc(b->length + RECORD_BYTES_MAX);
 		*out = (struct store_batch){
 			.first_sequence = b->first_sequence,
 			.sequences = b->sequences,
@@ -188,6 +198,10 @@ static int read_batch(struct shard_reader *reader, uint64_t sequence, struct sto
 			.bytes = reader->copy,
 			.length = b->length,
 		};
+		if (b->bytes != NULL)
+			memcpy(reader->copy, b->bytes, b->length);
+		else
+			make_gap(b, reader->copy, out);
 		result = 1;
 	}
 	if (s->error)
@@ -396,7 +410,8 @@ static int set_upload(struct metadata *m, const struct metadata_object *object)
 	return put_object(m, object, true);
 }
 
-static int finish_object(struct metadata *m, const struct metadata_object *object, const struct metadata_delivery *progress)
+static int finish_object(struct metadata *m, const struct metadata_object *object,
+			 const struct metadata_delivery *progress)
 {
 	struct image changed;
 	int error, i;
@@ -414,4 +429,5 @@ static int finish_object(struct metadata *m, const struct metadata_object *objec
 	return error;
 }
 
-const struct delivery_journal fake_journal = {get_delivery, put_delivery, get_object, plan_object, set_upload, finish_object};
+const struct delivery_journal fake_journal = {get_delivery, put_delivery, get_object,
+					      plan_object,  set_upload,   finish_object};

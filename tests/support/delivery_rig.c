@@ -1,5 +1,8 @@
 #include "tests/support/delivery_rig.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -8,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <cmocka.h>
 
 static void say(void *context, bool bad, const char *line)
 {
@@ -22,7 +26,8 @@ void rig_init(struct rig *rig, const char *directory)
 	char path[128];
 
 	memset(rig, 0, sizeof *rig);
-	snprintf(rig->directory, sizeof rig->directory, "%s", directory != NULL ? directory : "/tmp/penstock-delivery-XXXXXX");
+	snprintf(rig->directory, sizeof rig->directory, "%s",
+		 directory != NULL ? directory : "/tmp/penstock-delivery-XXXXXX");
 	if (directory == NULL && mkdtemp(rig->directory) == NULL)
 		abort();
 	rig->config = (struct config_delivery){
@@ -70,7 +75,7 @@ void rig_fill(struct rig *rig, uint32_t shard, uint32_t first, uint32_t count, u
 	free(text);
 }
 
-int rig_start(struct rig *rig)
+int delivery_rig_start(struct rig *rig)
 {
 	struct delivery_shard shards[RIG_SHARDS];
 	char spool[128];
@@ -91,7 +96,7 @@ int rig_start(struct rig *rig)
 	return delivery_start(&rig->config, &options, &rig->delivery);
 }
 
-int rig_stop(struct rig *rig, bool flush, uint32_t timeout_ms)
+int delivery_rig_stop(struct rig *rig, bool flush, uint32_t timeout_ms)
 {
 	int result = delivery_stop(rig->delivery, flush, timeout_ms);
 
@@ -102,7 +107,7 @@ int rig_stop(struct rig *rig, bool flush, uint32_t timeout_ms)
 void rig_end(struct rig *rig)
 {
 	if (rig->delivery != NULL)
-		rig_stop(rig, false, 0);
+		delivery_rig_stop(rig, false, 0);
 	fake_journal_close(rig->journal);
 	for (uint32_t i = 0; i < RIG_SHARDS; i++)
 		fake_shard_free(rig->shards[i]);
@@ -128,6 +133,17 @@ bool rig_wait(struct rig *rig, uint32_t shard, bool (*condition)(const struct de
 		usleep(10000);
 	}
 	return false;
+}
+
+bool rig_settled(const struct delivery_status *status)
+{
+	return status->pending_records == 0;
+}
+
+void rig_balances(const struct delivery_status *status)
+{
+	assert_int_equal(status->taken_records, status->delivered_records + status->pending_records +
+							status->failed_records + status->expired_records);
 }
 
 /* ---- what is there ---- */
@@ -221,6 +237,23 @@ char *rig_contents(const struct rig *rig, const char *sub, const char *end, size
 	bytes[*length] = '\0';
 	forget(&names);
 	return bytes;
+}
+
+void rig_holds_records(const struct rig *rig, const char *sub, uint32_t shard, uint32_t first, uint32_t count)
+{
+	size_t length;
+	char *contents = rig_contents(rig, sub, ".raw", &length), *at = contents, expected[RIG_BYTES + 2];
+
+	while (*at != '\0' && (uint32_t)(*at - '0') != shard)
+		at += RIG_BYTES + 1;
+	for (uint32_t n = first; n < first + count; n++, at += RIG_BYTES + 1) {
+		rig_payload(expected, shard, n, RIG_BYTES);
+		strcat(expected, "\n");
+		if (strncmp(at, expected, RIG_BYTES + 1) != 0)
+			fail_msg("record %u of shard %u is not there: %.60s", n, shard, at);
+	}
+	assert_true(*at == '\0' || (uint32_t)(*at - '0') != shard);
+	free(contents);
 }
 
 static int remove_one(const char *path, const struct stat *status, int type, struct FTW *ftw)

@@ -91,7 +91,8 @@ static void what_goes_in_comes_back_and_the_same_bytes_however_cut(void **state)
 
 		assert_int_equal(compress_open(kinds[k], &c), 0);
 		for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
-			struct heap once = pressed(c, text, lengths[i], 1500000), pieces = pressed(c, text, lengths[i], 997);
+			struct heap once = pressed(c, text, lengths[i], 1500000),
+				    pieces = pressed(c, text, lengths[i], 997);
 
 			unpressed_equals(kinds[k], &once, text, lengths[i]);
 			assert_int_equal(once.length, pieces.length);

@@ -1,5 +1,5 @@
-// A delivery killed in front of, behind, and in the middle of every call that changes the disk or the journal, then started
-// again: the files must be, name for name and byte for byte, those of a run that was never killed.
+// A delivery killed in front of, behind, and in the middle of every call that changes the disk or the journal, then
+// started again: the files must be, name for name and byte for byte, those of a run that was never killed.
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -109,9 +109,9 @@ static int run_child(const char *directory, const char *compression, const char 
 	fake_journal_point = pass_point;
 	for (uint32_t i = 0; i < RIG_SHARDS; i++)
 		rig_fill(&rig, i, 0, RECORDS, BYTES);
-	result = rig_start(&rig);
+	result = delivery_rig_start(&rig);
 	if (result == 0)
-		result = rig_stop(&rig, true, 20000);
+		result = delivery_rig_stop(&rig, true, 20000);
 	return result == 0 ? 0 : 1;
 }
 

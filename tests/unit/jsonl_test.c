@@ -70,10 +70,11 @@ static void a_record_is_one_line_byte_for_byte(void **state)
 	r.origin_bytes = &origin;
 	r.key_kind = RECORD_KEY_STORED;
 	r.vlan = 0x6007;
-	assert_string_equal(formatted(lines, &r, 1),
-			    "{\"sequence\":\"429496729602\",\"arrival\":\"2026-01-01T12:00:00.123456789Z\",\"partition_key\":\"k\","
-			    "\"source\":\"192.0.2.1\",\"source_port\":514,\"vlan\":7,\"input\":\"sys\\\"log\",\"codec\":\"lines\","
-			    "\"data\":\"<14>hello \\\"world\\\"\\\\\\t\\u0001\x7f \xc3\xa9\xe2\x82\xac\xf0\x9f\x90\x88\"}\n");
+	assert_string_equal(
+		formatted(lines, &r, 1),
+		"{\"sequence\":\"429496729602\",\"arrival\":\"2026-01-01T12:00:00.123456789Z\",\"partition_key\":\"k\","
+		"\"source\":\"192.0.2.1\",\"source_port\":514,\"vlan\":7,\"input\":\"sys\\\"log\",\"codec\":\"lines\","
+		"\"data\":\"<14>hello \\\"world\\\"\\\\\\t\\u0001\x7f \xc3\xa9\xe2\x82\xac\xf0\x9f\x90\x88\"}\n");
 }
 
 static void what_a_record_has_not_is_absent_and_an_unknown_input_is_its_id(void **state)
@@ -83,9 +84,10 @@ static void what_a_record_has_not_is_absent_and_an_unknown_input_is_its_id(void 
 	(void)state;
 	r.input = 0xbeef;
 	r.codec = CODEC_DATAGRAM;
-	assert_string_equal(formatted(lines, &r, 1),
-			    "{\"sequence\":\"429496729602\",\"arrival\":\"1970-01-01T00:00:00.000000001Z\",\"partition_key\":\"k\","
-			    "\"input\":\"0000beef\",\"codec\":\"datagram\",\"data\":\"\"}\n");
+	assert_string_equal(
+		formatted(lines, &r, 1),
+		"{\"sequence\":\"429496729602\",\"arrival\":\"1970-01-01T00:00:00.000000001Z\",\"partition_key\":\"k\","
+		"\"input\":\"0000beef\",\"codec\":\"datagram\",\"data\":\"\"}\n");
 }
 
 static void an_ipv6_source_is_written_short(void **state)
@@ -101,8 +103,17 @@ static void an_ipv6_source_is_written_short(void **state)
 
 static void what_is_no_utf8_becomes_base64(void **state)
 {
-	static const char *const invalid[] = {"\xff", "a\x80", "\xc0\xaf", "\xc3", "\xe2\x82", "\xed\xa0\x80", "\xe0\x80\x80",
-					      "\xf4\x90\x80\x80", "\xf0\x80\x80\x80", "12345678\xf5", "\xf0\x9f\x90"};
+	static const char *const invalid[] = {"\xff",
+					      "a\x80",
+					      "\xc0\xaf",
+					      "\xc3",
+					      "\xe2\x82",
+					      "\xed\xa0\x80",
+					      "\xe0\x80\x80",
+					      "\xf4\x90\x80\x80",
+					      "\xf0\x80\x80\x80",
+					      "12345678\xf5",
+					      "\xf0\x9f\x90"};
 	struct format_options base64 = lines;
 	struct fake_record r;
 
@@ -148,7 +159,8 @@ static void every_byte_and_the_longest_payload_come_back_through_a_parser(void *
 	line = json_loadb(out.bytes, out.length, JSON_REJECT_DUPLICATES, NULL);
 	assert_non_null(line);
 	assert_true(EVP_DecodeBlock(back, (const uint8_t *)json_string_value(json_object_get(line, "data_base64")),
-				    (int)json_string_length(json_object_get(line, "data_base64"))) >= (int)RECORD_PAYLOAD_MAX);
+				    (int)json_string_length(json_object_get(line, "data_base64"))) >=
+		    (int)RECORD_PAYLOAD_MAX);
 	assert_memory_equal(back, payload, sizeof payload);
 	json_decref(line);
 	/* A zero byte is text too. */
@@ -174,13 +186,15 @@ static void a_gap_is_a_line_of_its_own(void **state)
 	(void)state;
 	assert_string_equal(
 		formatted(lines, &r, 1),
-		"{\"gap\":{\"sequence\":\"429496729602\",\"arrival\":\"2026-01-01T12:00:00.123456789Z\",\"reason\":\"lane_full\","
+		"{\"gap\":{\"sequence\":\"429496729602\",\"arrival\":\"2026-01-01T12:00:00.123456789Z\",\"reason\":"
+		"\"lane_full\","
 		"\"scope\":\"shard\",\"count\":3,\"bytes\":291,\"first\":\"2026-01-01T12:00:00.123456789Z\","
 		"\"last\":\"2026-01-01T12:00:00.123456794Z\",\"worker\":1}}\n");
 	gap = (struct gap){GAP_COUNT_UNKNOWN, 0, 0, 0, 77, GAP_SCOPE_PORT, UINT16_MAX};
 	assert_string_equal(
 		formatted(lines, &r, 1),
-		"{\"gap\":{\"sequence\":\"429496729602\",\"arrival\":\"2026-01-01T12:00:00.123456789Z\",\"reason\":\"unknown\","
+		"{\"gap\":{\"sequence\":\"429496729602\",\"arrival\":\"2026-01-01T12:00:00.123456789Z\",\"reason\":"
+		"\"unknown\","
 		"\"scope\":\"port\",\"count\":null,\"bytes\":0,\"first\":\"1970-01-01T00:00:00.000000000Z\","
 		"\"last\":\"1970-01-01T00:00:00.000000000Z\"}}\n");
 }
@@ -188,7 +202,8 @@ static void a_gap_is_a_line_of_its_own(void **state)
 static void raw_is_payloads_and_delimiters_and_nothing_for_a_gap(void **state)
 {
 	struct gap gap = {.count = 3, .reason = GAP_LANE_FULL};
-	struct fake_record records[] = {fake_text(NOON, "one"), gap_record(&gap), fake_text(NOON, ""), fake_text(NOON, "two")};
+	struct fake_record records[] = {fake_text(NOON, "one"), gap_record(&gap), fake_text(NOON, ""),
+					fake_text(NOON, "two")};
 
 	(void)state;
 	assert_string_equal(formatted((struct format_options){.format = FORMAT_RAW, .delimiter = "\r\n"}, records, 4),

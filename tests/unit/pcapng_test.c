@@ -91,14 +91,14 @@ static void the_blocks_are_as_the_draft_has_them_byte_for_byte(void **state)
 {
 	static const uint8_t expected[] = {
 		/* section header */
-		0x0a, 0x0d, 0x0d, 0x0a, 44, 0, 0, 0, 0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-		0xff, 0xff, 4, 0, 8, 0, 'p', 'e', 'n', 's', 't', 'o', 'c', 'k', 0, 0, 0, 0, 44, 0, 0, 0,
+		0x0a, 0x0d, 0x0d, 0x0a, 44, 0, 0, 0, 0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff,
+		0xff, 0xff, 0xff, 4, 0, 8, 0, 'p', 'e', 'n', 's', 't', 'o', 'c', 'k', 0, 0, 0, 0, 44, 0, 0, 0,
 		/* interface "tap", nanoseconds */
-		1, 0, 0, 0, 40, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 3, 0, 't', 'a', 'p', 0, 9, 0, 1, 0, 9, 0, 0, 0, 0, 0, 0,
-		0, 40, 0, 0, 0,
+		1, 0, 0, 0, 40, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 3, 0, 't', 'a', 'p', 0, 9, 0, 1, 0, 9, 0, 0, 0,
+		0, 0, 0, 0, 40, 0, 0, 0,
 		/* packet of 5 bytes, 3 of padding, its sequence 1000 */
-		6, 0, 0, 0, 56, 0, 0, 0, 0, 0, 0, 0, 4, 3, 2, 1, 8, 7, 6, 5, 5, 0, 0, 0, 5, 0, 0, 0, 'h', 'e', 'l', 'l', 'o',
-		0, 0, 0, 5, 0, 8, 0, 0xe8, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 56, 0, 0, 0};
+		6, 0, 0, 0, 56, 0, 0, 0, 0, 0, 0, 0, 4, 3, 2, 1, 8, 7, 6, 5, 5, 0, 0, 0, 5, 0, 0, 0, 'h', 'e', 'l', 'l',
+		'o', 0, 0, 0, 5, 0, 8, 0, 0xe8, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 56, 0, 0, 0};
 	struct fake_record r = frame(7, 0x0102030405060708u, "hello", 5);
 	uint8_t read[sizeof expected + 1];
 	FILE *file;
@@ -168,7 +168,8 @@ static void wireshark_s_tools_read_it_and_see_the_gap(void **state)
 	const struct gap unknown = {.count = GAP_COUNT_UNKNOWN, .reason = GAP_REGION_LOST, .worker = UINT16_MAX};
 	uint8_t arp[60] = {255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 1, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1};
 	struct gap other = unknown;
-	struct fake_record records[] = {frame(7, NOON, arp, 60), gap_of(&gap), gap_of(&other), frame(8, NOON + 1, arp, 60)};
+	struct fake_record records[] = {frame(7, NOON, arp, 60), gap_of(&gap), gap_of(&other),
+					frame(8, NOON + 1, arp, 60)};
 	char command[200];
 
 	(void)state;
@@ -179,7 +180,8 @@ static void wireshark_s_tools_read_it_and_see_the_gap(void **state)
 	run_tool(command, "Number of packets:   2");
 	run_tool(command, "Number of interfaces in file: 3");
 	run_tool(command, "Interface #1 info:\n                     Name = gaps");
-	snprintf(command, sizeof command, "/usr/bin/tshark -r %s -T fields -e frame.time_epoch -e frame.interface_name -e arp.opcode 2>&1",
+	snprintf(command, sizeof command,
+		 "/usr/bin/tshark -r %s -T fields -e frame.time_epoch -e frame.interface_name -e arp.opcode 2>&1",
 		 path);
 	run_tool(command, "1767268800.123456789\ttap\t1\n1767268800.123456790\t00000008\t1\n");
 }

@@ -14,7 +14,10 @@
 /* The examples of "Authenticating Requests: Using the Authorization Header", Amazon S3 API reference. */
 #define ACCESS_KEY "AKIAIOSFODNN7EXAMPLE"
 #define SECRET "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
-#define HOST {"Host", "examplebucket.s3.amazonaws.com"}
+#define HOST                                                                                                           \
+	{                                                                                                              \
+		"Host", "examplebucket.s3.amazonaws.com"                                                               \
+	}
 
 static const struct sigv4_scope scope = {"20130524T000000Z", "us-east-1", "s3"};
 
@@ -39,9 +42,12 @@ static void the_get_example_is_signed_as_published(void **state)
 
 	(void)state;
 	assert_int_equal(sigv4_canonical(&r, canonical, sizeof canonical, names, sizeof names), 0);
-	assert_string_equal(canonical,
-			    "GET\n/test.txt\n\nhost:examplebucket.s3.amazonaws.com\nrange:bytes=0-9\nx-amz-content-sha256:" SIGV4_EMPTY_HASH
-			    "\nx-amz-date:20130524T000000Z\n\nhost;range;x-amz-content-sha256;x-amz-date\n" SIGV4_EMPTY_HASH);
+	assert_string_equal(
+		canonical,
+		"GET\n/"
+		"test.txt\n\nhost:examplebucket.s3.amazonaws.com\nrange:bytes=0-9\nx-amz-content-"
+		"sha256:" SIGV4_EMPTY_HASH
+		"\nx-amz-date:20130524T000000Z\n\nhost;range;x-amz-content-sha256;x-amz-date\n" SIGV4_EMPTY_HASH);
 	assert_string_equal(signed_text(&r),
 			    "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,"
 			    "SignedHeaders=host;range;x-amz-content-sha256;x-amz-date,"
@@ -62,7 +68,8 @@ static void the_put_example_is_signed_as_published(void **state)
 	(void)state;
 	assert_int_equal(sigv4_hash_bytes("Welcome to Amazon S3.", 21, own), 0);
 	assert_string_equal(own, hash);
-	assert_non_null(strstr(signed_text(&r), "Signature=98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd"));
+	assert_non_null(
+		strstr(signed_text(&r), "Signature=98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd"));
 }
 
 static void the_lifecycle_and_list_examples_are_signed_as_published(void **state)
@@ -73,26 +80,31 @@ static void the_lifecycle_and_list_examples_are_signed_as_published(void **state
 	struct sigv4_request r = {"GET", "/", false, lifecycle, 1, headers, 3, SIGV4_EMPTY_HASH};
 
 	(void)state;
-	assert_non_null(strstr(signed_text(&r), "Signature=fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"));
+	assert_non_null(
+		strstr(signed_text(&r), "Signature=fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"));
 	r.query = list;
 	r.query_count = 2;
-	assert_non_null(strstr(signed_text(&r), "Signature=34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"));
+	assert_non_null(
+		strstr(signed_text(&r), "Signature=34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"));
 }
 
 static void values_are_trimmed_and_repeated_headers_joined(void **state)
 {
-	const struct sigv4_field headers[] = {{"X-B", "  two   words\t "}, {"x-a", "second"}, {"X-A", "  "}, {"x-b", "z"}};
+	const struct sigv4_field headers[] = {
+		{"X-B", "  two   words\t "}, {"x-a", "second"}, {"X-A", "  "}, {"x-b", "z"}};
 	const struct sigv4_request r = {"GET", "/a b/\xc3\xa9", true, NULL, 0, headers, 4, "UNSIGNED-PAYLOAD"};
 	char canonical[256], names[64];
 
 	(void)state;
 	assert_int_equal(sigv4_canonical(&r, canonical, sizeof canonical, names, sizeof names), 0);
-	assert_string_equal(canonical, "GET\n/a%2520b/%25C3%25A9\n\nx-a:second,\nx-b:two words,z\n\nx-a;x-b\nUNSIGNED-PAYLOAD");
+	assert_string_equal(canonical,
+			    "GET\n/a%2520b/%25C3%25A9\n\nx-a:second,\nx-b:two words,z\n\nx-a;x-b\nUNSIGNED-PAYLOAD");
 }
 
 static void queries_are_sorted_by_what_is_sent(void **state)
 {
-	const struct sigv4_field query[] = {{"a-", "1"}, {"a", "2"}, {"a", "10"}, {"A", ""}, {"b/=&", "+ ~"}, {"\xc3\xa9", ""}};
+	const struct sigv4_field query[] = {{"a-", "1"}, {"a", "2"},      {"a", "10"},
+					    {"A", ""},   {"b/=&", "+ ~"}, {"\xc3\xa9", ""}};
 	char text[128];
 
 	(void)state;
@@ -128,7 +140,8 @@ static void botocore_comes_to_the_same_signature(void **state)
 		"    def utcnow(cls): return cls(2013, 5, 24)\n"
 		"class M: datetime = D\n"
 		"a.datetime = M\n"
-		"r = q.AWSRequest(method='PUT', url='http://127.0.0.1:7480/bucket/a%20b/%C3%A9%2B%2A~.gz?uploadId=2~x%2Fy&partNumber=3',"
+		"r = q.AWSRequest(method='PUT', "
+		"url='http://127.0.0.1:7480/bucket/a%20b/%C3%A9%2B%2A~.gz?uploadId=2~x%2Fy&partNumber=3',"
 		" data=b'hello', headers={'X-Amz-Meta-Z': '  a   b '})\n"
 		"a.S3SigV4Auth(c.Credentials('" ACCESS_KEY "', '" SECRET "', 'TOKEN'), 's3', 'us-east-1').add_auth(r)\n"
 		"print(r.headers['Authorization'].split('Signature=')[1])\n";

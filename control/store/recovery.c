@@ -1,0 +1,272 @@
+// What a shard finds on disk when it starts: names and sizes of all segments, the batches at the end of the last.
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "control/log.h"
+#include "control/store/files.h"
+#include "control/store/shard.h"
+
+#define SEQUENCE_JUMP (1ull << 20)
+
+static int compare_segments(const void *a, const void *b)
+{
+	const struct segment *x = a, *y = b;
+
+	return x->first_sequence < y->first_sequence ? -1 : x->first_sequence > y->first_sequence;
+}
+
+static bool has_segment(const struct shard *shard, uint64_t first_sequence)
+{
+	return shard->segments_count &&
+	       shard->segments[shard_find_segment(shard, first_sequence)].first_sequence == first_sequence;
+}
+
+static bool ends_with(const char *name, const char *suffix)
+{
+	size_t length = strlen(name), tail = strlen(suffix);
+
+	return length >= tail && strcmp(name + length - tail, suffix) == 0;
+}
+
+/* Takes up one directory entry; half-made files go. */
+static int take_name(struct shard *shard, DIR *directory, const char *name)
+{
+	struct segment segment = {.records_before = RECORDS_UNKNOWN};
+	char path[PATH_MAX];
+	struct stat file;
+
+	if (ends_with(name, TEMPORARY_SUFFIX) && files_join(path, shard->directory, name) == 0)
+		files.unlink(path);
+	if (!segment_parse_name(name, SEGMENT_SUFFIX, &segment.first_sequence))
+		return 0;
+	if (fstatat(dirfd(directory), name, &file, 0) != 0)
+		return -errno;
+	segment.bytes = (uint64_t)file.st_size;
+	if (shard->segments_count && shard->segments[shard->segments_count - 1].first_sequence == segment.first_sequence)
+		return 0;
+	return shard_add_segment(shard, &segment);
+}
+
+static int list_segments(struct shard *shard)
+{
+	DIR *directory = opendir(shard->directory);
+	struct dirent *entry;
+	int error = 0;
+
+	if (!directory)
+		return -errno;
+	while (!error && (entry = readdir(directory)) != NULL)
+		error = take_name(shard, directory, entry->d_name);
+	if (shard->segments_count)
+		qsort(shard->segments, shard->segments_count, sizeof *shard->segments, compare_segments);
+	rewinddir(directory);
+	/* Indexes whose segment has gone: a kill between two unlinks of retention. */
+	while (!error && (entry = readdir(directory)) != NULL) {
+		char path[PATH_MAX];
+		uint64_t first;
+
+		if (segment_parse_name(entry->d_name, INDEX_SUFFIX, &first) && !has_segment(shard, first) &&
+		    files_join(path, shard->directory, entry->d_name) == 0)
+			files.unlink(path);
+	}
+	closedir(directory);
+	return error;
+}
+
+/* What the walk over the last segment finds out. */
+struct findings {
+	struct segment_header header;
+	bool header_valid;
+	uint64_t size, end;         /* of the file, and of its last good batch */
+	uint64_t sequence, records; /* behind it */
+	uint64_t last_stored_ns;
+	bool torn;
+	struct lane_mark marks[WORKERS_MAX];
+};
+
+static void take_marks(struct findings *f, const struct batch *b)
+{
+	const struct span *span = batch_spans(b);
+
+	for (uint32_t i = 0; i < b->spans; i++)
+		if (span[i].worker < WORKERS_MAX)
+			f->marks[span[i].worker] = span[i].after;
+}
+
+/* Sets the walk to the last index entry that can be relied on: its batch is whole and says what the entry says. */
+static void start_at_index(const struct shard *shard, uint64_t first_sequence, struct walk *w)
+{
+	struct walk from_start = *w;
+	struct index index;
+
+	if (index_load(shard->directory, first_sequence, &index) != 0)
+		return;
+	for (uint32_t i = index.count; i > 0; i--) {
+		const struct index_entry *e = &index.entries[i - 1];
+
+		if (!e->marks || e->offset >= w->end)
+			continue;
+		w->offset = e->offset;
+		w->sequence = e->first_sequence;
+		w->records = e->records_before;
+		if (walk_next(w, true) == WALK_BATCH && w->at == e->offset) {
+			w->offset = e->offset;
+			w->sequence = e->first_sequence;
+			w->records = e->records_before;
+			index_free(&index);
+			return;
+		}
+		w->offset = from_start.offset;
+		w->sequence = from_start.sequence;
+		w->records = from_start.records;
+	}
+	index_free(&index);
+}
+
+/*
+ * Only the last write can be torn: a bad batch with a good one behind it was durable once, stays, and costs its readers a gap;
+ * one with nothing good behind it is cut.
+ */
+static int walk_last(struct walk *w, struct findings *f)
+{
+	const struct batch *b;
+	int result;
+
+	while ((result = walk_next(w, true)) > 0) {
+		if (result == WALK_DAMAGE)
+			continue;
+		result = walk_load(w, &b);
+		if (result)
+			return result;
+		take_marks(f, b);
+		f->last_stored_ns = b->stored_ns;
+	}
+	f->torn = w->torn;
+	f->end = w->offset < f->size ? w->offset : f->size;
+	f->sequence = w->sequence;
+	f->records = w->records == WALK_RECORDS_ANY ? 0 : w->records;
+	return result;
+}
+
+/* Reads from the disk itself: what a page cache shows after a failed write-back may never have got there. */
+static int read_last(struct shard *shard, const struct segment *last, struct findings *f)
+{
+	void *header = NULL;
+	struct walk walk;
+	int fd = segment_open(shard->directory, last->first_sequence, true), result;
+
+	if (fd < 0)
+		return fd;
+	f->size = last->bytes;
+	if (posix_memalign(&header, SEGMENT_BLOCK, sizeof f->header) != 0) {
+		close(fd);
+		return -ENOMEM;
+	}
+	if (files_read(fd, header, sizeof f->header, 0) == (ssize_t)sizeof f->header) {
+		memcpy(&f->header, header, sizeof f->header);
+		f->header_valid = segment_header_valid(&f->header) && f->header.first_sequence == last->first_sequence;
+	}
+	free(header);
+	if (f->header_valid)
+		memcpy(f->marks, f->header.lanes, sizeof f->marks);
+	else
+		log_warning("shard %s/%u: the header of segment %020llu is damaged: lanes start where penstockd left them",
+			    shard->identity.stream, shard->identity.number, (unsigned long long)last->first_sequence);
+	walk_init(&walk, fd, SEGMENT_DATA, f->size, last->first_sequence,
+		  f->header_valid ? f->header.records_before : WALK_RECORDS_ANY);
+	walk.chunk = 1u << 20;
+	start_at_index(shard, last->first_sequence, &walk);
+	result = walk_last(&walk, f);
+	walk_close(&walk);
+	close(fd);
+	return result;
+}
+
+/* Cuts what no batch is. Also waits for direct writes of a killed predecessor that are still on their way. */
+static void cut(struct shard *shard, const struct segment *last, const struct findings *f)
+{
+	char path[PATH_MAX];
+	int error = segment_path(path, shard->directory, last->first_sequence, SEGMENT_SUFFIX), fd;
+
+	if (error)
+		return;
+	fd = files.open(path, O_WRONLY, 0);
+	error = fd < 0 ? fd : files.ftruncate(fd, f->end);
+	if (!error)
+		error = files.fdatasync(fd);
+	if (fd >= 0)
+		close(fd);
+	/* The next segment's name bounds this one, so what could not be cut does no harm. */
+	if (error)
+		log_warning("shard %s/%u: cannot cut segment %020llu to %llu bytes: %s", shard->identity.stream,
+			    shard->identity.number, (unsigned long long)last->first_sequence,
+			    (unsigned long long)f->end, strerror(-error));
+	if (f->torn)
+		log_warning("shard %s/%u: the last write was torn: segment %020llu cut from %llu to %llu bytes",
+			    shard->identity.stream, shard->identity.number, (unsigned long long)last->first_sequence,
+			    (unsigned long long)f->size, (unsigned long long)f->end);
+}
+
+static void take_findings(struct shard *shard, const struct findings *f)
+{
+	struct segment *last = &shard->segments[shard->segments_count - 1];
+
+	last->bytes = f->end;
+	shard->next_sequence = shard->durable_sequence = f->sequence;
+	shard->stored_records = f->records;
+	shard->last_stored_ns = f->last_stored_ns;
+	shard->generation = f->header_valid ? f->header.generation : 0;
+	for (uint32_t w = 0; w < WORKERS_MAX && shard->generation; w++) {
+		shard->lanes[w].durable = f->marks[w];
+		shard->lanes[w].reader.position = f->marks[w].position;
+		shard->lanes[w].reader.records = f->marks[w].records;
+	}
+}
+
+/* An empty segment behind others has seen no batch: the time of the last one stands in the one before. */
+static void take_older_time(struct shard *shard)
+{
+	struct segment *s = shard->segments + shard->segments_count - 1;
+
+	if (shard->last_stored_ns || shard->segments_count < 2)
+		return;
+	if (shard_learn(shard, s[-1].first_sequence) == 0)
+		shard->last_stored_ns = s[-1].newest_ns;
+}
+
+int shard_recover(struct shard *shard)
+{
+	struct segment *last;
+	struct findings *f;
+	int error = list_segments(shard);
+
+	if (error || shard->segments_count == 0)
+		return error;
+	last = &shard->segments[shard->segments_count - 1];
+	f = calloc(1, sizeof *f);
+	if (!f)
+		return -ENOMEM;
+	error = read_last(shard, last, f);
+	if (!error) {
+		cut(shard, last, f);
+		take_findings(shard, f);
+		take_older_time(shard);
+		shard_learn(shard, last->first_sequence);
+		shard_learn(shard, shard->segments[0].first_sequence);
+	}
+	if (!error && f->torn) {
+		/* A disk that tore a write may have lost others it said it had: these sequences are never given again. */
+		shard->next_sequence = shard->durable_sequence += SEQUENCE_JUMP;
+		if (active_write_floor(shard) != 0)
+			log_warning("shard %s/%u: cannot write down its next sequence %llu", shard->identity.stream,
+				    shard->identity.number, (unsigned long long)shard->next_sequence);
+	}
+	free(f);
+	return error;
+}

@@ -1,0 +1,304 @@
+#include "dataplane/dataplane.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_launch.h>
+#include <rte_lcore.h>
+
+#include "dataplane/driver.h"
+#include "dataplane/log.h"
+#include "dataplane/placement.h"
+#include "dataplane/takeover.h"
+#include "dataplane/watch.h"
+
+static uint64_t realtime_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static struct ledger *worker_ledger(const struct dataplane *d, uint32_t index)
+{
+	struct region *r = d->region.region;
+
+	return (struct ledger *)((uint8_t *)r + r->ledgers_offset + index * r->ledger_stride);
+}
+
+/* Inputs and ports by name, for whoever reads the ledgers. Odd while half written. */
+static void describe(struct dataplane *d)
+{
+	struct region *r = d->region.region;
+	uint32_t version = atomic_load_explicit(&r->description, memory_order_relaxed) | 1;
+
+	atomic_store_explicit(&r->description, version, memory_order_release);
+	r->inputs_count = d->config->inputs_count;
+	for (uint32_t i = 0; i < r->inputs_count; i++) {
+		snprintf(r->inputs[i].name, sizeof r->inputs[i].name, "%s", d->config->inputs[i].name);
+		snprintf(r->inputs[i].stream, sizeof r->inputs[i].stream, "%s", d->config->inputs[i].stream);
+	}
+	r->ports_count = d->ports_count;
+	for (uint32_t i = 0; i < d->ports_count; i++) {
+		const struct port *p = &d->ports[i];
+
+		snprintf(r->ports[i].name, sizeof r->ports[i].name, "%s", p->config->name);
+		snprintf(r->ports[i].device, sizeof r->ports[i].device, "%.63s", p->config->device);
+		snprintf(r->ports[i].driver, sizeof r->ports[i].driver, "%s", p->driver_name);
+		r->ports[i].first_worker = p->first_worker;
+		r->ports[i].queues = p->config->queues;
+		r->ports[i].accountable = p->driver->accountable;
+		r->ports[i].wire_counter = p->oracle.fd >= 0;
+	}
+	atomic_store_explicit(&r->description, version + 1, memory_order_release);
+}
+
+static int make_worker(struct dataplane *d, const struct port *port, uint32_t queue)
+{
+	uint32_t index = port->first_worker + queue, lines = worker_lines(d->region.geometry.shards);
+	unsigned core = port->config->cores[queue];
+	struct worker *w;
+	uint64_t *words;
+	int error = placement_check(port->config, core, port->node, d->config->numa_strict);
+
+	if (error)
+		return error;
+	w = placement_allocate(sizeof *w + lines * sizeof(struct ledger_line), core);
+	if (!w) {
+		LOG_ERROR("no memory for the worker of port '%s' queue %u\n", port->config->name, queue);
+		return -ENOMEM;
+	}
+	words = (uint64_t *)(w + 1);
+	w->index = index;
+	w->port = port;
+	w->port_id = port->id;
+	w->queue = (uint16_t)queue;
+	w->burst = (uint16_t)d->config->burst;
+	w->tap = port->config->tap;
+	w->can_send = port->can_send;
+	w->lcore = index + 1;
+	w->node = placement_node(core);
+	w->config = d->config;
+	w->clock = &d->clock;
+	w->process = burst_choose();
+	for (uint32_t i = 0; i < d->config->inputs_count; i++)
+		w->input_ids[i] = input_id(d->config->inputs[i].name);
+	key_random_init(&w->random, realtime_ns() ^ ((uint64_t)index << 56));
+	ledger_writer_init(&w->ledger, worker_ledger(d, index), words, lines);
+	atomic_store(&w->hole.frames, w->ledger.now[WORKER_DOWN_TOLD]);
+	d->workers[index] = w;
+	d->workers_count++;
+	return 0;
+}
+
+static int open_ports(struct dataplane *d)
+{
+	uint32_t first = 0;
+
+	for (uint32_t p = 0; p < d->config->ports_count; p++) {
+		uint64_t last_sign = atomic_load(&d->region.region->heartbeat_ns);
+		int error = port_open(&d->ports[p], d->config, p, first, &d->port_ledger);
+
+		d->ports_count++;
+		for (uint32_t q = 0; !error && q < d->config->ports[p].queues; q++)
+			error = make_worker(d, &d->ports[p], q);
+		if (error)
+			return error;
+		d->ports[p].down_since_ns = last_sign ? last_sign : realtime_ns();
+		first += d->config->ports[p].queues;
+	}
+	return 0;
+}
+
+int dataplane_open(struct dataplane *d, const struct config *config, bool replace)
+{
+	struct region_geometry geometry = {config_workers(config), config->region_shards, config->lane_bytes};
+	static const struct shard_map no_map;
+	int error;
+
+	memset(d, 0, sizeof *d);
+	d->config = config;
+	d->region.fd = -1;
+	error = takeover_region(config->region_directory, &geometry, replace, &d->region);
+	if (error)
+		return error;
+	ledger_writer_init(&d->port_ledger,
+			   (struct ledger *)((uint8_t *)d->region.region + d->region.region->port_ledger_offset),
+			   d->port_words, PORT_LINES);
+	clock_start(&d->clock);
+	d->plan = plan_create(config, &no_map, 0);
+	if (!d->plan)
+		return -ENOMEM;
+	error = open_ports(d);
+	if (error)
+		return error;
+	for (uint32_t i = 0; i < d->workers_count; i++)
+		atomic_store(&d->workers[i]->next_plan, d->plan);
+	describe(d);
+	atomic_store(&d->region.region->pid, (uint32_t)getpid());
+	atomic_store(&d->region.region->started_ns, realtime_ns());
+	atomic_store(&d->region.region->state, REGION_STARTING);
+	return 0;
+}
+
+int dataplane_start(struct dataplane *d)
+{
+	for (uint32_t p = 0; p < d->ports_count; p++) {
+		struct port *port = &d->ports[p];
+		uint64_t polled = 0;
+		int error;
+
+		for (uint32_t q = 0; q < port->config->queues; q++)
+			polled += d->workers[port->first_worker + q]->ledger.now[WORKER_POLLED];
+		error = port_start(port, &d->port_ledger, polled);
+		if (error)
+			return error;
+	}
+	for (uint32_t i = 0; i < d->workers_count; i++) {
+		int error = rte_eal_remote_launch(worker_run, d->workers[i], d->workers[i]->lcore);
+
+		if (error) {
+			LOG_ERROR("cannot launch worker %u: %s\n", i, strerror(-error));
+			return error;
+		}
+	}
+	atomic_store(&d->region.region->state, REGION_RUNNING);
+	return 0;
+}
+
+/* Populates the lanes of slots that the plan uses for the first time and binds every worker to them. */
+static int bind_lanes(struct dataplane *d, const struct plan *plan)
+{
+	for (uint32_t slot = 0; slot < d->region.geometry.shards; slot++) {
+		if (!plan_bit(plan->slots, slot) || plan_bit(d->bound, slot))
+			continue;
+		for (uint32_t i = 0; i < d->workers_count; i++) {
+			struct worker *w = d->workers[i];
+			struct worker_lane *l = &w->lanes[slot];
+			int error = region_populate(&d->region, slot, i, w->node);
+
+			if (error) {
+				LOG_ERROR("no memory for lane (%u, %u) in %s: %s; make its file system larger, or lower "
+					  "region.lane_bytes or the number of shards\n", slot, i,
+					  d->config->region_directory, strerror(-error));
+				return error;
+			}
+			lane_writer_init(&l->lane, d->region.lanes[slot * d->region.geometry.workers + i],
+					 d->region.geometry.lane_bytes, slot, &w->ledger, &d->control->head[slot][i]);
+			l->row = w->ledger.now + lane_word(slot, 0);
+		}
+		d->bound[slot / 64] |= 1ull << slot % 64;
+	}
+	return 0;
+}
+
+static bool all_acknowledged(const struct dataplane *d, uint64_t version)
+{
+	for (uint32_t i = 0; i < d->workers_count; i++)
+		if (rte_eal_get_lcore_state(d->workers[i]->lcore) == RUNNING &&
+		    atomic_load_explicit(&d->workers[i]->acknowledged, memory_order_acquire) != version)
+			return false;
+	return true;
+}
+
+/* Publish and quiesce: the old plan goes only when every worker has said that it uses the new one. */
+static void adopt_plan(struct dataplane *d, struct plan *plan)
+{
+	struct plan *old = d->plan;
+	struct timespec pause = {0, 50000};
+
+	for (uint32_t i = 0; i < d->workers_count; i++)
+		atomic_store_explicit(&d->workers[i]->next_plan, plan, memory_order_release);
+	while (!all_acknowledged(d, plan->version))
+		nanosleep(&pause, NULL);
+	d->plan = plan;
+	plan_free(old);
+	atomic_store_explicit(&d->region.region->map_version, plan->version, memory_order_release);
+	LOG_INFO("shard map %lu in use\n", plan->version);
+}
+
+static int follow_map(struct dataplane *d)
+{
+	struct plan *plan;
+	uint64_t version;
+	int error;
+
+	if (!d->control) {
+		error = takeover_control(d->config->region_directory, d->region.region, &d->control, &d->control_inode);
+		if (error)
+			return 0; /* penstockd is not there yet: asked again at the next turn */
+	}
+	if (atomic_load_explicit(&d->control->map_version, memory_order_acquire) == d->plan->version)
+		return 0;
+	error = control_read_map(d->control, d->region.geometry.shards, &d->map, &version);
+	if (error == -EBADMSG)
+		LOG_ERROR("penstockd published a shard map that makes no sense; the last one stays in use\n");
+	if (error)
+		return 0;
+	plan = plan_create(d->config, &d->map, version);
+	if (!plan)
+		return -ENOMEM;
+	error = bind_lanes(d, plan);
+	if (error) {
+		plan_free(plan);
+		return error;
+	}
+	adopt_plan(d, plan);
+	return 0;
+}
+
+bool dataplane_has_map(const struct dataplane *d)
+{
+	return d->plan->version != 0;
+}
+
+int dataplane_tend(struct dataplane *d)
+{
+	uint64_t inode;
+
+	atomic_store_explicit(&d->region.region->heartbeat_ns, realtime_ns(), memory_order_release);
+	clock_adjust(&d->clock);
+	if (d->control && takeover_control_inode(d->config->region_directory, &inode) == 0 && inode != d->control_inode) {
+		LOG_ERROR("the control region was replaced by another; starting anew\n");
+		return -ESTALE;
+	}
+	for (uint32_t p = 0; p < d->ports_count; p++)
+		if (d->ports[p].started)
+			watch_port(&d->ports[p], d->workers + d->ports[p].first_worker, d->ports[p].config->queues,
+				   &d->port_ledger);
+	return follow_map(d);
+}
+
+void dataplane_stop(struct dataplane *d)
+{
+	struct timespec pause = {0, 20000000};
+
+	atomic_store(&d->region.region->state, REGION_DRAINING);
+	for (int turn = 0; turn < 5; turn++) { /* 100 ms: what the NIC holds is polled */
+		nanosleep(&pause, NULL);
+		dataplane_tend(d);
+	}
+	for (uint32_t i = 0; i < d->workers_count; i++)
+		atomic_store(&d->workers[i]->stop, true);
+	rte_eal_mp_wait_lcore();
+	atomic_store(&d->region.region->state, REGION_STOPPED);
+}
+
+void dataplane_close(struct dataplane *d)
+{
+	for (uint32_t p = 0; p < d->ports_count; p++)
+		port_close(&d->ports[p]);
+	for (uint32_t i = 0; i < d->workers_count; i++)
+		placement_free(d->workers[i], sizeof *d->workers[i] + d->workers[i]->ledger.lines * sizeof(struct ledger_line));
+	if (d->plan)
+		plan_free(d->plan);
+	control_close(d->control);
+	if (d->region.region)
+		region_close_writer(&d->region);
+}

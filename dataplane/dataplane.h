@@ -1,0 +1,42 @@
+// The dataplane as a whole: region, ports, workers and the map they follow. One per process, main thread only.
+#pragma once
+
+#include "dataplane/clock.h"
+#include "dataplane/port.h"
+#include "dataplane/seam/region.h"
+#include "dataplane/worker.h"
+
+struct dataplane {
+	const struct config *config;
+	struct region_writer region;
+	const struct control *control;   /* NULL until penstockd has made it */
+	uint64_t control_inode;
+	struct ledger_writer port_ledger;
+	uint64_t port_words[PORT_LINES * LEDGER_LINE_WORDS] __attribute__((aligned(64)));
+	struct clock clock;
+	uint32_t ports_count, workers_count;
+	struct port ports[PORTS_MAX];
+	struct worker *workers[WORKERS_MAX];
+	struct plan *plan;
+	uint64_t bound[SHARDS_MAX / 64]; /* slots whose lanes are populated and bound to every worker */
+	struct shard_map map;            /* room to read one into */
+};
+
+// Makes or takes over the region, opens ports and makes workers; nothing polls yet. 0 or -errno, the reason logged.
+// `replace` throws away a region of another version instead of refusing.
+int dataplane_open(struct dataplane *d, const struct config *config, bool replace);
+
+// Starts the ports and launches the workers.
+int dataplane_start(struct dataplane *d);
+
+// One turn of housekeeping: life sign, clock, shard map, port counters. -ESTALE when penstockd's control region was
+// replaced under us (the process must start anew); other errors are logged and live on.
+int dataplane_tend(struct dataplane *d);
+
+// True when a map has been applied.
+bool dataplane_has_map(const struct dataplane *d);
+
+// Lets workers empty their queues (bounded), stops them, takes the last samples.
+void dataplane_stop(struct dataplane *d);
+
+void dataplane_close(struct dataplane *d);

@@ -1,0 +1,207 @@
+#include "dataplane/worker.h"
+
+#include <string.h>
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_pause.h>
+
+#define GAP_BYTES ((uint32_t)(sizeof(struct record) + sizeof(struct gap)))
+#define HOUSEKEEPING_LOOPS 256 /* between looks at what the main thread wants; a few microseconds when idle */
+
+worker_process *burst_choose(void)
+{
+	__builtin_cpu_init();
+	if (__builtin_cpu_supports("x86-64-v4"))
+		return burst_process_v4;
+	return __builtin_cpu_supports("x86-64-v3") ? burst_process_v3 : burst_process_v2;
+}
+
+enum counter_frame worker_answer(struct worker *w, const uint8_t *frame, uint32_t length)
+{
+	enum counter_frame fate = FRAME_ANSWER_FAILED;
+	struct rte_mbuf *reply;
+	uint32_t bytes;
+
+	reply = w->can_send ? rte_pktmbuf_alloc(w->port->pool) : NULL;
+	if (!reply)
+		return FRAME_ANSWER_FAILED;
+	bytes = answer_frame(&w->port->host, frame, length, rte_pktmbuf_mtod(reply, uint8_t *),
+			     rte_pktmbuf_tailroom(reply), &fate);
+	if (bytes == 0) {
+		rte_pktmbuf_free(reply);
+		return fate;
+	}
+	reply->data_len = (uint16_t)bytes;
+	reply->pkt_len = bytes;
+	if (rte_eth_tx_burst(w->port_id, w->queue, &reply, 1) != 1) {
+		rte_pktmbuf_free(reply);
+		return FRAME_ANSWER_FAILED;
+	}
+	ledger_add(&w->ledger, WORKER_ANSWERS, 1);
+	return fate;
+}
+
+/* Gratuitous ARP and unsolicited neighbour advertisements, so that senders need not ask first. */
+static void announce(struct worker *w)
+{
+	for (uint32_t i = 0; w->can_send; i++) {
+		struct rte_mbuf *m = rte_pktmbuf_alloc(w->port->pool);
+		uint32_t bytes;
+
+		if (!m)
+			return;
+		bytes = answer_announce(&w->port->host, i, RECORD_VLAN_NONE, rte_pktmbuf_mtod(m, uint8_t *), rte_pktmbuf_tailroom(m));
+		m->data_len = (uint16_t)bytes;
+		m->pkt_len = bytes;
+		if (bytes == 0 || rte_eth_tx_burst(w->port_id, w->queue, &m, 1) != 1) {
+			rte_pktmbuf_free(m);
+			return;
+		}
+	}
+}
+
+static bool append_gap(struct worker *w, uint32_t slot, const struct gap *gap)
+{
+	uint8_t *at = lane_reserve(&w->lanes[slot].lane, record_bytes(RECORD_ORIGIN_NONE, 0, sizeof *gap));
+	struct record header = {.length = sizeof *gap, .kind = RECORD_GAP, .arrival_ns = w->now_ns,
+				.vlan = RECORD_VLAN_NONE, .key_kind = RECORD_KEY_HASH};
+
+	if (!at)
+		return false;
+	memcpy(at, &header, sizeof header);
+	memcpy(at + sizeof header, gap, sizeof *gap);
+	w->lanes[slot].row[LANE_POSITION] = w->lanes[slot].lane.position;
+	worker_touch(w, slot);
+	w->dirty = true;
+	ledger_add(&w->ledger, WORKER_GAPS, 1);
+	return true;
+}
+
+bool worker_tell_gap(struct worker *w, uint32_t slot)
+{
+	uint64_t *row = w->ledger.now + lane_word(slot, 0);
+	struct gap gap = {.count = row[LANE_GAP_COUNT],
+			  .bytes = row[LANE_GAP_BYTES],
+			  .first_ns = row[LANE_GAP_FIRST_NS],
+			  .last_ns = row[LANE_GAP_LAST_NS],
+			  .reason = GAP_LANE_FULL,
+			  .scope = GAP_SCOPE_SHARD,
+			  .worker = (uint16_t)w->index};
+
+	if (!append_gap(w, slot, &gap))
+		return false;
+	row[LANE_GAP_COUNT] = row[LANE_GAP_BYTES] = row[LANE_GAP_FIRST_NS] = row[LANE_GAP_LAST_NS] = 0;
+	return true;
+}
+
+void worker_commit(struct worker *w)
+{
+	for (uint32_t i = 0; i < w->touched_count; i++) {
+		uint32_t slot = w->touched[i];
+
+		ledger_touch(&w->ledger, lane_word(slot, 0) / LEDGER_LINE_WORDS);
+		w->lanes[slot].touched = false;
+	}
+	w->touched_count = 0;
+	ledger_commit(&w->ledger);
+	w->dirty = false;
+}
+
+/* Gaps whose lane has room again, so that a stream that fell silent after a loss still tells of it. */
+static void tell_gaps(struct worker *w)
+{
+	for (uint32_t group = 0; group < SHARDS_MAX / 64; group++)
+		for (uint64_t set = w->plan->slots[group]; set; set &= set - 1) {
+			uint32_t slot = group * 64 + (uint32_t)__builtin_ctzll(set);
+
+			if (w->ledger.now[lane_word(slot, LANE_GAP_COUNT)] != 0)
+				worker_tell_gap(w, slot);
+		}
+}
+
+/* A hole in the port concerns every shard that its inputs feed, and nobody knows which of them missed what. All of
+ * them are told in one commit, so it waits until each has room. */
+static void tell_hole(struct worker *w)
+{
+	uint64_t frames = atomic_load_explicit(&w->hole.frames, memory_order_acquire); /* partner: watch.c */
+	uint64_t told = w->ledger.now[WORKER_DOWN_TOLD];
+	const uint64_t *slots = w->plan->port_slots[w->port->index];
+	struct gap gap = {.count = frames - told,
+			  .first_ns = atomic_load_explicit(&w->hole.first_ns, memory_order_relaxed),
+			  .last_ns = atomic_load_explicit(&w->hole.last_ns, memory_order_relaxed),
+			  .reason = GAP_DATAPLANE_DOWN,
+			  .scope = GAP_SCOPE_PORT,
+			  .worker = (uint16_t)w->index};
+	uint32_t shards = 0, room = 0;
+
+	if (frames <= told)
+		return;
+	for (uint32_t slot = 0; slot < SHARDS_MAX; slot++) {
+		if (!plan_bit(slots, slot))
+			continue;
+		shards++;
+		room += lane_refresh(&w->lanes[slot].lane) &&
+			w->lanes[slot].lane.limit - w->lanes[slot].lane.position >= GAP_BYTES;
+	}
+	if (shards == 0 || room < shards)
+		return;
+	for (uint32_t slot = 0; slot < SHARDS_MAX; slot++)
+		if (plan_bit(slots, slot))
+			append_gap(w, slot, &gap);
+	ledger_set(&w->ledger, WORKER_DOWN_TOLD, frames);
+	w->dirty = true;
+}
+
+static void housekeep(struct worker *w)
+{
+	const struct plan *next = atomic_load_explicit(&w->next_plan, memory_order_acquire);
+
+	if (next != w->plan) {
+		w->plan = next;
+		atomic_store_explicit(&w->acknowledged, next->version, memory_order_release);
+	}
+	w->now_ns = clock_now_ns(w->clock);
+	tell_gaps(w);
+	tell_hole(w);
+	if (w->dirty)
+		worker_commit(w);
+}
+
+/* The queue was empty just now, and everything before is committed. */
+static inline void answer_quiet(struct worker *w)
+{
+	uint64_t asked = atomic_load_explicit(&w->quiet.asked, memory_order_acquire);
+
+	if (asked == atomic_load_explicit(&w->quiet.answered, memory_order_relaxed))
+		return;
+	atomic_store_explicit(&w->quiet.polled, w->ledger.now[WORKER_POLLED], memory_order_relaxed);
+	atomic_store_explicit(&w->quiet.answered, asked, memory_order_release); /* partner: watch.c */
+}
+
+int worker_run(void *argument)
+{
+	struct worker *w = argument;
+	struct rte_mbuf *frames[BURST_MAX];
+	uint32_t loops = 0;
+
+	housekeep(w);
+	announce(w);
+	while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
+		uint16_t count = rte_eth_rx_burst(w->port_id, w->queue, frames, w->burst);
+
+		if (count > 0) {
+			w->now_ns = clock_now_ns(w->clock);
+			w->process(w, frames, count);
+			worker_commit(w);
+			rte_pktmbuf_free_bulk(frames, count);
+		} else {
+			answer_quiet(w);
+			rte_pause();
+		}
+		if (++loops % HOUSEKEEPING_LOOPS == 0)
+			housekeep(w);
+	}
+	housekeep(w);
+	return 0;
+}
