@@ -11,7 +11,7 @@
 #include "control/cli/watch.h"
 
 #define OUTPUT_BYTES (1u << 20)
-#define OUTPUT_MARKS (1u << 15)
+#define OUTPUT_MARKS (1u << 14)
 #define HURRY_MS 1000
 
 struct output {

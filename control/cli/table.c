@@ -18,7 +18,7 @@ unsigned table_width(const char *text)
 	unsigned width = 0;
 
 	for (; *text; text++)
-		width += ((unsigned char)*text & 0xc0) != 0x80;
+		width += (unsigned char)*text >= 0x20 && ((unsigned char)*text & 0xc0) != 0x80;
 	return width;
 }
 

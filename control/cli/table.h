@@ -21,7 +21,7 @@ void table_print(const struct table *table, FILE *out, unsigned indent);
 
 void table_free(struct table *table);
 
-// Columns a UTF-8 text takes on a terminal (of the characters penstock prints itself: one each).
+// Columns a UTF-8 text takes on a terminal (of the characters penstock prints itself: one each; control characters none).
 unsigned table_width(const char *text);
 
 // True when `out` is a terminal and nobody set NO_COLOR: colours may be used.
