@@ -17,6 +17,7 @@
 #define DELAY_FIRST_MS 50u
 #define DELAY_MAX_MS 1000u
 #define LIVED_LONG_MS 5000u
+#define FIRST_START_MS 10000u
 #define STATUS_CONFIGURATION 2
 #define STATUS_NOT_STARTED 127
 
@@ -200,7 +201,7 @@ static uint64_t start_due(struct supervised *programs, unsigned count, const sig
 	return next;
 }
 
-// Plans the restart of those that ended. STATUS_CONFIGURATION when one of them cannot be helped by that.
+// Plans the restart of those that ended. Not 0 when one of them cannot be helped by that: what to exit with.
 static int plan_restarts(struct supervised *programs, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
@@ -213,6 +214,13 @@ static int plan_restarts(struct supervised *programs, unsigned count)
 			say_ended(p, ": its configuration is wrong, nothing is restarted");
 			return STATUS_CONFIGURATION;
 		}
+		/* What fails at its very first start has something wrong that starting again will not mend. */
+		if (!p->was_up && WIFEXITED(p->status) && WEXITSTATUS(p->status) != 0 &&
+		    now_ms() - p->started_ms < FIRST_START_MS) {
+			say_ended(p, " at its first start: nothing is restarted");
+			return WEXITSTATUS(p->status);
+		}
+		p->was_up = true;
 		p->delay_ms = supervisor_delay(now_ms() - p->started_ms, p->delay_ms);
 		p->restart_ms = now_ms() + p->delay_ms;
 		p->started_ms = 0;

@@ -16,12 +16,13 @@ struct supervised {
 	uint64_t restart_ms; /* when to start it again, while it does not run */
 	uint32_t delay_ms;   /* waited before the last start */
 	int status;          /* of wait(), of the last one that ended */
+	bool was_up;         /* it has once lived long enough, or died of a signal: from then on it is always restarted */
 };
 
 // What to wait before starting a program again that ran for `lived_ms` and had waited `delay_ms` before that.
 uint32_t supervisor_delay(uint64_t lived_ms, uint32_t delay_ms);
 
-// Runs them until SIGTERM, SIGINT or SIGHUP, or until one of them exits with status 2 (its configuration is wrong). Then
-// stops them in the order given, each fully before the next. `pid_directory` (or NULL) gets NAME.pid for each. Only for a
-// process with one thread. Returns the exit status: 0 when all exited with 0, else 1, or the 2 that ended it.
+// Runs them until SIGTERM, SIGINT or SIGHUP, or until one of them exits with status 2 (its configuration is wrong) or
+// fails at its very first start. Then stops them in the order given, each fully before the next. `pid_directory` (or NULL) gets NAME.pid for each. Only for a
+// process with one thread. Returns the exit status: 0 when all exited with 0, else 1, or the status that ended it.
 int supervisor_run(struct supervised *programs, unsigned count, const char *pid_directory);
