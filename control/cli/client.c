@@ -75,7 +75,7 @@ int client_open(struct client *client, const struct cli *cli)
 
 int client_open_again(const struct client *client, struct client *out)
 {
-	memcpy(out->socket, client->socket, sizeof(out->socket));
+	memmove(out->socket, client->socket, sizeof(out->socket));
 	out->fd = protocol_connect(out->socket);
 	return out->fd < 0 ? out->fd : 0;
 }

@@ -21,7 +21,7 @@ int client_find_socket(const struct cli *cli, char *path);
 // Connects. 0, or the exit status after saying what is wrong.
 int client_open(struct client *client, const struct cli *cli);
 
-// The same for a further connection to where `client` goes. 0 or -errno, nothing said.
+// The same for a further connection to where `client` goes; `out` may be `client` itself. 0 or -errno, nothing said.
 int client_open_again(const struct client *client, struct client *out);
 
 void client_close(struct client *client);

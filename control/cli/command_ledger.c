@@ -67,6 +67,7 @@ static int show(const json_t *answer, const struct ledger_arguments *a)
 static int watch(struct cli *cli, const struct ledger_arguments *a)
 {
 	struct client client = {.fd = -1};
+	bool said = false;
 	int status = 1;
 
 	watch_start();
@@ -78,15 +79,17 @@ static int watch(struct cli *cli, const struct ledger_arguments *a)
 		if (watch_ended())
 			break;
 		if (client.fd < 0) {
-			status = client_open(&client, cli);
+			status = said ? client_open_again(&client, &client) < 0 : client_open(&client, cli);
 			if (status == EXIT_USAGE)
 				return status;
+			said = status;
 			if (status)
 				continue;
 		}
 		status = client_call(&client, json_pack("{s:s}", "op", "ledger"), &answer);
 		if (status) {
 			client_close(&client);
+			said = true;
 			continue;
 		}
 		status = show(answer.json, a);

@@ -10,6 +10,7 @@ static int ask(struct look *look, const char *op, json_t **answer)
 
 	if (status) {
 		client_close(&look->client);
+		look->away = true;
 		return status;
 	}
 	*answer = json_incref(message.json);
@@ -21,8 +22,12 @@ int look_take(struct look *look, const struct cli *cli, bool ledger)
 {
 	json_t *answer;
 	struct state next;
-	int status = look->client.fd < 0 ? client_open(&look->client, cli) : 0;
+	int status = 0;
 
+	if (look->client.fd < 0) {
+		status = look->away ? client_open_again(&look->client, &look->client) < 0 : client_open(&look->client, cli);
+		look->away = status;
+	}
 	if (!status)
 		status = ask(look, "status", &answer);
 	if (status)

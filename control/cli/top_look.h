@@ -8,10 +8,11 @@ struct look { /* zero it, client.fd = -1 */
 	struct client client;
 	struct state then, now; /* `then` is of the same penstockd; both valid once two looks were taken */
 	unsigned taken;
+	bool away;              /* the last look failed, and that was said */
 	json_t *ledger;         /* of the last look that asked for it */
 };
 
 // Asks again: what was `now` becomes `then`. With `ledger` it asks for that, too. Connects when it is not.
-// 0, or the exit status after saying what is wrong on stderr; what was there stays.
+// 0, or the exit status after saying what is wrong on stderr, once until it is well again; what was there stays.
 int look_take(struct look *look, const struct cli *cli, bool ledger);
 void look_close(struct look *look);

@@ -175,6 +175,7 @@ static void draw(struct screen *s)
 static int take_look(struct screen *s)
 {
 	int file = memfd_create("penstock-top", MFD_CLOEXEC), saved = dup(STDERR_FILENO), status;
+	char said[sizeof(s->problem)];
 	ssize_t length = 0;
 
 	if (file >= 0)
@@ -185,11 +186,13 @@ static int take_look(struct screen *s)
 		close(saved);
 	}
 	if (file >= 0) {
-		length = pread(file, s->problem, sizeof(s->problem) - 1, 0);
+		length = pread(file, said, sizeof(said) - 1, 0);
 		close(file);
 	}
-	s->problem[length > 0 ? length : 0] = '\0';
-	s->problem[strcspn(s->problem, "\n")] = '\0';
+	said[length > 0 ? length : 0] = '\0';
+	said[strcspn(said, "\n")] = '\0';
+	if (!status || *said) /* it is said only once, and holds until all is well */
+		memcpy(s->problem, said, sizeof(said));
 	if (!status && s->look.taken > 1) {
 		struct rates rates;
 
