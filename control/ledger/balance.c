@@ -48,8 +48,6 @@ void balance_remember(struct balance_history *history, const struct balance_figu
 	for (uint32_t i = 0; i < figures->ports_count; i++) {
 		const struct balance_port *p = &figures->ports[i];
 
-		past->ports[i].wire = p->wire;
-		past->ports[i].accounted = accounted(p);
 		past->ports[i].rx = p->rx;
 		past->ports[i].polled = polled(figures, p);
 	}
@@ -79,7 +77,7 @@ static int64_t beyond(uint64_t left, uint64_t right, uint64_t past_left, uint64_
 	return past_right > left ? -(int64_t)(past_right - left) : 0;
 }
 
-/* The row that says what of a lagging pair is merely on its way. */
+/* The row that says what of a pair is merely on its way between two looks. */
 static void in_flight(struct builder *b, struct balance_section *s, uint64_t left, uint64_t right, int64_t fault)
 {
 	int64_t moving = (int64_t)(left - right) - fault;
@@ -101,8 +99,8 @@ static void add_port(struct builder *b, const struct balance_figures *f, uint32_
 		section_open(b, "wire = rx + missed + errors + no_mbuf + down", "port %s%s", p->name,
 			     p->accountable ? "" : " (unaccountable: its driver loses frames that no counter shows)");
 
-	if (p->wire_counter && settled)
-		fault = beyond(wire, sum, settled->ports[index].wire, settled->ports[index].accounted);
+	if (p->wire_counter && p->exact)
+		fault = (int64_t)(wire - sum);
 	section_left(b, s, p->wire_counter ? "wire" : "wire, not measured", wire,
 		     p->wire_counter ? "frames the interface itself saw arrive" : "the sum of the right: no other count");
 	in_flight(b, s, wire, sum, fault);
@@ -114,7 +112,7 @@ static void add_port(struct builder *b, const struct balance_figures *f, uint32_
 	section_close(b, s);
 
 	s = section_open(b, "rx = polled", "port %s, queues", p->name);
-	fault = f->stopped ? (int64_t)(p->rx - taken) :
+	fault = p->exact ? (int64_t)(p->rx - p->polled) :
 		settled ? beyond(p->rx, taken, settled->ports[index].rx, settled->ports[index].polled) : 0;
 	section_left(b, s, "rx", p->rx, "frames the driver handed to workers");
 	in_flight(b, s, p->rx, taken, fault);

@@ -8,8 +8,8 @@
 #include "dataplane/seam/region.h"
 
 /*
- *   wire   = rx + missed + errors + no_mbuf + down         per port, lagging
- *   rx     = sum of polled                                 per port, lagging
+ *   wire   = rx + missed + errors + no_mbuf + down         per port, when its snapshot says exact
+ *   rx     = sum of polled                                 per port, when its snapshot says exact; else lagging
  *   polled = sum of FRAME rows                             per worker, exact
  *   parsed = sum of RECORD rows                            per worker, exact
  *   appended  = sum of lane records                        per worker, exact
@@ -21,13 +21,15 @@
  *
  * Exact equations hold in every consistent copy of one writer's figures: a difference of 1 is a fault at once.
  *
- * Lagging ones compare two writers (or the network card and us): a frame is on the left before it is on the right, or
- * the figure on one side is read less often. Both sides only grow and each catches up with the other within
- * BALANCE_SETTLE_NS. So with L, R now and L', R' at least that long ago, L' <= R and R' <= L must hold, and what
- * exceeds that is unaccounted. The difference that is left is in flight. After BALANCE_SETTLE_NS of quiet both
- * inequalities become L = R: a leak of one frame is found. Under load a leak is found once it is larger than the
- * traffic of that time. A dataplane that crashed leaves lagging figures where they were; they are judged again when
- * the next one runs (and has settled), not before.
+ * A port's snapshot is exact when the dataplane read it at an instant when the queues were empty and nothing arrived:
+ * then all of its rows belong together and a difference of 1 is a fault at once. Between two such instants wire is
+ * that of the last one and cannot be judged; what came since is in flight.
+ *
+ * rx = polled can be judged under load, too, as a lagging pair of two writers: each side only grows and catches up with
+ * the other within BALANCE_SETTLE_NS. So with L, R now and L', R' at least that long ago, L' <= R and R' <= L must hold,
+ * and what exceeds that is unaccounted: a leak is found once it is larger than the traffic of that time, and of any size
+ * at the first quiet instant. A dataplane that crashed or stopped leaves lagging figures where they were; they are
+ * judged again when the next one runs (and has settled), not before.
  */
 
 #define BALANCE_SETTLE_NS 2000000000ull
@@ -35,7 +37,9 @@
 struct balance_port {
 	char name[NAME_MAX_BYTES];
 	bool accountable, wire_counter;
+	bool exact;                /* all rows and `polled` were read at one quiet instant */
 	uint64_t wire, rx, missed, errors, no_mbuf, down;
+	uint64_t polled;           /* by the port's workers at that instant; only when exact */
 	uint32_t first_worker, queues;
 };
 
@@ -70,7 +74,7 @@ struct balance_delivery {
 struct balance_figures {
 	uint64_t taken_ns;         /* when the workers' ledgers were copied, after the ports' */
 	uint64_t heartbeat_ns, started_ns, generation; /* of the dataplane; 0: no region */
-	bool running, stopped;     /* alive; ended in good order. Neither: it crashed, or there is none */
+	bool running;              /* alive: figures that lag catch up */
 	uint32_t ports_count, workers_count, shards_count, deliveries_count;
 	struct balance_port ports[PORTS_MAX];
 	struct balance_worker *workers;
@@ -81,10 +85,10 @@ struct balance_figures {
 // Frees the arrays and the figures. NULL is fine.
 void balance_free_figures(struct balance_figures *figures);
 
-struct balance_past { /* what the lagging equations need to know of an earlier moment */
+struct balance_past { /* what the lagging equation needs to know of an earlier moment */
 	uint64_t taken_ns, started_ns, generation;
 	struct {
-		uint64_t wire, accounted, rx, polled;
+		uint64_t rx, polled;
 	} ports[PORTS_MAX];
 };
 

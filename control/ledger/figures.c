@@ -23,6 +23,8 @@ static void add_port(struct balance_figures *f, const struct region_sample *s, u
 	f->ports[i].errors = row[PORT_ERRORS];
 	f->ports[i].no_mbuf = row[PORT_NO_MBUF];
 	f->ports[i].down = row[PORT_DOWN];
+	f->ports[i].exact = row[PORT_EXACT] == 1;
+	f->ports[i].polled = row[PORT_POLLED];
 }
 
 static int add_region(struct balance_figures *f, const struct region_sample *s)
@@ -32,7 +34,6 @@ static int add_region(struct balance_figures *f, const struct region_sample *s)
 	f->started_ns = s->started_ns;
 	f->generation = s->generation;
 	f->running = s->alive && s->state == REGION_RUNNING;
-	f->stopped = s->state == REGION_STOPPED;
 	f->ports_count = s->ports_count;
 	for (uint32_t i = 0; i < s->ports_count; i++)
 		add_port(f, s, i);

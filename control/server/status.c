@@ -71,9 +71,10 @@ static json_t *ports_to_json(const struct region_sample *s)
 
 	for (uint32_t i = 0; i < s->ports_count; i++) {
 		const struct region_port *port = &s->ports[i];
-		json_t *json = json_pack("{s:s, s:s, s:s, s:b, s:b}", "name", port->name, "device", port->device, "driver",
+		json_t *json = json_pack("{s:s, s:s, s:s, s:b, s:b, s:b}", "name", port->name, "device", port->device, "driver",
 					 port->driver, "accountable", (int)port->accountable, "link",
-					 s->port_words[port_word(i, PORT_LINK_UP)] != 0);
+					 s->port_words[port_word(i, PORT_LINK_UP)] != 0, "settling",
+					 s->port_words[port_word(i, PORT_SETTLING)] != 0);
 
 		if (port->wire_counter)
 			set_number(json, "wire", s->port_words[port_word(i, PORT_WIRE)]);

@@ -268,7 +268,7 @@ void shard_get_status(struct shard *shard, struct shard_status *out)
 		out->retained_bytes += s->bytes;
 		lost += s->lost_records;
 	}
-	out->trim_sequence = first < last ? first->first_sequence : shard->next_sequence;
+	out->trim_sequence = first < last ? first->first_sequence : shard->durable_sequence;
 	if (first < last && first->records_before != RECORDS_UNKNOWN)
 		before = first->records_before;
 	else if (first == last)

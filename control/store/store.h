@@ -28,7 +28,7 @@ struct shard_identity {
 };
 
 struct shard_status {
-	uint64_t trim_sequence;      /* first sequence retained (the next one when nothing is) */
+	uint64_t trim_sequence;      /* first sequence retained (the durable one below when nothing is) */
 	uint64_t next_sequence;      /* the first not yet given */
 	uint64_t durable_sequence;   /* records below it can be read */
 	uint64_t stored_records;     /* data records ever stored in this shard */

@@ -177,6 +177,27 @@ static void positions_are_found_by_name_time_and_number(void **state)
 			     "latest"), "ResourceNotFound");
 }
 
+/* A batch has its sequences before it is durable: the start of the shard is not behind it meanwhile. */
+static void the_trim_horizon_never_passes_what_is_on_its_way_to_the_disk(void **state)
+{
+	struct daemon_rig *rig = *state;
+	struct stream *stream;
+	uint64_t until = clock_monotonic_ms() + 20000;
+	struct shard_status status;
+
+	create(rig, "orders", 1);
+	daemon_rig_start_dataplane(rig);
+	daemon_rig_wait_map(rig, 1);
+	stream = streams_hold(rig->daemon.streams, "orders");
+	append(rig, 0, 0, "a", 0, 1000);
+	do {
+		shard_get_status(stream->shards[0], &status);
+		assert_int_equal(status.trim_sequence, 1);
+		assert_true(clock_monotonic_ms() < until);
+	} while (status.stored_records < 1000);
+	streams_release(rig->daemon.streams, stream);
+}
+
 struct late {
 	struct daemon_rig *rig;
 };
@@ -582,6 +603,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(records_of_the_lanes_are_read_back_through_the_socket),
 		TEST(positions_are_found_by_name_time_and_number),
+		TEST(the_trim_horizon_never_passes_what_is_on_its_way_to_the_disk),
 		TEST(a_reader_at_the_tail_is_woken_by_what_arrives),
 		TEST(cursors_are_kept_and_never_ahead_of_the_shard),
 		TEST(penstockd_goes_on_where_it_was_killed),
