@@ -27,22 +27,25 @@ static void device_name(const char *device, char *name, size_t room)
 	name[length] = 0;
 }
 
+/* Says what is wrong with the port where the configuration names it. */
 static int refuse(const struct port *port, const char *what)
 {
-	LOG_ERROR("port '%s' (line %u): %s\n", port->config->name, port->config->line, what);
+	const struct config_port *c = port->config;
+
+	config_complain(port->whole, stderr, "error", c->file, c->line, c->column, "port '%s': %s", c->name, what);
 	return -EINVAL;
 }
 
 static int find_device(struct port *port)
 {
-	char name[NAME_MAX_BYTES], what[256];
+	char name[NAME_MAX_BYTES], what[512];
 
 	device_name(port->config->device, name, sizeof name);
 	if (rte_eth_dev_get_port_by_name(name, &port->id) == 0)
 		return 0;
 	snprintf(what, sizeof what,
-		 "DPDK found no device '%s'; is it bound to a DPDK driver (dpdk-devbind.py --status), or the interface "
-		 "missing or in use?", name);
+		 "DPDK found no device '%.200s'; is it bound to a DPDK driver (dpdk-devbind.py --status), or its interface "
+		 "missing or in use?", port->config->device);
 	refuse(port, what);
 	return -ENODEV;
 }
@@ -115,9 +118,13 @@ static int set_up_queues(struct port *port, const struct rte_eth_dev_info *info)
 	for (uint16_t q = 0; error == 0 && q < tx_queues; q++)
 		error = rte_eth_tx_queue_setup(port->id, q, tx, node, NULL);
 	port->can_send = tx_queues > 0;
-	if (error)
-		LOG_ERROR("port '%s': driver %s refused %u queues of %u descriptors: %s; is the device in use by another "
-			  "program?\n", port->config->name, port->driver_name, queues, rx, rte_strerror(-error));
+	if (error) {
+		char what[512];
+
+		snprintf(what, sizeof what, "driver %s refused %u queues of %u descriptors on '%.200s': %s; is it in use by "
+			 "another program?", port->driver_name, queues, rx, port->config->device, rte_strerror(-error));
+		refuse(port, what);
+	}
 	return error ? -EBUSY : 0;
 }
 
@@ -142,7 +149,7 @@ int port_open(struct port *port, const struct config *config, uint32_t index, ui
 	char what[128];
 	int error;
 
-	*port = (struct port){.config = &config->ports[index], .index = index, .first_worker = first_worker};
+	*port = (struct port){.config = &config->ports[index], .whole = config, .index = index, .first_worker = first_worker};
 	port->oracle.fd = -1;
 	error = find_device(port);
 	if (error)

@@ -12,6 +12,7 @@
 
 struct port {
 	const struct config_port *config;
+	const struct config *whole; /* which it stands in */
 	uint32_t index;            /* row of the port ledger */
 	uint16_t id;               /* DPDK's */
 	int node;                  /* NUMA node, -1: none */

@@ -161,6 +161,10 @@ static void *run(void *context)
 	}
 	if (atomic_load(&d->flush))
 		flush(d);
+	pthread_mutex_lock(&d->lock);
+	d->ended = true;
+	pthread_cond_broadcast(&d->wake);
+	pthread_mutex_unlock(&d->lock);
 	return NULL;
 }
 
@@ -352,6 +356,7 @@ int delivery_start(const struct config_delivery *config, const struct delivery_o
 int delivery_stop(struct delivery *d, bool flush_first, uint32_t timeout_ms)
 {
 	struct timespec until;
+	bool ended;
 	int result;
 
 	atomic_store(&d->deadline_ns, delivery_calls.monotonic_ns() + timeout_ms * 1000000ull);
@@ -362,7 +367,13 @@ int delivery_stop(struct delivery *d, bool flush_first, uint32_t timeout_ms)
 	pthread_mutex_unlock(&d->lock);
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += (flush_first ? timeout_ms / 1000 : 0) + GRACE_SECONDS;
-	if (pthread_clockjoin_np(d->thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
+	pthread_mutex_lock(&d->lock);
+	while (!d->ended && pthread_cond_timedwait(&d->wake, &d->lock, &until) == 0)
+		;
+	ended = d->ended;
+	pthread_mutex_unlock(&d->lock);
+	/* Joined as usual, so that ThreadSanitizer sees it. */
+	if (!ended || pthread_join(d->thread, NULL) != 0) {
 		delivery_say(d, true, "the destination does not answer; leaving its thread behind");
 		return -ETIMEDOUT;
 	}

@@ -22,7 +22,9 @@ enum outcome { OUTCOME_NONE, OUTCOME_DELIVERED, OUTCOME_FAILED, OUTCOME_CANCELLE
 
 struct scan { /* the next object, as far as it was looked for: row.next_sequence up to `next` */
 	uint64_t next;
+	uint64_t position;  /* the store's count of data records in front of `next` */
 	uint64_t records, bytes;
+	uint64_t content;   /* records that leave something in the object */
 	uint64_t oldest_ns; /* least arrival in it */
 	bool begun;
 };
@@ -88,6 +90,7 @@ struct delivery {
 	_Atomic bool stopping, flush;
 	_Atomic uint64_t deadline_ns; /* monotonic */
 	bool unfinished;
+	bool ended; /* under lock: the thread does nothing any more */
 };
 
 // True when what is under way must be left: stopping, and nothing (more) is to be flushed.

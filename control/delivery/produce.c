@@ -108,7 +108,12 @@ static int add_batch(struct production *p, const struct store_batch *b)
 			w->gap_records += gap.count != GAP_COUNT_UNKNOWN ? gap.count : 0;
 		}
 	}
-	return walk.left > 0 && p->next <= w->object.last_sequence ? read_failed(p, -EBADMSG) : 0;
+	if (walk.left > 0 && p->next <= w->object.last_sequence)
+		return read_failed(p, -EBADMSG);
+	/* As in scan.c: one gap record may stand for many sequences. */
+	if (walk.left == 0 && p->next < b->first_sequence + b->sequences)
+		p->next = b->first_sequence + b->sequences;
+	return 0;
 }
 
 static int add_records(struct production *p)

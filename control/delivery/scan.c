@@ -49,15 +49,51 @@ static int skip_hole(struct delivery *d, struct work *w, uint64_t next, uint64_t
 	return error;
 }
 
-// At the first batch of an object the store's count is taken over: the ledger must not only agree with itself.
-static void take_position(struct delivery *d, struct work *w, uint64_t position)
+// Data records of the batch in front of sequence `next`.
+static uint64_t records_in_front(const struct store_batch *b, uint64_t next)
 {
-	if (position == w->position)
+	struct batch_walk walk = batch_walk_begin(b);
+	const struct record *r;
+	uint64_t records = 0;
+
+	while (walk.sequence < next && (r = batch_walk_next(&walk)) != NULL)
+		records += r->kind == RECORD_DATA;
+	return records;
+}
+
+// The first batch of an object: the store's count is taken over, so that the ledger does not only agree with itself.
+// More records in front than this delivery came past: they were in a batch that is lost.
+static int begin_object(struct delivery *d, struct work *w, uint64_t position)
+{
+	int error;
+
+	if (position > w->position) {
+		error = skip_hole(d, w, w->row.next_sequence, position);
+		if (error)
+			return error;
+	} else if (position < w->position) {
+		delivery_say(d, true,
+			     "shard %u: the store counts %" PRIu64 " records in front of sequence %" PRIu64
+			     ", this delivery %" PRIu64,
+			     w->where.number, position, w->row.next_sequence, w->position);
+		work_move(d, w, &w->row, position);
+	}
+	w->scan.position = position;
+	w->scan.begun = true;
+	return 0;
+}
+
+static void take(struct delivery *d, struct scan *scan, const struct record *r)
+{
+	if (r->arrival_ns < scan->oldest_ns)
+		scan->oldest_ns = r->arrival_ns;
+	/* Gaps leave nothing in a raw object. */
+	scan->content += r->kind == RECORD_DATA || d->config->format != FORMAT_RAW;
+	if (r->kind != RECORD_DATA)
 		return;
-	delivery_say(d, true,
-		     "shard %u: the store counts %" PRIu64 " records in front of the cursor, this delivery %" PRIu64,
-		     w->where.number, position, w->position);
-	work_move(d, w, &w->row, position);
+	scan->records++;
+	scan->position++;
+	scan->bytes += r->length;
 }
 
 // Takes a batch's records into the object. 1 when it is full, 0, or -EBADMSG.
@@ -65,27 +101,18 @@ static int look(struct delivery *d, struct work *w, const struct store_batch *b)
 {
 	struct batch_walk walk = batch_walk_begin(b);
 	const struct record *r;
-	uint64_t before = b->records_before;
 
 	while ((r = batch_walk_next(&walk)) != NULL) {
-		if (walk.sequence <= w->scan.next) { /* this record lies in front of it */
-			before += r->kind == RECORD_DATA;
+		if (walk.sequence <= w->scan.next) /* this record lies in front of it */
 			continue;
-		}
-		if (!w->scan.begun) {
-			take_position(d, w, before);
-			w->scan.begun = true;
-		}
 		w->scan.next = walk.sequence;
-		if (r->arrival_ns < w->scan.oldest_ns)
-			w->scan.oldest_ns = r->arrival_ns;
-		if (r->kind != RECORD_DATA)
-			continue;
-		w->scan.records++;
-		w->scan.bytes += r->length;
+		take(d, &w->scan, r);
 		if (w->scan.bytes >= d->config->buffer_bytes)
 			return 1;
 	}
+	/* One gap record stands for all the sequences of a damaged batch. */
+	if (w->scan.next < b->first_sequence + b->sequences)
+		w->scan.next = b->first_sequence + b->sequences;
 	return walk.left == 0 ? 0 : -EBADMSG;
 }
 
@@ -94,8 +121,7 @@ static int plan(struct delivery *d, struct work *w)
 	struct metadata_object *o = &w->object;
 	int error;
 
-	/* Gaps leave nothing in a raw object: no object for them alone. */
-	if (w->scan.records == 0 && d->config->format == FORMAT_RAW) {
+	if (w->scan.content == 0) {
 		error = move_cursor(d, w, w->scan.next, w->position, 0);
 		return error ? error : 1;
 	}
@@ -151,6 +177,7 @@ int work_scan(struct delivery *d, struct work *w, bool force)
 		begin_scan(w);
 	for (int i = 0; i < BATCHES_AT_ONCE; i++) {
 		struct store_batch b;
+		uint64_t position;
 		int result;
 
 		if (delivery_cancelled(d))
@@ -160,13 +187,17 @@ int work_scan(struct delivery *d, struct work *w, bool force)
 			return result;
 		if (result == 0)
 			return at_end(d, w, force);
-		if (b.first_sequence > w->scan.next) {
-			if (w->scan.begun)
-				return plan(d, w);
-			result = skip_hole(d, w, b.first_sequence, b.records_before);
-			if (result)
-				return result;
-		}
+		position = b.records_before + records_in_front(&b, w->scan.next);
+		/* No object goes on behind a hole: what it holds is what stands between its bounds. */
+		if (w->scan.begun && (b.first_sequence > w->scan.next || position != w->scan.position))
+			return plan(d, w);
+		result = 0;
+		if (b.first_sequence > w->scan.next)
+			result = skip_hole(d, w, b.first_sequence, position);
+		if (result == 0 && !w->scan.begun)
+			result = begin_object(d, w, position);
+		if (result)
+			return result;
 		result = look(d, w, &b);
 		if (result < 0)
 			return result;

@@ -34,12 +34,14 @@ static void *tick(void *arg)
 			monitor_tick(rig->daemon.monitor);
 			next = clock_monotonic_ms() + 250;
 		}
+		pthread_mutex_lock(&rig->lock);
 		if (rig->dataplane && !atomic_load(&rig->frozen)) {
 			uint64_t version = rig->control ? atomic_load(&rig->control->map_version) : 0;
 
 			atomic_store(&rig->region.region->heartbeat_ns, clock_realtime_ns());
 			atomic_store(&rig->region.region->map_version, version);
 		}
+		pthread_mutex_unlock(&rig->lock);
 		usleep(2000);
 	}
 	return NULL;
@@ -88,6 +90,7 @@ void daemon_rig_stop_daemon(struct daemon_rig *rig, bool drain)
 void daemon_rig_open(struct daemon_rig *rig)
 {
 	memset(rig, 0, sizeof *rig);
+	pthread_mutex_init(&rig->lock, NULL);
 	strcpy(rig->directory, "/tmp/penstock-daemon-XXXXXX");
 	assert_non_null(mkdtemp(rig->directory));
 	strcpy(rig->region_directory, "/dev/shm/penstock-daemon-XXXXXX");
@@ -117,6 +120,7 @@ void daemon_rig_close(struct daemon_rig *rig)
 	snprintf(command, sizeof command, "rm -rf %s %s", rig->directory, rig->region_directory);
 	assert_int_equal(system(command), 0);
 	free(rig->config);
+	pthread_mutex_destroy(&rig->lock);
 }
 
 static void bind_lanes(struct daemon_rig *rig)
@@ -159,15 +163,18 @@ void daemon_rig_start_dataplane(struct daemon_rig *rig)
 	atomic_store(&region->state, REGION_RUNNING);
 	rig->control = NULL;
 	bind_lanes(rig);
+	pthread_mutex_lock(&rig->lock);
 	rig->dataplane = true;
+	pthread_mutex_unlock(&rig->lock);
 }
 
 void daemon_rig_stop_dataplane(struct daemon_rig *rig)
 {
+	pthread_mutex_lock(&rig->lock);
 	rig->dataplane = false;
-	usleep(10000); /* the ticker has let go of it */
 	control_close(rig->control);
 	rig->control = NULL;
+	pthread_mutex_unlock(&rig->lock);
 	region_close_writer(&rig->region);
 	for (uint32_t i = 0; i <= RIG_WORKERS; i++)
 		free(rig->words[i]);
@@ -180,8 +187,13 @@ void daemon_rig_wait_map(struct daemon_rig *rig, uint32_t streams)
 
 	for (;; usleep(2000)) {
 		assert_true(clock_monotonic_ms() < until);
-		if (!rig->control && control_open(rig->region_directory, rig->region.region, &rig->control) != 0)
+		const struct control *control = rig->control;
+
+		if (!control && control_open(rig->region_directory, rig->region.region, &control) != 0)
 			continue;
+		pthread_mutex_lock(&rig->lock);
+		rig->control = control;
+		pthread_mutex_unlock(&rig->lock);
 		if (control_read_map(rig->control, RIG_SLOTS, map, &version) == 0 && map->streams_count == streams)
 			break;
 	}

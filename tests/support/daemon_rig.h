@@ -24,6 +24,7 @@ struct daemon_rig {
 	pthread_t ticker;
 	_Atomic bool stop, frozen; /* frozen: the dataplane gives no sign of life and acknowledges no map */
 
+	pthread_mutex_t lock; /* of the dataplane's coming and going, against the ticker */
 	bool dataplane;
 	struct region_writer region;
 	struct ledger_writer ledgers[RIG_WORKERS], ports;

@@ -167,6 +167,16 @@ static void reader_close(struct shard_reader *reader)
 	free(reader);
 }
 
+// As the store does: one gap record for all that a damaged batch held.
+static void make_gap(const struct fake_batch *b, uint8_t *copy, struct store_batch *out)
+{
+	const struct gap gap = {.count = b->records, .reason = GAP_BATCH_DAMAGED, .worker = UINT16_MAX};
+	const struct fake_record r = {.kind = RECORD_GAP, .payload = &gap, .payload_length = sizeof gap};
+
+	out->length = fake_record_put(copy, &r);
+	out->records = 0;
+}
+
 static int read_batch(struct shard_reader *reader, uint64_t sequence, struct store_batch *out)
 {
 	struct shard *s = reader->shard;
@@ -176,11 +186,10 @@ static int read_batch(struct shard_reader *reader, uint64_t sequence, struct sto
 	for (uint32_t i = s->first; result == 0 && s->error == 0 && i < s->count; i++) {
 		const struct fake_batch *b = &s->batches[i];
 
-		if (b->bytes == NULL || b->first_sequence + b->sequences <= sequence)
+		if (b->first_sequence + b->sequences <= sequence)
 			continue;
 		free(reader->copy);
-		reader->copy = malloc(b->length);
-		memcpy(reader->copy, b->bytes, b->length);
+		reader->copy = malloc(b->length + RECORD_BYTES_MAX);
 		*out = (struct store_batch){
 			.first_sequence = b->first_sequence,
 			.sequences = b->sequences,
@@ -189,6 +198,10 @@ static int read_batch(struct shard_reader *reader, uint64_t sequence, struct sto
 			.bytes = reader->copy,
 			.length = b->length,
 		};
+		if (b->bytes != NULL)
+			memcpy(reader->copy, b->bytes, b->length);
+		else
+			make_gap(b, reader->copy, out);
 		result = 1;
 	}
 	if (s->error)

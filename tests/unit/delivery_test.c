@@ -164,25 +164,55 @@ static void everything_expired_is_counted_without_a_record_to_show_for_it(void *
 	rig_balances(&s);
 }
 
-static void a_damaged_batch_ends_the_object_in_front_of_it(void **state)
+static void a_damaged_batch_ends_the_object_and_its_records_are_counted(void **state)
 {
+	const enum config_format formats[] = {FORMAT_RAW, FORMAT_JSONL};
 	struct delivery_status s;
 	char list[2048];
 	int temporary;
 
 	(void)state;
+	for (uint32_t i = 0; i < 2; i++) {
+		rig.config.format = formats[i];
+		rig.config.buffer_bytes = 1 << 20;
+		rig_fill(&rig, i, 0, 21, BYTES);
+		fake_shard_damage(rig.shards[i], 8);
+		assert_int_equal(delivery_rig_start(&rig), 0);
+		assert_true(rig_wait(&rig, i, rig_settled));
+		s = rig_status(&rig, i);
+		assert_int_equal(s.expired_records, 7);
+		assert_int_equal(s.delivered_records, 14);
+		rig_balances(&s);
+		assert_int_equal(delivery_rig_stop(&rig, true, 10000), 0);
+	}
+	rig_list(&rig, "out", list, sizeof list, &temporary);
+	assert_non_null(strstr(list, "-00000000000000000001-00000000000000000014.raw"));
+	assert_non_null(strstr(list, "-00000000000000000015-00000000000000000021.raw"));
+	assert_non_null(strstr(list, "-00000000000000000001-00000000000000000014.jsonl"));
+}
+
+static void a_damaged_batch_at_either_end_is_passed_too(void **state)
+{
+	struct delivery_status s;
+
+	(void)state;
 	rig_fill(&rig, 0, 0, 21, BYTES);
-	fake_shard_damage(rig.shards[0], 8);
-	rig.config.buffer_bytes = 1 << 20;
+	fake_shard_damage(rig.shards[0], 1);
+	fake_shard_damage(rig.shards[0], 15);
 	assert_int_equal(delivery_rig_start(&rig), 0);
-	assert_true(rig_wait(&rig, 0, rig_settled));
+	while (rig_status(&rig, 0).next_sequence != 22)
+		usleep(10000);
 	s = rig_status(&rig, 0);
 	assert_int_equal(s.expired_records, 7);
+	assert_int_equal(s.delivered_records, 7);
+	assert_int_equal(s.pending_records, 7); /* until the store counts on behind them */
+	rig_balances(&s);
+	rig_fill(&rig, 0, 21, 7, BYTES);
+	assert_true(rig_wait(&rig, 0, rig_settled));
+	s = rig_status(&rig, 0);
+	assert_int_equal(s.expired_records, 14);
 	assert_int_equal(s.delivered_records, 14);
 	rig_balances(&s);
-	rig_list(&rig, "out", list, sizeof list, &temporary);
-	assert_non_null(strstr(list, "-00000000000000000001-00000000000000000007.raw"));
-	assert_non_null(strstr(list, "-00000000000000000015-00000000000000000021.raw"));
 }
 
 static void a_planned_object_whose_records_went_is_looked_for_at_the_destination(void **state)
@@ -323,7 +353,8 @@ int main(void)
 		TEST(gaps_alone_make_no_raw_object_but_are_passed),
 		TEST(what_expired_before_it_was_delivered_is_counted_and_said),
 		TEST(everything_expired_is_counted_without_a_record_to_show_for_it),
-		TEST(a_damaged_batch_ends_the_object_in_front_of_it),
+		TEST(a_damaged_batch_ends_the_object_and_its_records_are_counted),
+		TEST(a_damaged_batch_at_either_end_is_passed_too),
 		TEST(a_planned_object_whose_records_went_is_looked_for_at_the_destination),
 		TEST(a_changed_format_does_not_write_under_a_planned_name),
 		TEST(a_flush_keeps_to_its_time),
