@@ -17,6 +17,9 @@
 #include "dataplane/takeover.h"
 #include "dataplane/watch.h"
 
+#define DEVICE_SHOWN 63
+#define REFUSED_TURNS 100 /* between two tries at a map that had no room */
+
 static uint64_t realtime_ns(void)
 {
 	struct timespec now;
@@ -49,7 +52,7 @@ static void describe(struct dataplane *d)
 		const struct port *p = &d->ports[i];
 
 		snprintf(r->ports[i].name, sizeof r->ports[i].name, "%s", p->config->name);
-		snprintf(r->ports[i].device, sizeof r->ports[i].device, "%.63s", p->config->device);
+		snprintf(r->ports[i].device, sizeof r->ports[i].device, "%.*s", DEVICE_SHOWN, p->config->device);
 		snprintf(r->ports[i].driver, sizeof r->ports[i].driver, "%s", p->driver_name);
 		r->ports[i].first_worker = p->first_worker;
 		r->ports[i].queues = p->config->queues;
@@ -103,7 +106,8 @@ static int open_ports(struct dataplane *d)
 
 	for (uint32_t p = 0; p < d->config->ports_count; p++) {
 		uint64_t last_sign = atomic_load(&d->region.region->heartbeat_ns);
-		int error = port_open(&d->ports[p], d->config, p, first, &d->port_ledger);
+		bool renewed = strncmp(d->region.region->ports[p].device, d->config->ports[p].device, DEVICE_SHOWN) != 0;
+		int error = port_open(&d->ports[p], d->config, p, first, &d->port_ledger, renewed);
 
 		d->ports_count++;
 		for (uint32_t q = 0; !error && q < d->config->ports[p].queues; q++)
@@ -223,7 +227,8 @@ static void adopt_plan(struct dataplane *d, struct plan *plan)
 	LOG_INFO("shard map %lu in use\n", plan->version);
 }
 
-static int follow_map(struct dataplane *d)
+/* A map that makes no sense, or has no room, changes nothing: capture goes on by the last one. */
+static void follow_map(struct dataplane *d)
 {
 	struct plan *plan;
 	uint64_t version;
@@ -232,25 +237,28 @@ static int follow_map(struct dataplane *d)
 	if (!d->control) {
 		error = takeover_control(d->config->region_directory, d->region.region, &d->control, &d->control_inode);
 		if (error)
-			return 0; /* penstockd is not there yet: asked again at the next turn */
+			return; /* penstockd is not there yet: asked again at the next turn */
 	}
-	if (atomic_load_explicit(&d->control->map_version, memory_order_acquire) == d->plan->version)
-		return 0;
+	version = atomic_load_explicit(&d->control->map_version, memory_order_acquire);
+	if (version == d->plan->version || (version == d->refused_version && ++d->refused_turns % REFUSED_TURNS != 0))
+		return;
 	error = control_read_map(d->control, d->region.geometry.shards, &d->map, &version);
 	if (error == -EBADMSG)
 		LOG_ERROR("penstockd published a shard map that makes no sense; the last one stays in use\n");
 	if (error)
-		return 0;
+		return;
 	plan = plan_create(d->config, &d->map, version);
-	if (!plan)
-		return -ENOMEM;
-	error = bind_lanes(d, plan);
+	error = plan ? bind_lanes(d, plan) : -ENOMEM;
 	if (error) {
-		plan_free(plan);
-		return error;
+		if (plan)
+			plan_free(plan);
+		if (d->refused_version != version)
+			LOG_ERROR("shard map %lu cannot be taken up (%s); the last one stays in use\n", version,
+				  strerror(-error));
+		d->refused_version = version;
+		return;
 	}
 	adopt_plan(d, plan);
-	return 0;
 }
 
 bool dataplane_has_map(const struct dataplane *d)
@@ -272,7 +280,8 @@ int dataplane_tend(struct dataplane *d)
 		if (d->ports[p].started)
 			watch_port(&d->ports[p], d->workers + d->ports[p].first_worker, d->ports[p].config->queues,
 				   &d->port_ledger);
-	return follow_map(d);
+	follow_map(d);
+	return 0;
 }
 
 void dataplane_stop(struct dataplane *d)
@@ -287,6 +296,10 @@ void dataplane_stop(struct dataplane *d)
 	for (uint32_t i = 0; i < d->workers_count; i++)
 		atomic_store(&d->workers[i]->stop, true);
 	rte_eal_mp_wait_lcore();
+	for (uint32_t p = 0; p < d->ports_count; p++)
+		if (d->ports[p].started)
+			watch_port_stopped(&d->ports[p], d->workers + d->ports[p].first_worker,
+					   d->ports[p].config->queues, &d->port_ledger);
 	atomic_store(&d->region.region->state, REGION_STOPPED);
 }
 

@@ -20,6 +20,8 @@ struct dataplane {
 	struct plan *plan;
 	uint64_t bound[SHARDS_MAX / 64]; /* slots whose lanes are populated and bound to every worker */
 	struct shard_map map;            /* room to read one into */
+	uint64_t refused_version;        /* of a map that could not be taken up */
+	uint32_t refused_turns;
 };
 
 // Makes or takes over the region, opens ports and makes workers; nothing polls yet. 0 or -errno, the reason logged.

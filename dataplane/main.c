@@ -147,6 +147,7 @@ int main(int argc, char **argv)
 		return EXIT_CONFIGURATION;
 	}
 	catch_signals();
+	log_set_level(config->log_level);
 	status = EXIT_FAILURE;
 	if (eal_start(config) == 0) {
 		if (mlockall(MCL_CURRENT | MCL_ONFAULT) != 0)

@@ -13,12 +13,17 @@
 
 static bool interface_of(const char *device, char *interface, size_t room)
 {
-	const char *start = strstr(device, ",iface=");
+	static const char *const arguments[] = {",iface=", ",rx_iface=", ",rx_iface_in="};
+	const char *start = NULL;
 	size_t length;
 
-	if (!start || (strncmp(device, "net_af_xdp", 10) != 0 && strncmp(device, "net_pcap", 8) != 0))
+	if (strncmp(device, "net_af_xdp", 10) != 0 && strncmp(device, "net_pcap", 8) != 0)
 		return false;
-	start += strlen(",iface=");
+	for (unsigned i = 0; i < sizeof arguments / sizeof arguments[0] && !start; i++)
+		if ((start = strstr(device, arguments[i])) != NULL)
+			start += strlen(arguments[i]);
+	if (!start)
+		return false;
 	length = strcspn(start, ",");
 	if (length == 0 || length >= room)
 		return false;
@@ -44,38 +49,39 @@ bool oracle_open(struct oracle *oracle, const char *device)
 }
 
 /* "  eth0: bytes packets ..." after two lines of headings. */
-static const char *find_line(const char *text, const char *interface)
+static bool parse_line(const char *line, const char *interface, uint64_t *frames)
 {
 	size_t length = strlen(interface);
+	char *rest;
 
-	while (*text) {
-		const char *end = strchr(text, '\n');
-
-		text += strspn(text, " ");
-		if (strncmp(text, interface, length) == 0 && text[length] == ':')
-			return text + length + 1;
-		if (!end)
-			break;
-		text = end + 1;
-	}
-	return NULL;
+	line += strspn(line, " ");
+	if (strncmp(line, interface, length) != 0 || line[length] != ':')
+		return false;
+	strtoull(line + length + 1, &rest, 10); /* bytes */
+	*frames = strtoull(rest, NULL, 10);
+	return true;
 }
 
 int oracle_read(const struct oracle *oracle, uint64_t *frames)
 {
-	char text[16384], *rest;
-	const char *line;
-	ssize_t n = pread(oracle->fd, text, sizeof text - 1, 0);
+	char text[8192];
+	size_t kept = 0;
+	off_t at = 0;
+	ssize_t n;
 
-	if (n < 0)
-		return -errno;
-	text[n] = 0;
-	line = find_line(text, oracle->interface);
-	if (!line)
-		return -ENODEV;
-	strtoull(line, &rest, 10); /* bytes */
-	*frames = strtoull(rest, NULL, 10);
-	return 0;
+	/* The kernel hands out about a page at a time, whole lines only at the end of the file. */
+	while ((n = pread(oracle->fd, text + kept, sizeof text - 1 - kept, at)) > 0) {
+		char *line = text, *end;
+
+		at += n;
+		text[kept + (size_t)n] = 0;
+		for (; (end = strchr(line, '\n')) != NULL; line = end + 1)
+			if (parse_line(line, oracle->interface, frames))
+				return 0;
+		kept = strlen(line);
+		memmove(text, line, kept);
+	}
+	return n < 0 ? -errno : -ENODEV;
 }
 
 void oracle_close(struct oracle *oracle)

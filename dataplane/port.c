@@ -14,7 +14,6 @@
 
 #define MEMPOOL_CACHE 256
 #define TX_DESCRIPTORS 512
-#define JUMBO_FRAME 9018u
 
 /* "net_pcap0,rx_pcap=x" names the device "net_pcap0"; a PCI address names itself. */
 static void device_name(const char *device, char *name, size_t room)
@@ -90,8 +89,7 @@ static struct rte_eth_conf device_configuration(const struct port *port, const s
 	uint64_t offloads = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_SCATTER;
 
 	conf.rxmode.offloads = offloads & info->rx_offload_capa;
-	if (port->config->mtu <= info->max_mtu && port->config->mtu >= info->min_mtu)
-		conf.rxmode.mtu = port->config->mtu;
+	conf.rxmode.mtu = port->config->mtu;
 	if (port->config->queues > 1) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rx_adv_conf.rss_conf.rss_hf = (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP) & info->flow_type_rss_offloads;
@@ -128,12 +126,12 @@ static int set_up_queues(struct port *port, const struct rte_eth_dev_info *info)
 	return error ? -EBUSY : 0;
 }
 
-/* The oracle's zero: what it counted before penstock first looked is not penstock's. */
-static void anchor_wire(struct port *port, struct ledger_writer *ledger)
+/* The oracle's zero: what it counted before penstock first looked at this interface is not penstock's. */
+static void anchor_wire(struct port *port, struct ledger_writer *ledger, bool renewed)
 {
 	uint64_t raw;
 
-	if (port->oracle.fd < 0 || ledger->now[port_word(port->index, PORT_WIRE_INTERFACE)] != 0 ||
+	if (port->oracle.fd < 0 || (!renewed && ledger->now[port_word(port->index, PORT_WIRE_INTERFACE)] != 0) ||
 	    oracle_read(&port->oracle, &raw) != 0)
 		return;
 	ledger_set(ledger, port_word(port->index, PORT_WIRE_RAW), raw);
@@ -142,7 +140,7 @@ static void anchor_wire(struct port *port, struct ledger_writer *ledger)
 }
 
 int port_open(struct port *port, const struct config *config, uint32_t index, uint32_t first_worker,
-	      struct ledger_writer *ledger)
+	      struct ledger_writer *ledger, bool renewed)
 {
 	struct rte_eth_dev_info info;
 	struct rte_ether_addr mac;
@@ -165,10 +163,15 @@ int port_open(struct port *port, const struct config *config, uint32_t index, ui
 			 info.max_rx_queues);
 		return refuse(port, what);
 	}
+	if (port->config->mtu < info.min_mtu || port->config->mtu > info.max_mtu) {
+		snprintf(what, sizeof what, "mtu %u is outside what %s takes, %u to %u", port->config->mtu,
+			 port->driver_name, info.min_mtu, info.max_mtu);
+		return refuse(port, what);
+	}
 	port->node = rte_eth_dev_socket_id(port->id);
 	error = make_pool(port, config);
 	if (oracle_open(&port->oracle, port->config->device))
-		anchor_wire(port, ledger); /* before a queue can take its first frame */
+		anchor_wire(port, ledger, renewed); /* before a queue can take its first frame */
 	if (!error)
 		error = set_up_queues(port, &info);
 	if (error)
@@ -185,20 +188,29 @@ int port_open(struct port *port, const struct config *config, uint32_t index, ui
 int port_start(struct port *port, const struct ledger_writer *ledger, uint64_t polled)
 {
 	const uint64_t *row = ledger->now + port_word(port->index, 0);
+	struct rte_eth_stats zero;
 	int error = rte_eth_dev_start(port->id);
 
 	if (error) {
 		LOG_ERROR("port '%s': cannot start: %s\n", port->config->name, rte_strerror(-error));
 		return error;
 	}
-	if (port->config->promiscuous && rte_eth_promiscuous_enable(port->id) != 0)
-		LOG_WARNING("port '%s': %s cannot be made promiscuous\n", port->config->name, port->driver_name);
-	port->base_rx = polled;
-	port->base_missed = row[PORT_MISSED];
-	port->base_errors = row[PORT_ERRORS];
-	port->base_no_mbuf = row[PORT_NO_MBUF];
-	port->base_rx_bytes = row[PORT_RX_BYTES];
-	port->base_tx = row[PORT_TX];
+	if ((port->config->promiscuous || port->config->tap) && rte_eth_promiscuous_enable(port->id) != 0) {
+		if (port->config->tap && rte_eth_promiscuous_get(port->id) == 0)
+			LOG_WARNING("port '%s': %s cannot be made promiscuous: a tap sees only what is sent to it\n",
+				    port->config->name, port->driver_name);
+	}
+	/* Some drivers keep their counters over a start: what they say now is their zero. */
+	error = rte_eth_stats_get(port->id, &zero);
+	if (error)
+		return refuse(port, "its driver gives no counters");
+	port->base_rx = polled - zero.ipackets;
+	port->base_missed = row[PORT_MISSED] - zero.imissed;
+	port->base_errors = row[PORT_ERRORS] - zero.ierrors;
+	port->base_no_mbuf = row[PORT_NO_MBUF] - zero.rx_nombuf;
+	port->base_rx_bytes = row[PORT_RX_BYTES] - zero.ibytes;
+	port->base_tx = row[PORT_TX] - zero.opackets;
+	port->started_tsc = rte_rdtsc();
 	port->settling = port->oracle.fd >= 0;
 	port->started = true;
 	return 0;
@@ -226,13 +238,15 @@ static bool read_wire(struct port *port, const struct ledger_writer *ledger, uin
 	return true;
 }
 
-void port_read(struct port *port, const struct ledger_writer *ledger, struct port_sample *out)
+int port_read(struct port *port, const struct ledger_writer *ledger, struct port_sample *out)
 {
 	struct rte_eth_link link = {0};
 	struct rte_eth_stats stats;
 
-	if (rte_eth_stats_get(port->id, &stats) != 0)
-		memset(&stats, 0, sizeof stats);
+	int error = rte_eth_stats_get(port->id, &stats);
+
+	if (error)
+		return error;
 	out->rx = port->base_rx + stats.ipackets;
 	out->missed = port->base_missed + stats.imissed;
 	out->errors = port->base_errors + stats.ierrors;
@@ -243,6 +257,7 @@ void port_read(struct port *port, const struct ledger_writer *ledger, struct por
 	rte_eth_link_get_nowait(port->id, &link);
 	out->link_up = link.link_status == RTE_ETH_LINK_UP;
 	out->link_mbps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
+	return 0;
 }
 
 void port_record(struct port *port, struct ledger_writer *ledger, const struct port_sample *sample)

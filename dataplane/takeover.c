@@ -11,18 +11,20 @@
 
 #define DRAIN_WAIT_S 30
 
-/* Records that the workers of an old region published and penstockd has not made durable, in bytes of lanes. */
+/* What the workers of an old region published and penstockd has not made durable, in bytes of lanes. Without a usable
+ * control region nothing of it is known to be. */
 static uint64_t undrained(const struct region_reader *old, const struct control *control)
 {
 	uint64_t bytes = 0;
 
 	for (uint32_t w = 0; w < old->geometry.workers; w++)
 		for (uint32_t slot = 0; slot < old->geometry.shards; slot++) {
-			uint64_t line[LEDGER_LINE_WORDS], head = atomic_load(&control->head[slot][w]);
+			uint64_t line[LEDGER_LINE_WORDS], head = control ? atomic_load(&control->head[slot][w]) : 0;
 
-			if (ledger_read(region_worker_ledger(old, w), worker_lines(old->geometry.shards),
-					lane_word(slot, 0) / LEDGER_LINE_WORDS, 1, line) &&
-			    line[LANE_POSITION] > head)
+			if (!ledger_read(region_worker_ledger(old, w), worker_lines(old->geometry.shards),
+					 lane_word(slot, 0) / LEDGER_LINE_WORDS, 1, line))
+				bytes++; /* not to be told: not drained */
+			else if (line[LANE_POSITION] > head)
 				bytes += line[LANE_POSITION] - head;
 		}
 	return bytes;
@@ -38,12 +40,8 @@ static int drained(const char *directory)
 
 	if (error)
 		return -EPROTO;
-	error = control_open(directory, old.region, &control);
-	if (error) {
-		/* No penstockd ever followed this region: what workers put there without a shard map is nothing. */
-		region_close_reader(&old);
-		return 0;
-	}
+	if (control_open(directory, old.region, &control) != 0)
+		control = NULL;
 	bytes = undrained(&old, control);
 	control_close(control);
 	region_close_reader(&old);

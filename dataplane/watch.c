@@ -6,6 +6,7 @@
 #include <rte_pause.h>
 
 #define QUIET_WAIT_US 1000
+#define SETTLE_PATIENCE_S 2
 #define SPINS_BEFORE_YIELD 1000 /* a worker may share this core: then it must be let run to answer */
 
 /* Asks every worker of the port for an instant with an empty queue. False when one stays busy. */
@@ -51,29 +52,35 @@ static uint64_t committed_polled(struct worker **workers, uint32_t count)
 static void sample_port(struct port *port, struct worker **workers, uint32_t count, const struct ledger_writer *ledger,
 			struct port_sample *out)
 {
-	uint64_t before, after, raw = 0;
+	uint64_t before, after, raw = 0, now;
 	bool oracle = port->oracle.fd >= 0 && oracle_read(&port->oracle, &raw) == 0;
 	bool quiet = wait_quiet(workers, count, &before);
 
-	port_read(port, ledger, out);
-	out->exact = quiet && wait_quiet(workers, count, &after) && after == before;
-	if (out->exact && oracle) {
-		uint64_t now;
-
+	out->valid = port_read(port, ledger, out) == 0;
+	out->exact = out->valid && quiet && wait_quiet(workers, count, &after) && after == before;
+	if (out->exact && oracle)
 		out->exact = out->wire_raw == raw && oracle_read(&port->oracle, &now) == 0 && now == raw;
-	}
 	out->polled = out->exact ? before : committed_polled(workers, count);
 }
 
-/* What the wire carried and neither the driver nor a worker ever saw arrived while there was no worker. */
+/*
+ * What the wire carried and neither the driver nor a worker ever saw arrived while there was no worker. An exact sample
+ * says how much that was. Under a load without a quiet instant the rings may hold up to their size of what the wire has
+ * already counted: after a while the rest is told, and what is missing from it at the first exact sample.
+ */
 static void settle(struct port *port, struct worker *first, struct ledger_writer *ledger, const struct port_sample *s)
 {
 	uint64_t down = ledger->now[port_word(port->index, PORT_DOWN)];
-	uint64_t seen = s->rx + s->missed + s->errors + s->no_mbuf + down;
+	uint64_t seen = s->rx + s->missed + s->errors + s->no_mbuf + down, in_rings = 0;
 
-	port->settling = false;
-	if (s->wire > seen)
-		down += s->wire - seen;
+	if (s->exact)
+		port->settling = false;
+	else if (rte_rdtsc() - port->started_tsc < rte_get_tsc_hz() * SETTLE_PATIENCE_S)
+		return;
+	else
+		in_rings = port->config->queues * (2ull * port->config->rx_descriptors + BURST_MAX);
+	if (s->wire > seen + in_rings)
+		down += s->wire - seen - in_rings;
 	ledger_set(ledger, port_word(port->index, PORT_DOWN), down);
 	atomic_store_explicit(&first->hole.first_ns, port->down_since_ns, memory_order_relaxed);
 	atomic_store_explicit(&first->hole.last_ns, clock_now_ns(first->clock), memory_order_relaxed);
@@ -85,9 +92,22 @@ void watch_port(struct port *port, struct worker **workers, uint32_t count, stru
 	struct port_sample sample = {0};
 
 	sample_port(port, workers, count, ledger, &sample);
-	if (port->settling && sample.exact)
+	if (!sample.valid)
+		return; /* the driver gave no counters this time: the last ones stand */
+	if (port->settling && sample.wire_valid)
 		settle(port, workers[0], ledger, &sample);
 	ledger_set(ledger, port_word(port->index, PORT_SETTLING), port->settling);
+	port_record(port, ledger, &sample);
+	ledger_commit(ledger);
+}
+
+void watch_port_stopped(struct port *port, struct worker **workers, uint32_t count, struct ledger_writer *ledger)
+{
+	struct port_sample sample = {0};
+
+	if (port_read(port, ledger, &sample) != 0)
+		return;
+	sample.polled = committed_polled(workers, count);
 	port_record(port, ledger, &sample);
 	ledger_commit(ledger);
 }
