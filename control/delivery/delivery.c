@@ -161,6 +161,10 @@ static void *run(void *context)
 	}
 	if (atomic_load(&d->flush))
 		flush(d);
+	pthread_mutex_lock(&d->lock);
+	d->finished = true;
+	pthread_cond_broadcast(&d->wake);
+	pthread_mutex_unlock(&d->lock);
 	return NULL;
 }
 
@@ -349,6 +353,20 @@ int delivery_start(const struct config_delivery *config, const struct delivery_o
 	return 0;
 }
 
+// True when the thread came to its end by `until`.
+static bool wait_finished(struct delivery *d, const struct timespec *until)
+{
+	bool finished;
+	int error = 0;
+
+	pthread_mutex_lock(&d->lock);
+	while (!d->finished && error == 0)
+		error = pthread_cond_timedwait(&d->wake, &d->lock, until);
+	finished = d->finished;
+	pthread_mutex_unlock(&d->lock);
+	return finished;
+}
+
 int delivery_stop(struct delivery *d, bool flush_first, uint32_t timeout_ms)
 {
 	struct timespec until;
@@ -362,10 +380,12 @@ int delivery_stop(struct delivery *d, bool flush_first, uint32_t timeout_ms)
 	pthread_mutex_unlock(&d->lock);
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += (flush_first ? timeout_ms / 1000 : 0) + GRACE_SECONDS;
-	if (pthread_clockjoin_np(d->thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
+	if (!wait_finished(d, &until)) {
 		delivery_say(d, true, "the destination does not answer; leaving its thread behind");
+		pthread_detach(d->thread);
 		return -ETIMEDOUT;
 	}
+	pthread_join(d->thread, NULL);
 	result = d->unfinished ? -EAGAIN : 0;
 	free_delivery(d);
 	return result;
