@@ -22,7 +22,7 @@ DPDK_LIBS   := $(shell pkg-config --libs libdpdk 2>/dev/null)
 SEAM_LIBS    := -lxxhash -lnuma
 PURE_LIBS    := -lcrypto
 CONFIG_LIBS  := -lfyaml
-CONTROL_LIBS := -luring -lisal -lsqlite3 -ljansson -lcurl -lcrypto -lzstd -lncurses -ltinfo -lpthread -lm
+CONTROL_LIBS := -luring -lisal -lsqlite3 -ljansson -lcurl -lcrypto -lzstd -lncursesw -ltinfo -lpthread -lm
 
 # What lies where decides what it may use: only DPDK_SRC is compiled with DPDK's flags.
 SEAM_SRC    := $(wildcard dataplane/seam/*.c)
@@ -122,6 +122,7 @@ install: all ## install into DESTDIR
 	install -D -m 755 $(BUILD)/penstockd $(DESTDIR)$(PREFIX)/sbin/penstockd
 	install -D -m 755 $(BUILD)/penstock $(DESTDIR)$(PREFIX)/bin/penstock
 	install -D -m 644 config/penstock.yaml $(DESTDIR)/etc/penstock/penstock.yaml
+	install -D -m 644 control/cli/penstock.1 $(DESTDIR)$(PREFIX)/share/man/man1/penstock.1
 	install -D -m 644 config/penstock.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/penstock.yaml.5
 
 clean: ## remove build/

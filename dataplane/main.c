@@ -142,7 +142,7 @@ int main(int argc, char **argv)
 		return status;
 	if (config_load(options.config, stderr, &config) != 0)
 		return EXIT_CONFIGURATION;
-	if (config_check_host(config, stderr) != 0) {
+	if (config_check_host(config, stderr) != 0) { /* before EAL pins this thread */
 		config_free(config);
 		return EXIT_CONFIGURATION;
 	}
@@ -152,7 +152,11 @@ int main(int argc, char **argv)
 		if (mlockall(MCL_CURRENT | MCL_ONFAULT) != 0)
 			LOG_WARNING("memory cannot be locked (%s): a page fault may stall a worker; raise the memlock limit\n",
 				    strerror(errno));
-		if (dataplane_open(&dataplane, config, options.replace_region) == 0 && run(&dataplane) == 0)
+		int error = dataplane_open(&dataplane, config, options.replace_region);
+
+		if (error == -ENODEV || error == -EINVAL)
+			status = EXIT_CONFIGURATION; /* starting again would not help */
+		else if (error == 0 && run(&dataplane) == 0)
 			status = EXIT_SUCCESS;
 		dataplane_close(&dataplane);
 		eal_stop();

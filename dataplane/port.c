@@ -116,9 +116,9 @@ static int set_up_queues(struct port *port, const struct rte_eth_dev_info *info)
 		error = rte_eth_tx_queue_setup(port->id, q, tx, node, NULL);
 	port->can_send = tx_queues > 0;
 	if (error)
-		LOG_ERROR("port '%s': driver %s refused %u queues of %u descriptors: %s\n", port->config->name,
-			  port->driver_name, queues, rx, rte_strerror(-error));
-	return error;
+		LOG_ERROR("port '%s': driver %s refused %u queues of %u descriptors: %s; is the device in use by another "
+			  "program?\n", port->config->name, port->driver_name, queues, rx, rte_strerror(-error));
+	return error ? -EBUSY : 0;
 }
 
 /* The oracle's zero: what it counted before penstock first looked is not penstock's. */

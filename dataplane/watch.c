@@ -1,9 +1,12 @@
 #include "dataplane/watch.h"
 
+#include <sched.h>
+
 #include <rte_cycles.h>
 #include <rte_pause.h>
 
-#define QUIET_WAIT_US 200
+#define QUIET_WAIT_US 1000
+#define SPINS_BEFORE_YIELD 1000 /* a worker may share this core: then it must be let run to answer */
 
 /* Asks every worker of the port for an instant with an empty queue. False when one stays busy. */
 static bool wait_quiet(struct worker **workers, uint32_t count, uint64_t *polled)
@@ -16,11 +19,15 @@ static bool wait_quiet(struct worker **workers, uint32_t count, uint64_t *polled
 	for (uint32_t i = 0; i < count; i++) {
 		struct quiet *q = &workers[i]->quiet;
 		uint64_t asked = atomic_load_explicit(&q->asked, memory_order_relaxed);
+		uint32_t spins = 0;
 
 		while (atomic_load_explicit(&q->answered, memory_order_acquire) != asked) {
 			if (rte_rdtsc() > deadline)
 				return false;
-			rte_pause();
+			if (++spins < SPINS_BEFORE_YIELD)
+				rte_pause();
+			else
+				sched_yield();
 		}
 		*polled += atomic_load_explicit(&q->polled, memory_order_relaxed);
 	}

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "control/metadata/database.h"
+#include "dataplane/seam/hash_ranges.h"
 #include "dataplane/seam/region.h"
 
 static bool name_sane(const char *name)
@@ -37,18 +38,6 @@ static int free_slots(struct metadata *m, uint32_t slots, uint32_t count, uint32
 	return found == count ? 0 : -ENOSPC;
 }
 
-/* Kinesis' split: every shard floor(2^128 / shards) keys wide, the last one up to the end. */
-static void split_hash_keys(uint32_t shards, uint32_t i, uint64_t first[2], uint64_t last[2])
-{
-	unsigned __int128 all = ~(unsigned __int128)0, width = all / shards + (all % shards == shards - 1);
-	unsigned __int128 from = width * i, to = i + 1 == shards ? all : width * (i + 1) - 1;
-
-	first[0] = (uint64_t)(from >> 64);
-	first[1] = (uint64_t)from;
-	last[0] = (uint64_t)(to >> 64);
-	last[1] = (uint64_t)to;
-}
-
 static int add_shards(struct metadata *m, uint64_t id, uint32_t shards, uint32_t slots)
 {
 	uint32_t slot[SHARDS_MAX];
@@ -58,7 +47,7 @@ static int add_shards(struct metadata *m, uint64_t id, uint32_t shards, uint32_t
 		sqlite3_stmt *s = statement_use(m, SQL_ADD_SHARD);
 		uint64_t first[2], last[2];
 
-		split_hash_keys(shards, i, first, last);
+		hash_range_even(i, shards, first, last);
 		bind_number(s, 1, id);
 		bind_number(s, 2, i);
 		bind_number(s, 3, slot[i]);

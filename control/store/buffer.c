@@ -39,7 +39,7 @@ int buffer_open(struct buffer *b, size_t limit, uint32_t workers, size_t lead)
 	b->records_bytes = 0;
 	b->records_limit = limit;
 	b->sequences = b->records = b->gaps = 0;
-	b->gap_records = 0;
+	b->gap_records = b->lane_gap_records = 0;
 	b->first_arrival_ns = UINT64_MAX;
 	b->last_arrival_ns = 0;
 	b->batch_at = 0;

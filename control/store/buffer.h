@@ -38,6 +38,7 @@ struct buffer {
 	struct lane_mark after[WORKERS_MAX];
 	uint32_t sequences, records, gaps;
 	uint64_t gap_records;
+	uint64_t lane_gap_records; /* of them, told by workers because a lane was full */
 	uint64_t first_arrival_ns, last_arrival_ns;
 	uint64_t opened_ns;      /* CLOCK_MONOTONIC when its first byte was seen */
 

@@ -98,6 +98,7 @@ static int show(struct shard *shard, const struct buffer *b)
 		shard->last_stored_ns = b->batch.stored_ns;
 		shard->gaps += b->gaps;
 		shard->gap_records += b->gap_records;
+		shard->lane_gap_records += b->lane_gap_records;
 		shard->tail = shard->flight;
 		shard->tail->segment = active->first_sequence;
 		shard->tail->offset = active->offset;

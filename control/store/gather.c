@@ -12,7 +12,7 @@
 struct found { /* in a copied span */
 	size_t bytes; /* of whole, valid records */
 	uint32_t records, gaps;
-	uint64_t gap_records;
+	uint64_t gap_records, lane_gap_records;
 	bool invalid; /* what follows is no record */
 };
 
@@ -74,6 +74,7 @@ static struct found check_copy(struct buffer *b, const uint8_t *bytes, size_t le
 			memcpy(&gap, record_payload(r), sizeof gap);
 			f.gaps++;
 			f.gap_records += gap.count == GAP_COUNT_UNKNOWN ? 0 : gap.count;
+			f.lane_gap_records += gap.reason == GAP_LANE_FULL && gap.count != GAP_COUNT_UNKNOWN ? gap.count : 0;
 		} else {
 			f.records++;
 		}
@@ -151,6 +152,7 @@ static void copy_lane(struct shard *shard, uint32_t worker)
 	b->sequences += f.records + f.gaps;
 	b->gaps += f.gaps;
 	b->gap_records += f.gap_records;
+	b->lane_gap_records += f.lane_gap_records;
 	if (f.bytes)
 		buffer_add_span(b, worker, f.bytes, (struct lane_mark){lane->reader.position, lane->reader.records});
 	atomic_fetch_add_explicit(&shard->store->drained_bytes, f.bytes, memory_order_relaxed);

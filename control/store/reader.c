@@ -16,6 +16,7 @@ struct shard_reader {
 	struct shard *shard;
 	int fd;                  /* of the segment the walk is in, -1: none */
 	uint64_t segment;        /* its first sequence */
+	bool empty;              /* it held no batch when it was opened: the first one comes in another file of this name */
 	struct walk walk;
 	uint64_t hint_segment, hint_offset, hint_sequence, hint_records; /* behind the batch served last */
 	uint64_t stored_ns;      /* of the batch seen last, for gaps */
@@ -189,13 +190,14 @@ static int locate(struct shard_reader *reader, const struct place *place, uint64
 {
 	int fd;
 
-	if (reader->fd < 0 || reader->segment != place->segment) {
+	if (reader->fd < 0 || reader->segment != place->segment || reader->empty) {
 		fd = segment_open(reader->shard->directory, place->segment, false);
 		if (fd < 0)
 			return fd;
 		close_segment(reader);
 		reader->fd = fd;
 		reader->segment = place->segment;
+		reader->empty = place->bytes <= SEGMENT_DATA;
 		walk_init(&reader->walk, fd, SEGMENT_DATA, place->bytes, UINT64_MAX, 0);
 	}
 	if (reader->hint_segment == place->segment && reader->hint_sequence <= sequence &&

@@ -63,7 +63,8 @@ static int list_segments(struct shard *shard)
 		return -errno;
 	while (!error && (entry = readdir(directory)) != NULL)
 		error = take_name(shard, directory, entry->d_name);
-	qsort(shard->segments, shard->segments_count, sizeof *shard->segments, compare_segments);
+	if (shard->segments_count)
+		qsort(shard->segments, shard->segments_count, sizeof *shard->segments, compare_segments);
 	rewinddir(directory);
 	/* Indexes whose segment has gone: a kill between two unlinks of retention. */
 	while (!error && (entry = readdir(directory)) != NULL) {

@@ -260,6 +260,7 @@ void shard_get_status(struct shard *shard, struct shard_status *out)
 	out->stored_records = shard->stored_records;
 	out->gaps = shard->gaps;
 	out->gap_records = shard->gap_records;
+	out->lane_gap_records = shard->lane_gap_records;
 	out->expired_early_records = shard->expired_early;
 	out->segments = shard->segments_count;
 	out->writable = shard->writable;
@@ -295,4 +296,16 @@ int shard_wait(struct shard *shard, uint64_t sequence, uint32_t timeout_ms)
 	there = shard->durable_sequence > sequence || shard->removed;
 	pthread_mutex_unlock(&shard->lock);
 	return there;
+}
+
+uint64_t shard_get_marks(struct shard *shard, struct lane_mark *marks)
+{
+	uint64_t generation;
+
+	store_hold(shard->store);
+	for (uint32_t w = 0; w < WORKERS_MAX; w++)
+		marks[w] = shard->lanes[w].durable;
+	generation = shard->generation;
+	store_let_go(shard->store);
+	return generation;
 }

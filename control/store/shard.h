@@ -78,7 +78,7 @@ struct shard {
 	uint64_t durable_sequence, stored_records; /* (l) */
 	uint64_t next_sequence;            /* (l), only the drain changes it */
 	uint64_t last_stored_ns;           /* (l), the same */
-	uint64_t gaps, gap_records, expired_early, expired_lost; /* (l) */
+	uint64_t gaps, gap_records, lane_gap_records, expired_early, expired_lost; /* (l) */
 	bool writable, removed, orphan;    /* (l) orphan: the last reader to close destroys it */
 	uint32_t readers;                  /* (l) */
 	struct buffer *tail;               /* (l) the last durable batch, while it is still in memory */

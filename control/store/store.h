@@ -35,6 +35,7 @@ struct shard_status {
 	uint64_t retained_records, expired_records, lost_records; /* stored = retained + expired + lost */
 	uint64_t expired_early_records; /* of the expired: by bytes, inside the promised time */
 	uint64_t gaps, gap_records;  /* gap records stored since start, and the records they stand for */
+	uint64_t lane_gap_records;   /* of these, the ones workers told because a lane was full */
 	uint64_t retained_bytes;     /* on disk */
 	uint64_t oldest_ns, newest_ns; /* stored times of the retained window's ends, 0 when empty */
 	uint32_t segments;
@@ -69,6 +70,12 @@ void store_close(struct store *store);
 
 void store_get_status(struct store *store, struct store_status *out);
 void shard_get_status(struct shard *shard, struct shard_status *out);
+
+struct lane_mark;
+
+// How far each lane of this shard is durable in it, WORKERS_MAX marks (batch.h), at one moment between two commits.
+// Returns the generation of the region they belong to; 0 when it has met none: then the marks say nothing.
+uint64_t shard_get_marks(struct shard *shard, struct lane_mark *marks);
 
 /* ---- reading ---- */
 

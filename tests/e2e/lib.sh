@@ -5,6 +5,7 @@
 #   e2e_config <<EOF                   writes $config: base settings, then what stands on stdin (ports... deliveries)
 #   e2e_start / e2e_stop               penstock run, waiting until it receives / SIGTERM, waiting until it ended
 #   e2e_send NAME OPTIONS...           the independent sender, in the foreground; manifest in $dir/NAME.manifest
+#   e2e_send_start / e2e_send_stop     the same in the background
 #   e2e_read STREAM                    every record of a stream, raw, to stdout
 #   e2e_ledger LABEL                   a row of the ledger, summed over ports, streams or deliveries
 #   e2e_settled                        waits until nothing moves any more, then: is the ledger balanced?
@@ -16,7 +17,11 @@ build=${BUILD:-$root/build}
 penstock=$build/penstock
 sender=$build/tests/send
 tests_done=0
+failed=0
 supervisor=
+background=
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
 
 diag() { sed 's/^/# /'; }
 
@@ -29,15 +34,16 @@ skip_all() {
 }
 
 ok() {
-	local text=$1 output
+	local text=$1
 	shift
 	tests_done=$((tests_done + 1))
-	if output=$("$@" 2>&1); then
+	# Not in a subshell: what COMMAND starts or waits for is this shell's.
+	if "$@" >"$output" 2>&1; then
 		echo "ok $tests_done - $text"
 	else
 		echo "not ok $tests_done - $text"
 		echo "# failed: $*"
-		tail -n 40 <<<"$output" | diag
+		tail -n 60 "$output" | diag
 		failed=1
 	fi
 }
@@ -77,7 +83,6 @@ wait_for() {
 e2e_begin() {
 	local program
 	name=$1
-	failed=0
 	[ "$(id -u)" = 0 ] || skip_all "needs root: network namespaces"
 	for program in "$penstock" "$build/penstockd" "$build/penstock-dataplane" "$sender"; do
 		[ -x "$program" ] || bail "$program is not built: make all tests"
@@ -103,6 +108,7 @@ e2e_end() {
 	[ -z "$supervisor" ] || kill -9 "$supervisor" 2>/dev/null
 	wait 2>/dev/null
 	[ -z "${rig:-}" ] || "$root/scripts/rig" down
+	rm -f "$output"
 	[ "$status" = 0 ] && [ "$failed" = 0 ] || [ "$status" != 0 ] || status=1
 	exit "$status"
 }
@@ -161,7 +167,7 @@ e2e_run() {
 e2e_ready() { running && e2e_ctl status --json && e2e_streams_taken && e2e_at_sender ping -c 1 -W 1 "$server"; }
 
 # The dataplane knows the streams: its region has acknowledged the shard map.
-e2e_streams_taken() { e2e_ctl status --json | jq -e '.dataplane.map_version >= 1 and .dataplane.map_version == .control.map_version'; }
+e2e_streams_taken() { e2e_ctl status --json | jq -e '.dataplane | .alive and .map_version >= 1 and .map_version == .published_map_version'; }
 
 e2e_start() {
 	local pinned
@@ -189,6 +195,19 @@ e2e_send() {
 	e2e_at_sender "$sender" --manifest "$manifest" "$@"
 }
 
+# The same until e2e_send_stop: `ip netns exec` becomes the sender, so $! is its process.
+e2e_send_start() {
+	local manifest=$dir/$1.manifest
+	shift
+	ip netns exec "$RIG_SENDER_NETNS" "$sender" --manifest "$manifest" "$@" >>"$dir/send.log" 2>&1 &
+	background=$!
+}
+
+e2e_send_stop() {
+	kill -TERM "$background" 2>/dev/null
+	wait "$background"
+}
+
 e2e_sent() { sed -n 's/^count //p' "$dir/$1.manifest"; }
 
 e2e_read() { e2e_ctl read "$@" --from trim-horizon --format raw; }
@@ -205,8 +224,8 @@ e2e_section() {
 }
 
 e2e_ledger() {
-	e2e_ctl ledger --json | jq --arg label "$1" --arg title "$(e2e_section "$1")" '[.sections[] | select(.title | test($title)) |
-		(.left[], .right[]) | select(.label == $label) | .value] | add // 0'
+	e2e_ctl ledger --json | jq --arg row "$1" --arg title "$(e2e_section "$1")" '[.sections[] | select(.title | test($title)) |
+		(.left[], .right[]) | select(.label == $row) | .value] | add // 0'
 }
 
 e2e_balanced() { e2e_ctl ledger --json | jq -e '.balanced and .unaccounted == 0'; }

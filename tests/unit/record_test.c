@@ -10,7 +10,7 @@
 
 #define INPUT_ID_SYSLOG 0x16c40960u /* stored in records: frozen */
 
-/* A record of these lengths in exactly as much memory as `length`, so that a read behind it is the sanitizer's to report. */
+/* A record with this header in exactly `length` bytes, so that a read behind them is the sanitizer's to report. */
 static uint32_t check(struct record header, size_t length)
 {
 	uint8_t *bytes = calloc(1, length ? length : 1);

@@ -1,0 +1,23 @@
+// penstockd's parts in one place, for those who answer questions about all of them.
+#pragma once
+
+#include "config/config.h"
+#include "control/deliveries.h"
+#include "control/ledger/monitor.h"
+#include "control/metadata/metadata.h"
+#include "control/plane.h"
+#include "control/store/store.h"
+#include "control/streams.h"
+
+#define PENSTOCK_VERSION "0.1.0"
+
+struct daemon { /* all of it constant once the server runs; what it points to takes care of its own threads */
+	const struct config *config;
+	struct metadata *metadata;
+	struct store *store;
+	struct streams *streams;
+	struct plane *plane;
+	struct deliveries *deliveries;
+	struct monitor *monitor;
+	uint64_t started_ms; /* CLOCK_MONOTONIC */
+};

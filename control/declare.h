@@ -1,0 +1,9 @@
+// The streams the configuration declares, made when they are absent.
+#pragma once
+
+#include "config/config.h"
+#include "control/streams.h"
+
+// Makes what is declared and absent; takes over a changed retention; says where the number of shards differs (it stays
+// as it is). 0, or the first -errno of one that could not be made, logged.
+int declare_streams(const struct config *config, struct streams *streams);

@@ -1,0 +1,12 @@
+// Every operation of the protocol. Private to control/server/.
+#pragma once
+
+#include "control/server/session.h"
+
+operation operate_status, operate_ledger;
+operation operate_stream_create, operate_stream_list, operate_stream_describe, operate_stream_delete;
+operation operate_position, operate_read;
+operation operate_cursor_get, operate_cursor_put;
+
+// One stream as lists and descriptions show it: name, shards, retention, what is stored, retained, expired, lost.
+json_t *stream_to_json(const struct stream *stream);
