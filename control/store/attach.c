@@ -231,7 +231,7 @@ static int leave(struct store *store, bool drain, uint32_t timeout_ms, bool gone
 			shard->drained_generation = shard->generation;
 		else
 			all = false;
-		all = all && !shard->open && !shard->flight;
+		all = all && !shard->open && !shard->flights_count;
 		for (uint32_t w = 0; w < store->workers; w++)
 			shard->lanes[w].published = shard->lanes[w].reader.position;
 	}
