@@ -253,7 +253,8 @@ int store_attach(struct store *store, const struct region_reader *region, struct
 			    MOVE_TIMEOUT_MS);
 	error = bind_ledgers(store, region);
 	if (!error) {
-		store->region = region;
+		store->region_copy = *region;
+		store->region = &store->region_copy;
 		store->control = control;
 		drained = take_drained(store);
 		for (struct shard *shard = store->shards; shard; shard = shard->next) {

@@ -120,7 +120,8 @@ struct store {
 	pthread_mutex_t list_lock;         /* of the list, for store_get_status(); changed under drain_lock, too */
 	struct shard *shards;
 
-	const struct region_reader *region; /* (d) NULL: detached */
+	const struct region_reader *region; /* (d) NULL: detached; else our copy, whose mappings are the caller's */
+	struct region_reader region_copy;
 	struct control *control;
 	const struct ledger *ledgers[WORKERS_MAX]; /* (d) bounds checked once, never read from the region again */
 	uint64_t epochs[WORKERS_MAX];      /* (d) as last seen */
