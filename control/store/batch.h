@@ -64,7 +64,7 @@ struct batch {
 	uint64_t first_arrival_ns; /* least and greatest arrival in it */
 	uint64_t last_arrival_ns;
 	uint16_t spans;
-	uint16_t overlapped;       /* 1: written while the batch in front of it was not yet durable */
+	uint16_t overlapped;       /* how many batches in front of it were not yet durable when it was made */
 	uint32_t crc;
 };
 

@@ -9,7 +9,7 @@
 #define SPANS_EXTRA 8u
 #define GAPS_MAX 8u /* room for gap records behind the limit */
 
-int buffer_open(struct buffer *b, size_t limit, uint32_t workers)
+int buffer_open(struct buffer *b, size_t limit, uint32_t workers, bool busy)
 {
 	uint32_t spans_max = workers * (SPANS_PER_WORKER + 1) + SPANS_EXTRA; /* and each lane's mark once more */
 	size_t prefix = sizeof(struct batch) + spans_max * sizeof(struct span);
@@ -17,7 +17,7 @@ int buffer_open(struct buffer *b, size_t limit, uint32_t workers)
 	struct span *spans = b->spans;
 
 	mapped = (mapped + SEGMENT_BLOCK - 1) & ~(size_t)(SEGMENT_BLOCK - 1);
-	if (!b->bytes || b->mapped != mapped || b->spans_max != spans_max) {
+	if (!b->bytes || b->mapped != mapped || b->spans_max != spans_max || (busy && !b->huge)) {
 		void *bytes;
 
 		buffer_release(b);
@@ -29,7 +29,10 @@ int buffer_open(struct buffer *b, size_t limit, uint32_t workers)
 				munmap(bytes, mapped);
 			return -ENOMEM;
 		}
+		if (busy)
+			madvise(bytes, mapped, MADV_HUGEPAGE); /* a wish */
 		b->bytes = bytes;
+		b->huge = busy;
 		b->mapped = mapped;
 	}
 	b->spans = spans;
@@ -117,7 +120,7 @@ static void repeat_marks(struct buffer *b)
 }
 
 void buffer_close(struct buffer *b, uint64_t first_sequence, uint64_t records_before, uint64_t stored_ns, bool marks,
-		  bool overlapped)
+		  uint16_t overlapped)
 {
 	size_t prefix;
 

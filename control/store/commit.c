@@ -32,8 +32,9 @@ void commit_close(struct shard *shard)
 	uint64_t now = files.now_ns(), stored = shard->next_stored_ns > now ? shard->next_stored_ns : now;
 	bool marks = shard->active.fd < 0 || index_due(&shard->active.index, shard->active.offset);
 
-	buffer_close(b, shard->next_sequence, shard->next_records, stored, marks, shard->flights_count > 0);
+	buffer_close(b, shard->next_sequence, shard->next_records, stored, marks, (uint16_t)shard->flights_count);
 	b->submitted = b->done = false;
+	shard->busy = b->records_bytes >= shard->store->options.batch_bytes / OVERLAP_PART;
 	shard->next_records += b->records;
 	shard->next_stored_ns = stored;
 	pthread_mutex_lock(&shard->lock);

@@ -193,7 +193,7 @@ static bool open_batch(struct shard *shard, uint64_t now)
 	struct store *store = shard->store;
 	struct buffer *b = free_buffer(shard);
 
-	if (!b || buffer_open(b, store->options.batch_bytes, store->workers) != 0)
+	if (!b || buffer_open(b, store->options.batch_bytes, store->workers, shard->busy) != 0)
 		return false;
 	b->generation = shard->generation;
 	for (uint32_t w = 0; w < WORKERS_MAX; w++)

@@ -90,7 +90,7 @@ struct findings {
 	struct lane_mark marks[WORKERS_MAX];
 };
 
-/* Where the file ends if the last good batch turns out to have overtaken the one in front of it. */
+/* Where the file ends if the last good batches turn out to have overtaken one in front of them. */
 struct overtaken {
 	uint64_t end, sequence, records, last_stored_ns;
 	unsigned batches; /* seen behind the damage; 0: there is none */
@@ -152,7 +152,7 @@ static int walk_batches(struct walk *w, struct findings *f, struct overtaken *o)
 		result = walk_load(w, &b);
 		if (result)
 			return result;
-		o->possible = o->possible && b->overlapped && ++o->batches == 1;
+		o->possible = o->possible && b->overlapped >= ++o->batches;
 		take_marks(f, b);
 		f->last_stored_ns = b->stored_ns;
 		end = w->offset;
@@ -164,8 +164,8 @@ static int walk_batches(struct walk *w, struct findings *f, struct overtaken *o)
 
 /*
  * What nothing good follows is cut: a torn write. A bad batch with good ones behind it was durable once, stays, and costs its
- * readers a gap; unless the one behind it is the last and says that it was under way at the same time: then neither was ever
- * acknowledged, the lanes still have both, and both are cut.
+ * readers a gap; unless all behind it say that it was not yet durable when they were made: then none of them was ever
+ * acknowledged, the lanes still have them, and all are cut.
  */
 static int walk_last(struct walk *w, struct findings *f)
 {

@@ -24,8 +24,8 @@
 
 #define RECORDS_UNKNOWN WALK_RECORDS_ANY
 #define GAPS_PENDING_MAX 6u
-#define FLIGHTS_MAX 2u /* one being synced while the next is written */
-#define BUFFERS 3u
+#define FLIGHTS_MAX 3u /* being synced, being written, and one to follow at once */
+#define BUFFERS 4u
 #define STALLED_NS 5000000000ull
 #define AGE_ROLL_PART 8u /* a file holds at most this part of the retention time, so that slow streams expire, too */
 
@@ -97,6 +97,7 @@ struct shard {
 	struct buffer *open;               /* (d) being filled, NULL: none */
 	struct buffer *flights[FLIGHTS_MAX]; /* (d) closed and on their way to the disk, oldest first */
 	uint32_t flights_count;
+	bool busy;                         /* (d) the last batch was a large part of a full one */
 	struct active active;              /* (d) */
 	uint64_t retry_ns, backoff_ns;     /* (d) after a refusal: when to try again */
 	int refused;                       /* (d) the error last said in the log, 0: none */
