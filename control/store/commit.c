@@ -97,7 +97,7 @@ static int start_write(struct shard *shard, struct buffer *b)
 }
 
 /* Readers see the batch from here on. */
-static int show(struct shard *shard, struct buffer *b)
+static int show(struct shard *shard, struct buffer *b, uint64_t arrival_max_ns)
 {
 	struct segment segment = {.first_sequence = b->segment,
 				  .records_before = b->batch.records_before,
@@ -114,7 +114,7 @@ static int show(struct shard *shard, struct buffer *b)
 		s = &shard->segments[shard->segments_count - 1];
 		s->bytes = b->offset + b->batch.length;
 		s->newest_ns = b->batch.stored_ns;
-		s->arrival_max_ns = shard->active.arrival_max_ns;
+		s->arrival_max_ns = arrival_max_ns;
 		shard->tail_from = shard->durable_sequence;
 		shard->durable_sequence = b->batch.first_sequence + b->batch.sequences;
 		shard->stored_records += b->batch.records;
@@ -147,18 +147,23 @@ static void give_room(struct shard *shard, const struct buffer *b)
 	}
 }
 
+static bool in_leaving(const struct shard *shard, const struct buffer *b)
+{
+	return shard->leaving.fd >= 0 && b->submitted && b->segment == shard->leaving.first_sequence;
+}
+
 static int make_durable(struct shard *shard, struct buffer *b)
 {
-	struct active *active = &shard->active;
-	int error = active_publish(shard);
+	struct active *file = in_leaving(shard, b) ? &shard->leaving : &shard->active;
+	int error = active_publish(shard, file);
 
 	if (error)
 		return error;
-	if (index_due(&active->index, b->offset))
-		index_add(&active->index, &b->batch, b->offset, active->arrival_max_ns, b->marks);
-	if (b->batch.last_arrival_ns > active->arrival_max_ns)
-		active->arrival_max_ns = b->batch.last_arrival_ns;
-	return show(shard, b);
+	if (index_due(&file->index, b->offset))
+		index_add(&file->index, &b->batch, b->offset, file->arrival_max_ns, b->marks);
+	if (b->batch.last_arrival_ns > file->arrival_max_ns)
+		file->arrival_max_ns = b->batch.last_arrival_ns;
+	return show(shard, b, file->arrival_max_ns);
 }
 
 /* The oldest flight is written and synced. 0 or -errno: then it is not durable after all. */
@@ -179,6 +184,8 @@ static int end_flight(struct shard *shard)
 	give_room(shard, b);
 	shard->flights_count--;
 	memmove(shard->flights, shard->flights + 1, shard->flights_count * sizeof shard->flights[0]);
+	if (shard->flights_count == 0 || !in_leaving(shard, shard->flights[0]))
+		active_seal(shard, &shard->leaving);
 	atomic_store_explicit(&shard->flight_ns, shard->flights_count ? files_monotonic_ns() : 0, memory_order_relaxed);
 	return 0;
 }
@@ -189,7 +196,8 @@ static void give_up_file(struct shard *shard, int error, uint64_t now)
 	struct store *store = shard->store;
 	bool direct_refused = error == -EINVAL && atomic_exchange(&store->direct, false);
 
-	active_abandon(shard);
+	active_abandon(shard, &shard->leaving);
+	active_abandon(shard, &shard->active);
 	for (uint32_t i = 0; i < shard->flights_count; i++)
 		shard->flights[i]->submitted = shard->flights[i]->done = false;
 	refuse(shard, error, now);
@@ -200,29 +208,44 @@ static void give_up_file(struct shard *shard, int error, uint64_t now)
 	}
 }
 
+/* Makes way for a new file when the active one does not take the batch. False: not yet. */
+static bool make_way(struct shard *shard, const struct buffer *b, const struct buffer *before)
+{
+	if (shard->active.fd < 0)
+		return true;
+	if (active_takes(shard, b))
+		/*
+		 * A small batch shares a block with the one before it, and is written when that one has been; its sync may
+		 * go on meanwhile.
+		 */
+		return !before || buffer_is_large(b) || atomic_load_explicit(&before->job.wrote, memory_order_acquire);
+	if (!before) {
+		active_seal(shard, &shard->active);
+		return true;
+	}
+	if (shard->leaving.fd >= 0)
+		return false;
+	shard->leaving = shard->active;
+	shard->active.fd = shard->active.index.fd = -1;
+	return true;
+}
+
 static void start_flights(struct shard *shard, uint64_t now)
 {
 	for (uint32_t i = 0; i < shard->flights_count; i++) {
-		struct buffer *b = shard->flights[i], *before = i ? shard->flights[i - 1] : NULL;
+		struct buffer *b = shard->flights[i];
 		int error;
 
 		if (b->submitted)
 			continue;
-		/*
-		 * A small batch shares a block with the one before it, and is written when that one has been (its sync may
-		 * go on meanwhile). A new file begins when the old one is complete.
-		 */
-		if (before && !buffer_is_large(b) && !atomic_load_explicit(&before->job.wrote, memory_order_acquire))
-			return;
-		if (before && !active_takes(shard, b))
-			return;
-		if (now < shard->retry_ns || !reserve_allows(shard->store, now))
+		if (now < shard->retry_ns || !reserve_allows(shard->store, now) ||
+		    !make_way(shard, b, i ? shard->flights[i - 1] : NULL))
 			return;
 		error = start_write(shard, b);
 		if (error) {
-			/* Nothing was written: a file that only has no room stays good. */
-			if (!before && !shard->active.visible)
-				active_abandon(shard);
+			/* Nothing was written: a file that has batches already, and only no room for more, stays good. */
+			if (shard->active.fd >= 0 && shard->active.offset == SEGMENT_DATA)
+				active_abandon(shard, &shard->active);
 			refuse(shard, error, now);
 			return;
 		}

@@ -30,8 +30,8 @@ struct shard *shard_new(struct store *store, const struct shard_identity *identi
 	shard->writable = true;
 	for (uint32_t i = 0; i < BUFFERS; i++)
 		shard->buffers[i].shard = shard;
-	shard->active.fd = -1;
-	shard->active.index.fd = -1;
+	shard->active.fd = shard->active.index.fd = -1;
+	shard->leaving.fd = shard->leaving.index.fd = -1;
 	shard->durable_sequence = shard->next_sequence = 1;
 	pthread_mutex_init(&shard->lock, NULL);
 	pthread_condattr_init(&attributes);
@@ -43,9 +43,8 @@ struct shard *shard_new(struct store *store, const struct shard_identity *identi
 
 void shard_free(struct shard *shard)
 {
-	index_close(&shard->active.index);
-	if (shard->active.fd >= 0)
-		close(shard->active.fd);
+	active_abandon(shard, &shard->leaving);
+	active_abandon(shard, &shard->active);
 	for (uint32_t i = 0; i < BUFFERS; i++)
 		buffer_release(&shard->buffers[i]);
 	pthread_cond_destroy(&shard->durable);

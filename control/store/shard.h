@@ -44,7 +44,7 @@ struct damage {                    /* (l) a damaged batch that has been reported
 	uint64_t first_sequence, segment;
 };
 
-struct active {                    /* (d) the file that batches are appended to */
+struct active {                    /* (d) a file that batches are appended to */
 	int fd;                    /* -1: none, the next batch makes one */
 	bool visible;              /* under its final name, durably */
 	uint64_t first_sequence, generation;
@@ -99,6 +99,7 @@ struct shard {
 	uint32_t flights_count;
 	bool busy;                         /* (d) the last batch was a large part of a full one */
 	struct active active;              /* (d) */
+	struct active leaving;             /* (d) the one before, while its last batches are on their way */
 	uint64_t retry_ns, backoff_ns;     /* (d) after a refusal: when to try again */
 	int refused;                       /* (d) the error last said in the log, 0: none */
 	uint64_t waiting_ns;               /* (d) when data was first seen in the lanes that is not yet copied, 0: none */
@@ -179,17 +180,17 @@ int shard_recover(struct shard *shard);
 // True when the active file can take this batch: same region, room, not too old.
 bool active_takes(const struct shard *shard, const struct buffer *b);
 
-// Makes the active file ready for the batch: a new one unless it takes it, which then must be the oldest flight.
+// Makes the active file ready for the batch, which is the next to be written: a new one when there is none.
 int active_prepare(struct shard *shard, struct buffer *b);
 
 // The first batch has been written: makes a new file visible. 0 or -errno.
-int active_publish(struct shard *shard);
+int active_publish(struct shard *shard, struct active *file);
 
-// The file refused something: it is never written, synced or acknowledged from again.
-void active_abandon(struct shard *shard);
+// The file refused something: it is never written, synced or acknowledged from again. Nothing when it is closed.
+void active_abandon(struct shard *shard, struct active *file);
 
-// No more batches into it: readable and expirable like any other.
-void active_seal(struct shard *shard);
+// No more batches into it: readable and expirable like any other. Nothing when it is closed.
+void active_seal(struct shard *shard, struct active *file);
 
 // Writes a segment with nothing but its header, which keeps the next sequence and the lanes' marks. 0 or -errno.
 int active_write_floor(struct shard *shard);

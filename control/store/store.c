@@ -234,7 +234,8 @@ int store_remove_shard(struct store *store, struct shard *shard)
 		store_hold(store);
 	}
 	take_out(store, shard);
-	active_abandon(shard);
+	active_abandon(shard, &shard->leaving);
+	active_abandon(shard, &shard->active);
 	store_let_go(store);
 	error = snprintf(removed, sizeof removed, "%s.removed", shard->directory) < (int)sizeof removed ?
 			files.rename(shard->directory, removed) : -ENAMETOOLONG;
@@ -261,7 +262,8 @@ void store_close(struct store *store)
 	pthread_join(store->thread, NULL);
 	for (; shard; shard = next) {
 		next = shard->next;
-		active_seal(shard);
+		active_seal(shard, &shard->leaving);
+		active_seal(shard, &shard->active);
 		shard_free(shard);
 	}
 	writer_close(store->writer);
