@@ -26,6 +26,12 @@ bool commit_ready(const struct shard *shard)
 	       shard->open->records_bytes >= shard->store->options.batch_bytes / OVERLAP_PART;
 }
 
+static void show_oldest(struct shard *shard)
+{
+	atomic_store_explicit(&shard->flight_ns, shard->flights_count ? shard->flights[0]->closed_ns : 0,
+			      memory_order_relaxed);
+}
+
 void commit_close(struct shard *shard)
 {
 	struct buffer *b = shard->open;
@@ -40,10 +46,10 @@ void commit_close(struct shard *shard)
 	pthread_mutex_lock(&shard->lock);
 	shard->next_sequence += b->sequences;
 	pthread_mutex_unlock(&shard->lock);
-	if (shard->flights_count == 0)
-		atomic_store_explicit(&shard->flight_ns, files_monotonic_ns(), memory_order_relaxed);
+	b->closed_ns = files_monotonic_ns();
 	shard->flights[shard->flights_count++] = b;
 	shard->open = NULL;
+	show_oldest(shard);
 }
 
 /* The disk said no: what is held stays held, the lanes keep what they have, and it is tried again. */
@@ -68,7 +74,8 @@ static void refuse(struct shard *shard, int error, uint64_t now)
 	pthread_mutex_unlock(&shard->lock);
 }
 
-/* Puts the batch behind what is written and moves the file's end on; the next one may be closed and placed behind it. */
+/* Puts the batch behind what is written and moves the file's end on; the next one may be closed and placed behind it.
+ */
 static int start_write(struct shard *shard, struct buffer *b)
 {
 	struct active *active = &shard->active;
@@ -145,6 +152,7 @@ static void give_room(struct shard *shard, const struct buffer *b)
 			atomic_store_explicit(&store->control->head[shard->identity.slot][w], b->after[w].position,
 					      memory_order_release);
 	}
+	shard_show_marks(shard);
 }
 
 static bool in_leaving(const struct shard *shard, const struct buffer *b)
@@ -186,7 +194,7 @@ static int end_flight(struct shard *shard)
 	memmove(shard->flights, shard->flights + 1, shard->flights_count * sizeof shard->flights[0]);
 	if (shard->flights_count == 0 || !in_leaving(shard, shard->flights[0]))
 		active_seal(shard, &shard->leaving);
-	atomic_store_explicit(&shard->flight_ns, shard->flights_count ? files_monotonic_ns() : 0, memory_order_relaxed);
+	show_oldest(shard);
 	return 0;
 }
 
@@ -215,8 +223,8 @@ static bool make_way(struct shard *shard, const struct buffer *b, const struct b
 		return true;
 	if (active_takes(shard, b))
 		/*
-		 * A small batch shares a block with the one before it, and is written when that one has been; its sync may
-		 * go on meanwhile.
+		 * A small batch shares a block with the one before it, and is written when that one has been; its sync
+		 * may go on meanwhile.
 		 */
 		return !before || buffer_is_large(b) || atomic_load_explicit(&before->job.wrote, memory_order_acquire);
 	if (!before) {
@@ -243,7 +251,8 @@ static void start_flights(struct shard *shard, uint64_t now)
 			return;
 		error = start_write(shard, b);
 		if (error) {
-			/* Nothing was written: a file that has batches already, and only no room for more, stays good. */
+			/* Nothing was written: a file that has batches already, and only no room for more, stays good.
+			 */
 			if (shard->active.fd >= 0 && shard->active.offset == SEGMENT_DATA)
 				active_abandon(shard, &shard->active);
 			refuse(shard, error, now);
@@ -287,6 +296,8 @@ void commit_rest(struct shard *shard)
 	pthread_mutex_unlock(&shard->lock);
 	if (pinned)
 		return;
-	for (uint32_t i = 0; i < BUFFERS; i++)
+	for (uint32_t i = 0; i < BUFFERS; i++) {
+		shard->store->buffers_mapped -= shard->buffers[i].bytes != NULL;
 		buffer_release(&shard->buffers[i]);
+	}
 }

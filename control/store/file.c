@@ -36,7 +36,8 @@ static bool block_fits(int fd)
 static void go_buffered(struct store *store)
 {
 	if (atomic_exchange(&store->direct, false))
-		log_warning("store: %s does not take direct writes: batches go through the page cache", store->directory);
+		log_warning("store: %s does not take direct writes: batches go through the page cache",
+			    store->directory);
 }
 
 static int open_temporary(struct shard *shard, const char *path)
@@ -222,8 +223,9 @@ void active_seal(struct shard *shard, struct active *file)
 	pthread_mutex_unlock(&shard->lock);
 	error = end ? files.ftruncate(file->fd, end) : 0;
 	if (error)
-		log_warning("shard %s/%u: cannot give back what segment %020llu had reserved: %s", shard->identity.stream,
-			    shard->identity.number, (unsigned long long)file->first_sequence, strerror(-error));
+		log_warning("shard %s/%u: cannot give back what segment %020llu had reserved: %s",
+			    shard->identity.stream, shard->identity.number, (unsigned long long)file->first_sequence,
+			    strerror(-error));
 	forget(shard, file);
 }
 
