@@ -1,4 +1,5 @@
-// How fast the drain brings lanes to disk, against fio writing to the same directory. Usage: drain_bench DIRECTORY [ROUNDS [MIB]]
+// How fast the drain brings lanes to disk, against fio writing to the same directory. Usage: drain_bench DIRECTORY
+// [ROUNDS [MIB]]
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,7 +94,8 @@ static double fio_once(const char *directory, uint64_t bytes)
 	FILE *out;
 
 	snprintf(command, sizeof command,
-		 "fio --name=penstock-fio --directory='%s' --size=%llu --direct=1 --ioengine=io_uring --rw=write --bs=1M "
+		 "fio --name=penstock-fio --directory='%s' --size=%llu --direct=1 --ioengine=io_uring --rw=write "
+		 "--bs=1M "
 		 "--end_fsync=1 --output-format=terse --terse-version=3 2>/dev/null; rm -f '%s'/penstock-fio.*",
 		 directory, (unsigned long long)bytes, directory);
 	out = popen(command, "r");
