@@ -87,6 +87,7 @@ static int make_worker(struct dataplane *d, const struct port *port, uint32_t qu
 	w->can_send = port->can_send;
 	w->lcore = index + 1;
 	w->node = placement_node(core);
+	w->crashed_ns = queue == 0 && port->oracle.fd < 0 ? d->crashed_ns : 0;
 	w->config = d->config;
 	w->clock = &d->clock;
 	w->process = burst_choose();
@@ -136,6 +137,8 @@ int dataplane_open(struct dataplane *d, const struct config *config, bool replac
 			   (struct ledger *)((uint8_t *)d->region.region + d->region.region->port_ledger_offset),
 			   d->port_words, PORT_LINES);
 	clock_start(&d->clock);
+	if (atomic_load(&d->region.region->state) != REGION_STOPPED)
+		d->crashed_ns = atomic_load(&d->region.region->heartbeat_ns);
 	d->plan = plan_create(config, &no_map, 0);
 	if (!d->plan)
 		return -ENOMEM;

@@ -20,6 +20,7 @@ struct dataplane {
 	struct plan *plan;
 	uint64_t bound[SHARDS_MAX / 64]; /* slots whose lanes are populated and bound to every worker */
 	struct shard_map map;            /* room to read one into */
+	uint64_t crashed_ns;             /* last sign of life of a predecessor that was killed, else 0 */
 	uint64_t refused_version;        /* of a map that could not be taken up */
 	uint32_t refused_turns;
 };

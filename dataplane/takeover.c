@@ -73,8 +73,9 @@ static int explain(const char *directory, int error)
 			  "region.directory\n", directory);
 		break;
 	case -EPROTO:
-		LOG_ERROR("the region in %s was made by another version of penstock; stop that version with SIGTERM so that "
-			  "it drains, or throw it away with --replace-region\n", directory);
+		LOG_ERROR("the region in %s was made by another version of penstock, which alone can drain it: start that "
+			  "version's penstockd, stop it with SIGTERM, and then start this one once with --replace-region\n",
+			  directory);
 		break;
 	case -EAGAIN:
 		LOG_ERROR("the region in %s has another geometry and holds records that penstockd did not drain within %d s; "

@@ -11,21 +11,26 @@
 
 worker_process *burst_choose(void)
 {
+	bool v3, v4;
+
+	/* The levels of the x86-64 psABI by the features that came last to each: clang 14 does not know their names. */
 	__builtin_cpu_init();
-	if (__builtin_cpu_supports("x86-64-v4"))
-		return burst_process_v4;
-	return __builtin_cpu_supports("x86-64-v3") ? burst_process_v3 : burst_process_v2;
+	v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma");
+	v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+	     __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+	return v4 ? burst_process_v4 : v3 ? burst_process_v3 : burst_process_v2;
 }
 
 enum counter_frame worker_answer(struct worker *w, const uint8_t *frame, uint32_t length)
 {
 	enum counter_frame fate = FRAME_ANSWER_FAILED;
+	uint8_t spare[RTE_MBUF_DEFAULT_DATAROOM];
 	struct rte_mbuf *reply;
 	uint32_t bytes;
 
 	reply = w->can_send ? rte_pktmbuf_alloc(w->port->pool) : NULL;
-	if (!reply)
-		return FRAME_ANSWER_FAILED;
+	if (!reply) /* what it would have been is still counted under its own name */
+		return answer_frame(&w->port->host, frame, length, spare, sizeof spare, &fate) ? FRAME_ANSWER_FAILED : fate;
 	bytes = answer_frame(&w->port->host, frame, length, rte_pktmbuf_mtod(reply, uint8_t *),
 			     rte_pktmbuf_tailroom(reply), &fate);
 	if (bytes == 0) {
@@ -120,37 +125,76 @@ static void tell_gaps(struct worker *w)
 		}
 }
 
-/* A hole in the port concerns every shard that its inputs feed, and nobody knows which of them missed what. All of
- * them are told in one commit, so it waits until each has room. */
+/* Whether every shard that the port feeds has room for a gap. False as long as there is no such shard. */
+static bool all_have_room(struct worker *w, const uint64_t *slots)
+{
+	uint32_t shards = 0, room = 0;
+
+	for (uint32_t slot = 0; slot < SHARDS_MAX; slot++) {
+		struct lane_writer *lane = &w->lanes[slot].lane;
+
+		if (!plan_bit(slots, slot))
+			continue;
+		shards++;
+		room += lane_refresh(lane) && lane->limit - lane->position >= GAP_BYTES;
+	}
+	return shards > 0 && room == shards;
+}
+
+/*
+ * A hole in the port concerns every shard that its inputs feed, and nobody knows which of them missed what. All of them are
+ * told in one commit, which also notes that they were: so it waits until each has room.
+ */
+static bool tell_port(struct worker *w, uint64_t count, uint64_t first_ns, uint64_t last_ns)
+{
+	const uint64_t *slots = w->plan->port_slots[w->port->index];
+	struct gap gap = {.count = count,
+			  .first_ns = first_ns,
+			  .last_ns = last_ns,
+			  .reason = GAP_DATAPLANE_DOWN,
+			  .scope = GAP_SCOPE_PORT,
+			  .worker = (uint16_t)w->index};
+
+	if (!all_have_room(w, slots))
+		return false;
+	for (uint32_t slot = 0; slot < SHARDS_MAX; slot++)
+		if (plan_bit(slots, slot))
+			append_gap(w, slot, &gap);
+	w->dirty = true;
+	return true;
+}
+
+/* Frames that an outside count of the wire knows of, and no worker met. */
 static void tell_hole(struct worker *w)
 {
 	uint64_t frames = atomic_load_explicit(&w->hole.frames, memory_order_acquire); /* partner: watch.c */
 	uint64_t told = w->ledger.now[WORKER_DOWN_TOLD];
-	const uint64_t *slots = w->plan->port_slots[w->port->index];
-	struct gap gap = {.count = frames - told,
-			  .first_ns = atomic_load_explicit(&w->hole.first_ns, memory_order_relaxed),
-			  .last_ns = atomic_load_explicit(&w->hole.last_ns, memory_order_relaxed),
-			  .reason = GAP_DATAPLANE_DOWN,
-			  .scope = GAP_SCOPE_PORT,
-			  .worker = (uint16_t)w->index};
-	uint32_t shards = 0, room = 0;
 
-	if (frames <= told)
-		return;
+	if (frames > told && tell_port(w, frames - told, atomic_load_explicit(&w->hole.first_ns, memory_order_relaxed),
+				       atomic_load_explicit(&w->hole.last_ns, memory_order_relaxed)))
+		ledger_set(&w->ledger, WORKER_DOWN_TOLD, frames);
+}
+
+/* A predecessor that was killed, on a port without an outside count: what was lost with it nobody can know. */
+static void tell_crash(struct worker *w)
+{
+	if (w->crashed_ns != 0 && w->ledger.now[WORKER_CRASH_TOLD] != w->crashed_ns &&
+	    tell_port(w, GAP_COUNT_UNKNOWN, w->crashed_ns, w->now_ns))
+		ledger_set(&w->ledger, WORKER_CRASH_TOLD, w->crashed_ns);
+}
+
+/* What a deleted stream's lane had still to tell is not the business of the next one in its slot. */
+static void forget_gaps(struct worker *w, const struct plan *next)
+{
 	for (uint32_t slot = 0; slot < SHARDS_MAX; slot++) {
-		if (!plan_bit(slots, slot))
+		uint64_t *row = w->ledger.now + lane_word(slot, 0);
+
+		if (!plan_bit(w->plan->slots, slot) || plan_bit(next->slots, slot) || row[LANE_GAP_COUNT] == 0)
 			continue;
-		shards++;
-		room += lane_refresh(&w->lanes[slot].lane) &&
-			w->lanes[slot].lane.limit - w->lanes[slot].lane.position >= GAP_BYTES;
+		row[LANE_GAP_COUNT] = row[LANE_GAP_BYTES] = row[LANE_GAP_FIRST_NS] = row[LANE_GAP_LAST_NS] = 0;
+		worker_touch(w, slot);
+		w->dirty = true;
 	}
-	if (shards == 0 || room < shards)
-		return;
-	for (uint32_t slot = 0; slot < SHARDS_MAX; slot++)
-		if (plan_bit(slots, slot))
-			append_gap(w, slot, &gap);
-	ledger_set(&w->ledger, WORKER_DOWN_TOLD, frames);
-	w->dirty = true;
 }
 
 static void housekeep(struct worker *w)
@@ -158,12 +202,15 @@ static void housekeep(struct worker *w)
 	const struct plan *next = atomic_load_explicit(&w->next_plan, memory_order_acquire);
 
 	if (next != w->plan) {
+		if (w->plan)
+			forget_gaps(w, next);
 		w->plan = next;
 		atomic_store_explicit(&w->acknowledged, next->version, memory_order_release);
 	}
 	w->now_ns = clock_now_ns(w->clock);
 	tell_gaps(w);
 	tell_hole(w);
+	tell_crash(w);
 	if (w->dirty)
 		worker_commit(w);
 }

@@ -76,6 +76,7 @@ struct worker {
 	bool tap, can_send;
 	unsigned lcore;
 	int node;
+	uint64_t crashed_ns; /* last sign of life of a predecessor that did not stop in order, 0: none such, or counted outside */
 	const struct config *config;
 	const struct port *port;
 	const struct clock *clock;

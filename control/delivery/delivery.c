@@ -162,7 +162,7 @@ static void *run(void *context)
 	if (atomic_load(&d->flush))
 		flush(d);
 	pthread_mutex_lock(&d->lock);
-	d->ended = true;
+	d->finished = true;
 	pthread_cond_broadcast(&d->wake);
 	pthread_mutex_unlock(&d->lock);
 	return NULL;
@@ -353,10 +353,23 @@ int delivery_start(const struct config_delivery *config, const struct delivery_o
 	return 0;
 }
 
+// True when the thread came to its end by `until`.
+static bool wait_finished(struct delivery *d, const struct timespec *until)
+{
+	bool finished;
+	int error = 0;
+
+	pthread_mutex_lock(&d->lock);
+	while (!d->finished && error == 0)
+		error = pthread_cond_timedwait(&d->wake, &d->lock, until);
+	finished = d->finished;
+	pthread_mutex_unlock(&d->lock);
+	return finished;
+}
+
 int delivery_stop(struct delivery *d, bool flush_first, uint32_t timeout_ms)
 {
 	struct timespec until;
-	bool ended;
 	int result;
 
 	atomic_store(&d->deadline_ns, delivery_calls.monotonic_ns() + timeout_ms * 1000000ull);
@@ -367,16 +380,12 @@ int delivery_stop(struct delivery *d, bool flush_first, uint32_t timeout_ms)
 	pthread_mutex_unlock(&d->lock);
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += (flush_first ? timeout_ms / 1000 : 0) + GRACE_SECONDS;
-	pthread_mutex_lock(&d->lock);
-	while (!d->ended && pthread_cond_timedwait(&d->wake, &d->lock, &until) == 0)
-		;
-	ended = d->ended;
-	pthread_mutex_unlock(&d->lock);
-	/* Joined as usual, so that ThreadSanitizer sees it. */
-	if (!ended || pthread_join(d->thread, NULL) != 0) {
+	if (!wait_finished(d, &until)) {
 		delivery_say(d, true, "the destination does not answer; leaving its thread behind");
+		pthread_detach(d->thread);
 		return -ETIMEDOUT;
 	}
+	pthread_join(d->thread, NULL);
 	result = d->unfinished ? -EAGAIN : 0;
 	free_delivery(d);
 	return result;

@@ -89,8 +89,8 @@ struct delivery {
 	pthread_cond_t wake;
 	_Atomic bool stopping, flush;
 	_Atomic uint64_t deadline_ns; /* monotonic */
-	bool unfinished;
-	bool ended; /* under lock: the thread does nothing any more */
+	bool unfinished;        /* flushing did not come to its end */
+	bool finished;          /* (l) the thread is done */
 };
 
 // True when what is under way must be left: stopping, and nothing (more) is to be flushed.
@@ -104,6 +104,9 @@ void work_set_error(struct delivery *d, struct work *w, const char *text);
 
 // Moves the shard's row and position; the journal has it already.
 void work_move(struct delivery *d, struct work *w, const struct metadata_delivery *row, uint64_t position);
+
+// scan.c: the sequence in front of which nothing is left in the shard.
+uint64_t work_trim(const struct delivery *d, const struct work *w);
 
 // scan.c: looks for the next object's bounds, a bounded amount of work at a time, and plans it.
 // 1: did something; 0: nothing to do now; -errno. `force`: what is there is enough.

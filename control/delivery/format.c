@@ -19,6 +19,7 @@ int format_open(const struct format_options *options, struct format **out)
 	f->options = *options;
 	f->interfaces = NULL;
 	f->interfaces_count = f->interfaces_room = 0;
+	f->gather.used = 0;
 	f->gather.error = -EBADF; /* nothing may be added before format_begin() */
 	*out = f;
 	return 0;

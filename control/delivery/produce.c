@@ -68,17 +68,14 @@ static int gone(struct production *p)
 static int read_batch(struct production *p, struct store_batch *b)
 {
 	const struct delivery_source *source = p->d->options.source;
-	struct shard_status status;
 	int result = source->read(p->w->reader, p->next, b);
 
 	if (result == -ESTALE)
 		return gone(p);
 	if (result < 0)
 		return read_failed(p, result);
-	if (result == 0) {
-		source->get_status(p->w->where.shard, &status);
-		return status.trim_sequence > p->next ? gone(p) : read_failed(p, -EAGAIN);
-	}
+	if (result == 0)
+		return work_trim(p->d, p->w) > p->next ? gone(p) : read_failed(p, -EAGAIN);
 	return b->first_sequence > p->next ? gone(p) : 0;
 }
 

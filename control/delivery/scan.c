@@ -152,18 +152,25 @@ static bool old_enough(const struct delivery *d, const struct work *w)
 	return now >= w->scan.oldest_ns && now - w->scan.oldest_ns >= d->config->buffer_seconds * 1000000000ull;
 }
 
+uint64_t work_trim(const struct delivery *d, const struct work *w)
+{
+	struct shard_status status;
+
+	d->options.source->get_status(w->where.shard, &status);
+	/* A shard that retains nothing trims at its next sequence: beyond what is not durable yet, but not gone. */
+	return status.trim_sequence < status.durable_sequence ? status.trim_sequence : status.durable_sequence;
+}
+
 // Nothing to read: either the end, or everything the shard had is gone.
 static int at_end(struct delivery *d, struct work *w, bool force)
 {
-	struct shard_status status;
-	uint64_t before;
+	uint64_t before, trim = work_trim(d, w);
 	int error;
 
-	d->options.source->get_status(w->where.shard, &status);
-	if (status.trim_sequence > w->row.next_sequence) {
-		error = d->options.source->records_before(w->where.shard, status.trim_sequence, &before);
+	if (trim > w->row.next_sequence) {
+		error = d->options.source->records_before(w->where.shard, trim, &before);
 		if (error == 0)
-			error = skip_hole(d, w, status.trim_sequence, before);
+			error = skip_hole(d, w, trim, before);
 		return error ? error : 1;
 	}
 	if (w->scan.next == w->row.next_sequence)

@@ -19,13 +19,13 @@ int gather_flush(struct gather *w)
 
 void gather_put(struct gather *w, const void *bytes, size_t length)
 {
-	if (length > sizeof w->bytes - w->used) {
+	if (length > sizeof w->bytes - w->used)
 		gather_flush(w);
-		if (length >= sizeof w->bytes) {
-			if (w->error == 0)
-				w->error = w->sink.write(w->sink.handle, bytes, length);
-			return;
-		}
+	if (w->error != 0)
+		return;
+	if (length > sizeof w->bytes) {
+		w->error = w->sink.write(w->sink.handle, bytes, length);
+		return;
 	}
 	memcpy(w->bytes + w->used, bytes, length);
 	w->used += length;

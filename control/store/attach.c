@@ -231,7 +231,7 @@ static int leave(struct store *store, bool drain, uint32_t timeout_ms, bool gone
 			shard->drained_generation = shard->generation;
 		else
 			all = false;
-		all = all && !shard->open && !shard->flight;
+		all = all && !shard->open && !shard->flights_count;
 		for (uint32_t w = 0; w < store->workers; w++)
 			shard->lanes[w].published = shard->lanes[w].reader.position;
 	}
@@ -253,7 +253,8 @@ int store_attach(struct store *store, const struct region_reader *region, struct
 			    MOVE_TIMEOUT_MS);
 	error = bind_ledgers(store, region);
 	if (!error) {
-		store->region = region;
+		store->region_copy = *region;
+		store->region = &store->region_copy;
 		store->control = control;
 		drained = take_drained(store);
 		for (struct shard *shard = store->shards; shard; shard = shard->next) {

@@ -12,7 +12,7 @@
  *   +----------------------+ 0
  *   | segment_header       |  4,096 bytes
  *   +----------------------+ 4096
- *   | batch | spans | recs |  each batch starts on a multiple of 64; zeros between
+ *   | batch | spans | recs |  each batch starts on the next multiple of 64, or of 4,096; zeros between
  *   | batch ...            |
  *   +----------------------+ up to the first place where no valid batch with the next sequence stands
  *
@@ -64,7 +64,7 @@ struct batch {
 	uint64_t first_arrival_ns; /* least and greatest arrival in it */
 	uint64_t last_arrival_ns;
 	uint16_t spans;
-	uint16_t reserved;
+	uint16_t overlapped;       /* how many batches in front of it were not yet durable when it was made */
 	uint32_t crc;
 };
 

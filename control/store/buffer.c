@@ -9,7 +9,7 @@
 #define SPANS_EXTRA 8u
 #define GAPS_MAX 8u /* room for gap records behind the limit */
 
-int buffer_open(struct buffer *b, size_t limit, uint32_t workers, size_t lead)
+int buffer_open(struct buffer *b, size_t limit, uint32_t workers, bool busy)
 {
 	uint32_t spans_max = workers * (SPANS_PER_WORKER + 1) + SPANS_EXTRA; /* and each lane's mark once more */
 	size_t prefix = sizeof(struct batch) + spans_max * sizeof(struct span);
@@ -17,7 +17,7 @@ int buffer_open(struct buffer *b, size_t limit, uint32_t workers, size_t lead)
 	struct span *spans = b->spans;
 
 	mapped = (mapped + SEGMENT_BLOCK - 1) & ~(size_t)(SEGMENT_BLOCK - 1);
-	if (!b->bytes || b->mapped != mapped || b->spans_max != spans_max) {
+	if (!b->bytes || b->mapped != mapped || b->spans_max != spans_max || (busy && !b->huge)) {
 		void *bytes;
 
 		buffer_release(b);
@@ -29,13 +29,16 @@ int buffer_open(struct buffer *b, size_t limit, uint32_t workers, size_t lead)
 				munmap(bytes, mapped);
 			return -ENOMEM;
 		}
+		if (busy)
+			madvise(bytes, mapped, MADV_HUGEPAGE); /* a wish */
 		b->bytes = bytes;
+		b->huge = busy;
 		b->mapped = mapped;
 	}
 	b->spans = spans;
 	b->spans_max = spans_max;
 	b->spans_count = 0;
-	b->records_at = BUFFER_FRONT + lead + prefix;
+	b->records_at = BUFFER_FRONT + prefix;
 	b->records_bytes = 0;
 	b->records_limit = limit;
 	b->sequences = b->records = b->gaps = 0;
@@ -116,7 +119,8 @@ static void repeat_marks(struct buffer *b)
 			b->spans[b->spans_count++] = (struct span){.worker = (uint16_t)w, .after = b->after[w]};
 }
 
-void buffer_close(struct buffer *b, uint64_t first_sequence, uint64_t records_before, uint64_t stored_ns, bool marks)
+void buffer_close(struct buffer *b, uint64_t first_sequence, uint64_t records_before, uint64_t stored_ns, bool marks,
+		  uint16_t overlapped)
 {
 	size_t prefix;
 
@@ -124,7 +128,7 @@ void buffer_close(struct buffer *b, uint64_t first_sequence, uint64_t records_be
 	if (marks)
 		repeat_marks(b);
 	/* Many records are not moved to close the span table: what is left of it says nothing, in so many words. */
-	while (b->records_bytes > BUFFER_MOVE_MAX && b->spans_count < b->spans_max)
+	while (buffer_is_large(b) && b->spans_count < b->spans_max)
 		b->spans[b->spans_count++] = (struct span){.worker = SPAN_CONTROL};
 	prefix = sizeof b->batch + b->spans_count * sizeof *b->spans;
 	b->batch = (struct batch){.magic = BATCH_MAGIC,
@@ -136,9 +140,9 @@ void buffer_close(struct buffer *b, uint64_t first_sequence, uint64_t records_be
 				  .stored_ns = stored_ns,
 				  .first_arrival_ns = b->first_arrival_ns,
 				  .last_arrival_ns = b->last_arrival_ns,
-				  .spans = (uint16_t)b->spans_count};
+				  .spans = (uint16_t)b->spans_count,
+				  .overlapped = overlapped};
 	b->batch_at = b->records_at - prefix;
-	/* The table may have left the batch off a multiple of 8, never off one of 32: place() puts that right. */
 	memcpy(b->bytes + b->batch_at + sizeof b->batch, b->spans, b->spans_count * sizeof *b->spans);
 	memcpy(b->bytes + b->batch_at, &b->batch, sizeof b->batch);
 	batch_seal((struct batch *)(b->bytes + b->batch_at));
@@ -153,5 +157,5 @@ void buffer_place(struct buffer *b, size_t lead)
 		memmove(b->bytes + at, b->bytes + b->batch_at, b->batch.length);
 	b->batch_at = at;
 	b->records_at = at + batch_prefix(&b->batch);
-	memset(b->bytes + end, 0, ((end + SEGMENT_BLOCK - 1) & ~(size_t)(SEGMENT_BLOCK - 1)) - end);
+	memset(b->bytes + end, 0, block_round(end) - end);
 }

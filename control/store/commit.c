@@ -8,20 +8,42 @@
 
 #define BACKOFF_MIN_NS 100000000ull
 #define BACKOFF_MAX_NS 1000000000ull
+#define OVERLAP_PART 4u /* of a full batch: with less, waiting for the sync under way makes a better batch */
+
+bool commit_writing(const struct shard *shard)
+{
+	for (uint32_t i = 0; i < shard->flights_count; i++)
+		if (shard->flights[i]->submitted && !shard->flights[i]->done)
+			return true;
+	return false;
+}
+
+bool commit_ready(const struct shard *shard)
+{
+	if (shard->flights_count == 0)
+		return true;
+	return shard->flights_count < FLIGHTS_MAX && !shard->refused &&
+	       shard->open->records_bytes >= shard->store->options.batch_bytes / OVERLAP_PART;
+}
 
 void commit_close(struct shard *shard)
 {
 	struct buffer *b = shard->open;
-	uint64_t now = files.now_ns(), stored = shard->last_stored_ns > now ? shard->last_stored_ns : now;
+	uint64_t now = files.now_ns(), stored = shard->next_stored_ns > now ? shard->next_stored_ns : now;
 	bool marks = shard->active.fd < 0 || index_due(&shard->active.index, shard->active.offset);
 
-	buffer_close(b, shard->next_sequence, shard->stored_records, stored, marks);
+	buffer_close(b, shard->next_sequence, shard->next_records, stored, marks, (uint16_t)shard->flights_count);
+	b->submitted = b->done = false;
+	shard->busy = b->records_bytes >= shard->store->options.batch_bytes / OVERLAP_PART;
+	shard->next_records += b->records;
+	shard->next_stored_ns = stored;
 	pthread_mutex_lock(&shard->lock);
 	shard->next_sequence += b->sequences;
 	pthread_mutex_unlock(&shard->lock);
-	shard->flight = b;
+	if (shard->flights_count == 0)
+		atomic_store_explicit(&shard->flight_ns, files_monotonic_ns(), memory_order_relaxed);
+	shard->flights[shard->flights_count++] = b;
 	shard->open = NULL;
-	atomic_store_explicit(&shard->flight_ns, files_monotonic_ns(), memory_order_relaxed);
 }
 
 /* The disk said no: what is held stays held, the lanes keep what they have, and it is tried again. */
@@ -33,7 +55,7 @@ static void refuse(struct shard *shard, int error, uint64_t now)
 	if (error != shard->refused)
 		log_error("shard %s/%u: cannot store sequence %llu on: %s; kept, and tried again until it can",
 			  shard->identity.stream, shard->identity.number,
-			  (unsigned long long)shard->flight->batch.first_sequence, strerror(-error));
+			  (unsigned long long)shard->flights[0]->batch.first_sequence, strerror(-error));
 	shard->refused = error;
 	if (error == -ENOSPC || error == -EDQUOT)
 		reserve_release(store);
@@ -46,37 +68,38 @@ static void refuse(struct shard *shard, int error, uint64_t now)
 	pthread_mutex_unlock(&shard->lock);
 }
 
-void commit_write(struct shard *shard, uint64_t now)
+/* Puts the batch behind what is written and moves the file's end on; the next one may be closed and placed behind it. */
+static int start_write(struct shard *shard, struct buffer *b)
 {
-	struct buffer *b = shard->flight;
 	struct active *active = &shard->active;
-	uint64_t start, end;
-	int error;
+	uint64_t start, end, next, block;
+	int error = active_prepare(shard, b);
 
-	error = active_prepare(shard);
-	if (error) {
-		/* Nothing was written to a file that is not there or has no room: what it has stays good. */
-		if (!active->visible)
-			active_abandon(shard);
-		refuse(shard, error, now);
-		return;
-	}
+	if (error)
+		return error;
 	start = active->offset == SEGMENT_DATA ? 0 : active->offset & ~(uint64_t)(SEGMENT_BLOCK - 1);
-	end = (active->offset + b->batch.length + SEGMENT_BLOCK - 1) & ~(uint64_t)(SEGMENT_BLOCK - 1);
-	shard->job = (struct write_job){.fd = active->fd,
-					.bytes = b->bytes + (start == 0 ? 0 : BUFFER_FRONT),
-					.length = end - start,
-					.at = start,
-					.owner = shard};
-	shard->writing = true;
-	writer_submit(shard->store->writer, &shard->job);
+	end = block_round(active->offset + b->batch.length);
+	b->segment = active->first_sequence;
+	b->offset = active->offset;
+	b->job = (struct write_job){.fd = active->fd,
+				    .bytes = b->bytes + (start == 0 ? 0 : BUFFER_FRONT),
+				    .length = end - start,
+				    .at = start,
+				    .owner = b};
+	next = batch_round(active->offset + b->batch.length);
+	block = next & ~(uint64_t)(SEGMENT_BLOCK - 1);
+	/* The block the next batch begins in is written again with it: what it holds by then is in this buffer. */
+	memcpy(active->tail, b->bytes + (b->batch_at + block - b->offset), next - block);
+	active->offset = next;
+	b->submitted = true;
+	writer_submit(shard->store->writer, &b->job);
+	return 0;
 }
 
 /* Readers see the batch from here on. */
-static int show(struct shard *shard, const struct buffer *b)
+static int show(struct shard *shard, struct buffer *b)
 {
-	struct active *active = &shard->active;
-	struct segment segment = {.first_sequence = active->first_sequence,
+	struct segment segment = {.first_sequence = b->segment,
 				  .records_before = b->batch.records_before,
 				  .oldest_ns = b->batch.stored_ns,
 				  .active = true,
@@ -85,13 +108,13 @@ static int show(struct shard *shard, const struct buffer *b)
 	int error = 0;
 
 	pthread_mutex_lock(&shard->lock);
-	if (active->offset == SEGMENT_DATA)
+	if (b->offset == SEGMENT_DATA)
 		error = shard_add_segment(shard, &segment);
 	if (!error) {
 		s = &shard->segments[shard->segments_count - 1];
-		s->bytes = active->offset + b->batch.length;
+		s->bytes = b->offset + b->batch.length;
 		s->newest_ns = b->batch.stored_ns;
-		s->arrival_max_ns = active->arrival_max_ns;
+		s->arrival_max_ns = shard->active.arrival_max_ns;
 		shard->tail_from = shard->durable_sequence;
 		shard->durable_sequence = b->batch.first_sequence + b->batch.sequences;
 		shard->stored_records += b->batch.records;
@@ -99,9 +122,7 @@ static int show(struct shard *shard, const struct buffer *b)
 		shard->gaps += b->gaps;
 		shard->gap_records += b->gap_records;
 		shard->lane_gap_records += b->lane_gap_records;
-		shard->tail = shard->flight;
-		shard->tail->segment = active->first_sequence;
-		shard->tail->offset = active->offset;
+		shard->tail = b;
 		shard->writable = true;
 		pthread_cond_broadcast(&shard->durable);
 	}
@@ -127,72 +148,123 @@ static void give_room(struct shard *shard, const struct buffer *b)
 	}
 }
 
-static void settle(struct shard *shard)
+static int make_durable(struct shard *shard, struct buffer *b)
 {
-	struct buffer *b = shard->flight;
 	struct active *active = &shard->active;
-	uint64_t end = active->offset + b->batch.length, next = batch_round(end);
-	uint64_t block = next & ~(uint64_t)(SEGMENT_BLOCK - 1);
+	int error = active_publish(shard);
 
-	if (index_due(&active->index, active->offset))
-		index_add(&active->index, &b->batch, active->offset, active->arrival_max_ns, b->marks);
+	if (error)
+		return error;
+	if (index_due(&active->index, b->offset))
+		index_add(&active->index, &b->batch, b->offset, active->arrival_max_ns, b->marks);
 	if (b->batch.last_arrival_ns > active->arrival_max_ns)
 		active->arrival_max_ns = b->batch.last_arrival_ns;
-	/* The block the next batch begins in is written again with it: what it holds already is in this buffer. */
-	memcpy(active->tail, b->bytes + (b->batch_at + block - active->offset), next - block);
+	return show(shard, b);
 }
 
-void commit_done(struct shard *shard)
+/* The oldest flight is written and synced. 0 or -errno: then it is not durable after all. */
+static int end_flight(struct shard *shard)
 {
 	struct store *store = shard->store;
-	struct buffer *b = shard->flight;
-	int error = shard->job.result;
+	struct buffer *b = shard->flights[0];
+	int error = make_durable(shard, b);
 
-	shard->writing = false;
-	if (!error)
-		error = active_publish(shard);
-	if (!error) {
-		settle(shard);
-		error = show(shard, b);
-	}
-	if (error) {
-		bool direct_refused = error == -EINVAL && atomic_exchange(&store->direct, false);
-
-		active_abandon(shard);
-		refuse(shard, error, files_monotonic_ns());
-		if (direct_refused) {
-			log_warning("store: %s refused a direct write: batches go through the page cache from here on",
-				    store->directory);
-			shard->retry_ns = 0;
-		}
-		return;
-	}
-	shard->active.offset = batch_round(shard->active.offset + b->batch.length);
-	atomic_fetch_add_explicit(&store->written_bytes, shard->job.length, memory_order_relaxed);
+	if (error)
+		return error;
+	atomic_fetch_add_explicit(&store->written_bytes, b->job.length, memory_order_relaxed);
 	atomic_fetch_add_explicit(&store->commits, 1, memory_order_relaxed);
 	if (shard->refused)
 		log_info("shard %s/%u: stores again", shard->identity.stream, shard->identity.number);
 	shard->refused = 0;
 	shard->backoff_ns = shard->retry_ns = 0;
 	give_room(shard, b);
-	shard->flight = NULL;
-	atomic_store_explicit(&shard->flight_ns, 0, memory_order_relaxed);
+	shard->flights_count--;
+	memmove(shard->flights, shard->flights + 1, shard->flights_count * sizeof shard->flights[0]);
+	atomic_store_explicit(&shard->flight_ns, shard->flights_count ? files_monotonic_ns() : 0, memory_order_relaxed);
+	return 0;
+}
+
+/* A write or sync has failed and nothing is with the writer any more: all that is held goes to another file. */
+static void give_up_file(struct shard *shard, int error, uint64_t now)
+{
+	struct store *store = shard->store;
+	bool direct_refused = error == -EINVAL && atomic_exchange(&store->direct, false);
+
+	active_abandon(shard);
+	for (uint32_t i = 0; i < shard->flights_count; i++)
+		shard->flights[i]->submitted = shard->flights[i]->done = false;
+	refuse(shard, error, now);
+	if (direct_refused) {
+		log_warning("store: %s refused a direct write: batches go through the page cache from here on",
+			    store->directory);
+		shard->retry_ns = 0;
+	}
+}
+
+static void start_flights(struct shard *shard, uint64_t now)
+{
+	for (uint32_t i = 0; i < shard->flights_count; i++) {
+		struct buffer *b = shard->flights[i], *before = i ? shard->flights[i - 1] : NULL;
+		int error;
+
+		if (b->submitted)
+			continue;
+		/*
+		 * A small batch shares a block with the one before it, and is written when that one has been (its sync may
+		 * go on meanwhile). A new file begins when the old one is complete.
+		 */
+		if (before && !buffer_is_large(b) && !atomic_load_explicit(&before->job.wrote, memory_order_acquire))
+			return;
+		if (before && !active_takes(shard, b))
+			return;
+		if (now < shard->retry_ns || !reserve_allows(shard->store, now))
+			return;
+		error = start_write(shard, b);
+		if (error) {
+			/* Nothing was written: a file that only has no room stays good. */
+			if (!before && !shard->active.visible)
+				active_abandon(shard);
+			refuse(shard, error, now);
+			return;
+		}
+	}
+}
+
+void commit_step(struct shard *shard, uint64_t now)
+{
+	int error = 0;
+
+	while (shard->flights_count && shard->flights[0]->done && !error) {
+		error = shard->flights[0]->job.result;
+		if (!error)
+			error = end_flight(shard);
+	}
+	if (error) {
+		shard->flights[0]->job.result = error;
+		if (commit_writing(shard))
+			return;
+		give_up_file(shard, error, now);
+	}
+	if (shard->flights_count)
+		start_flights(shard, now);
 }
 
 void commit_rest(struct shard *shard)
 {
-	bool pinned;
+	bool pinned = false, mapped = false;
 
-	if (shard->open || shard->flight || (!shard->buffers[0].bytes && !shard->buffers[1].bytes))
+	for (uint32_t i = 0; i < BUFFERS; i++)
+		mapped |= shard->buffers[i].bytes != NULL;
+	if (!mapped)
 		return;
 	pthread_mutex_lock(&shard->lock);
 	shard->tail = NULL;
 	/* Partner: the release in reader.c when a copy is done. New pins need the tail. */
-	pinned = atomic_load_explicit(&shard->buffers[0].pins, memory_order_acquire) ||
-		 atomic_load_explicit(&shard->buffers[1].pins, memory_order_acquire);
+	for (uint32_t i = 0; i < BUFFERS; i++)
+		pinned |= atomic_load_explicit(&shard->buffers[i].pins, memory_order_acquire) != 0;
 	pthread_mutex_unlock(&shard->lock);
 	if (pinned)
 		return;
-	for (int i = 0; i < 2; i++)
+	for (uint32_t i = 0; i < BUFFERS; i++)
 		buffer_release(&shard->buffers[i]);
 }

@@ -28,13 +28,10 @@ static void serve(struct shard *shard, uint64_t now)
 
 	if (store->region)
 		gather(shard, now);
-	if (shard->open && !shard->flight && (!store->region || shard->open->generation != shard->generation)) {
+	if (shard->open && shard->flights_count == 0 && (!store->region || shard->open->generation != shard->generation))
 		commit_close(shard);
-		commit_write(shard, now);
-	}
-	if (shard->flight && !shard->writing && now >= shard->retry_ns && reserve_allows(store, now))
-		commit_write(shard, now);
-	if (shard->open || shard->flight)
+	commit_step(shard, now);
+	if (shard->open || shard->flights_count)
 		shard->idle_ns = now;
 	else if (now - shard->idle_ns > REST_NS)
 		commit_rest(shard);
@@ -46,8 +43,10 @@ static void take_ended(struct write_job *ended)
 {
 	while (ended) {
 		struct write_job *next = ended->next;
+		struct buffer *b = ended->owner;
 
-		commit_done(ended->owner);
+		b->done = true;
+		commit_step(b->shard, files_monotonic_ns());
 		ended = next;
 	}
 }
@@ -72,7 +71,7 @@ static void turn(struct store *store)
 static bool any_writing(const struct store *store)
 {
 	for (const struct shard *shard = store->shards; shard; shard = shard->next)
-		if (shard->writing)
+		if (commit_writing(shard))
 			return true;
 	return false;
 }

@@ -80,11 +80,11 @@ static int allocate(struct active *active, uint64_t end)
 		return 0;
 	step = step < ALLOCATE_MIN ? ALLOCATE_MIN : step > ALLOCATE_MAX ? ALLOCATE_MAX : step;
 	want = end + step - active->allocated;
-	/* The size stays: it tells recovery where the last write ended. */
-	error = files.fallocate(active->fd, FALLOC_FL_KEEP_SIZE, active->allocated, want);
+	/* The size grows with it: writes that extend a file wait for each other, writes inside it do not. */
+	error = files.fallocate(active->fd, 0, active->allocated, want);
 	if (error == -ENOSPC) {
 		want = end - active->allocated;
-		error = files.fallocate(active->fd, FALLOC_FL_KEEP_SIZE, active->allocated, want);
+		error = files.fallocate(active->fd, 0, active->allocated, want);
 	}
 	if (error == -EOPNOTSUPP)
 		error = 0;
@@ -93,7 +93,7 @@ static int allocate(struct active *active, uint64_t end)
 	return error;
 }
 
-static bool belongs(const struct shard *shard, const struct buffer *b)
+bool active_takes(const struct shard *shard, const struct buffer *b)
 {
 	const struct active *active = &shard->active;
 	uint64_t age_most = shard->identity.retention_seconds * 1000000000u / AGE_ROLL_PART;
@@ -128,19 +128,20 @@ static int create(struct shard *shard, const struct buffer *b)
 	return 0;
 }
 
-int active_prepare(struct shard *shard)
+int active_prepare(struct shard *shard, struct buffer *b)
 {
-	struct buffer *b = shard->flight;
 	struct active *active = &shard->active;
 	size_t lead;
 	int error = 0;
 
-	if (!belongs(shard, b)) {
+	if (!active_takes(shard, b)) {
 		active_seal(shard);
 		error = create(shard, b);
 	}
 	if (error)
 		return error;
+	if (buffer_is_large(b))
+		active->offset = block_round(active->offset);
 	lead = active->offset % SEGMENT_BLOCK;
 	buffer_place(b, lead);
 	if (active->offset == SEGMENT_DATA)

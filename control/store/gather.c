@@ -166,26 +166,20 @@ static void copy_lane(struct shard *shard, uint32_t worker)
 	}
 }
 
-static size_t expected_lead(const struct shard *shard)
-{
-	uint64_t offset = shard->active.fd >= 0 ? shard->active.offset : SEGMENT_DATA;
-
-	if (shard->flight)
-		offset = batch_round(offset + shard->flight->batch.length);
-	return offset % SEGMENT_BLOCK;
-}
-
 /* A buffer that is neither being written nor read from; the tail is given up when there is no other. */
 static struct buffer *free_buffer(struct shard *shard)
 {
 	struct buffer *found = NULL;
 
 	pthread_mutex_lock(&shard->lock);
-	for (int i = 0; i < 2; i++) {
+	for (uint32_t i = 0; i < BUFFERS; i++) {
 		struct buffer *b = &shard->buffers[i];
+		bool flying = false;
 
+		for (uint32_t f = 0; f < shard->flights_count; f++)
+			flying |= shard->flights[f] == b;
 		/* Partner: the release in reader.c when a copy is done. */
-		if (b == shard->flight || atomic_load_explicit(&b->pins, memory_order_acquire))
+		if (flying || atomic_load_explicit(&b->pins, memory_order_acquire))
 			continue;
 		if (!found || found == shard->tail)
 			found = b;
@@ -201,7 +195,7 @@ static bool open_batch(struct shard *shard, uint64_t now)
 	struct store *store = shard->store;
 	struct buffer *b = free_buffer(shard);
 
-	if (!b || buffer_open(b, store->options.batch_bytes, store->workers, expected_lead(shard)) != 0)
+	if (!b || buffer_open(b, store->options.batch_bytes, store->workers, shard->busy) != 0)
 		return false;
 	b->generation = shard->generation;
 	for (uint32_t w = 0; w < WORKERS_MAX; w++)
@@ -294,15 +288,13 @@ void gather(struct shard *shard, uint64_t now)
 	shard->idle_ns = now;
 	due = store->flush || pressed || now - since >= commit_ns || shard->pending_count ||
 	      total + (shard->open ? shard->open->records_bytes : 0) >= store->options.batch_bytes;
-	if ((total || shard->pending_count) && (total >= COPY_BYTES || (due && !shard->flight)))
+	if ((total || shard->pending_count) && (total >= COPY_BYTES || (due && shard->flights_count == 0)))
 		fill(shard, now);
 	if (shard->open && shard->open->sequences == 0) {
 		/* Nothing but marks that moved: they go with the next record. */
 		shard->open = NULL;
 		return;
 	}
-	if (shard->open && due && !shard->flight) {
+	if (shard->open && due && commit_ready(shard))
 		commit_close(shard);
-		commit_write(shard, now);
-	}
 }

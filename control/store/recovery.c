@@ -90,6 +90,14 @@ struct findings {
 	struct lane_mark marks[WORKERS_MAX];
 };
 
+/* Where the file ends if the last good batches turn out to have overtaken one in front of them. */
+struct overtaken {
+	uint64_t end, sequence, records, last_stored_ns;
+	unsigned batches; /* seen behind the damage; 0: there is none */
+	bool possible;
+	struct lane_mark marks[WORKERS_MAX];
+};
+
 static void take_marks(struct findings *f, const struct batch *b)
 {
 	const struct span *span = batch_spans(b);
@@ -129,29 +137,64 @@ static void start_at_index(const struct shard *shard, uint64_t first_sequence, s
 	index_free(&index);
 }
 
-/*
- * Only the last write can be torn: a bad batch with a good one behind it was durable once, stays, and costs its readers a gap;
- * one with nothing good behind it is cut.
- */
-static int walk_last(struct walk *w, struct findings *f)
+static int walk_batches(struct walk *w, struct findings *f, struct overtaken *o)
 {
+	uint64_t end = w->offset, sequence = w->sequence, records = w->records;
 	const struct batch *b;
 	int result;
 
 	while ((result = walk_next(w, true)) > 0) {
-		if (result == WALK_DAMAGE)
+		if (result == WALK_DAMAGE) {
+			*o = (struct overtaken){end, sequence, records, f->last_stored_ns, 0, true, {{0}}};
+			memcpy(o->marks, f->marks, sizeof o->marks);
 			continue;
+		}
 		result = walk_load(w, &b);
 		if (result)
 			return result;
+		o->possible = o->possible && b->overlapped >= ++o->batches;
 		take_marks(f, b);
 		f->last_stored_ns = b->stored_ns;
+		end = w->offset;
+		sequence = w->sequence;
+		records = w->records;
 	}
-	f->torn = w->torn;
-	f->end = w->offset < f->size ? w->offset : f->size;
-	f->sequence = w->sequence;
-	f->records = w->records == WALK_RECORDS_ANY ? 0 : w->records;
 	return result;
+}
+
+/*
+ * What nothing good follows is cut: a torn write. A bad batch with good ones behind it was durable once, stays, and costs its
+ * readers a gap; unless all behind it say that it was not yet durable when they were made: then none of them was ever
+ * acknowledged, the lanes still have them, and all are cut.
+ */
+static int walk_last(struct walk *w, struct findings *f)
+{
+	struct overtaken o = {0};
+	int result = walk_batches(w, f, &o);
+
+	f->torn = w->torn || o.possible;
+	f->end = o.possible ? o.end : w->offset;
+	f->sequence = o.possible ? o.sequence : w->sequence;
+	f->records = o.possible ? o.records : w->records;
+	if (o.possible) {
+		memcpy(f->marks, o.marks, sizeof f->marks);
+		f->last_stored_ns = o.last_stored_ns;
+	}
+	if (f->records == WALK_RECORDS_ANY)
+		f->records = 0;
+	if (f->end > f->size)
+		f->end = f->size;
+	return result;
+}
+
+/* Where the last written byte may be: behind it, what was only reserved reads as zeros and need not be read. */
+static uint64_t written_bytes(int fd, uint64_t size)
+{
+	off_t end = 0, data;
+
+	while ((data = lseek(fd, end, SEEK_DATA)) >= 0 && (uint64_t)data < size)
+		end = lseek(fd, data, SEEK_HOLE);
+	return end > 0 && (uint64_t)end < size ? (uint64_t)end : size;
 }
 
 /* Reads from the disk itself: what a page cache shows after a failed write-back may never have got there. */
@@ -163,7 +206,7 @@ static int read_last(struct shard *shard, const struct segment *last, struct fin
 
 	if (fd < 0)
 		return fd;
-	f->size = last->bytes;
+	f->size = written_bytes(fd, last->bytes);
 	if (posix_memalign(&header, SEGMENT_BLOCK, sizeof f->header) != 0) {
 		close(fd);
 		return -ENOMEM;
@@ -219,7 +262,7 @@ static void take_findings(struct shard *shard, const struct findings *f)
 
 	last->bytes = f->end;
 	shard->next_sequence = shard->durable_sequence = f->sequence;
-	shard->stored_records = f->records;
+	shard->stored_records = shard->next_records = f->records;
 	shard->last_stored_ns = f->last_stored_ns;
 	shard->generation = f->header_valid ? f->header.generation : 0;
 	for (uint32_t w = 0; w < WORKERS_MAX && shard->generation; w++) {
@@ -257,6 +300,7 @@ int shard_recover(struct shard *shard)
 		cut(shard, last, f);
 		take_findings(shard, f);
 		take_older_time(shard);
+		shard->next_stored_ns = shard->last_stored_ns;
 		shard_learn(shard, last->first_sequence);
 		shard_learn(shard, shard->segments[0].first_sequence);
 	}

@@ -11,7 +11,7 @@ static void end_old_file(struct shard *shard, uint64_t now)
 {
 	uint64_t part = shard->identity.retention_seconds * 1000000000u / AGE_ROLL_PART;
 
-	if (shard->active.fd >= 0 && !shard->flight && part && now > shard->active.created_ns + part)
+	if (shard->active.fd >= 0 && !shard->flights_count && part && now > shard->active.created_ns + part)
 		active_seal(shard);
 }
 
@@ -86,7 +86,7 @@ static int expire_one(struct shard *shard, uint64_t now)
 	if (!why)
 		return 0;
 	/* Something must keep the next sequence and the lanes' marks. */
-	if (last && (shard->open || shard->flight || shard->pending_count || active_write_floor(shard) != 0))
+	if (last && (shard->open || shard->flights_count || shard->pending_count || active_write_floor(shard) != 0))
 		return 0;
 	if ((second && shard_learn(shard, second) != 0) || shard_learn(shard, first) != 0)
 		log_warning("shard %s/%u: cannot read segment %020llu, which expires", shard->identity.stream,

@@ -19,6 +19,11 @@ static inline uint64_t batch_round(uint64_t bytes)
 	return (bytes + BATCH_ALIGN - 1) & ~(uint64_t)(BATCH_ALIGN - 1);
 }
 
+static inline uint64_t block_round(uint64_t bytes)
+{
+	return (bytes + SEGMENT_BLOCK - 1) & ~(uint64_t)(SEGMENT_BLOCK - 1);
+}
+
 static inline const struct span *batch_spans(const struct batch *b)
 {
 	return (const struct span *)(b + 1);
@@ -47,6 +52,11 @@ bool batch_valid(const struct batch *b); /* length bytes are there */
 
 // Opens DIRECTORY's segment for reading, with O_DIRECT when `direct` and the file system allows it. A descriptor or -errno.
 int segment_open(const char *directory, uint64_t first_sequence, bool direct);
+
+/*
+ * A batch starts right behind the one before it (batch_round), or, when it was written at the same time as that one, on the
+ * next multiple of SEGMENT_BLOCK.
+ */
 
 /* ---- walking ---- */
 

@@ -28,6 +28,8 @@ struct shard *shard_new(struct store *store, const struct shard_identity *identi
 		bytes = identity->retention_bytes / 8;
 	shard->segment_bytes = bytes > store->options.batch_bytes ? bytes : store->options.batch_bytes;
 	shard->writable = true;
+	for (uint32_t i = 0; i < BUFFERS; i++)
+		shard->buffers[i].shard = shard;
 	shard->active.fd = -1;
 	shard->active.index.fd = -1;
 	shard->durable_sequence = shard->next_sequence = 1;
@@ -44,7 +46,7 @@ void shard_free(struct shard *shard)
 	index_close(&shard->active.index);
 	if (shard->active.fd >= 0)
 		close(shard->active.fd);
-	for (int i = 0; i < 2; i++)
+	for (uint32_t i = 0; i < BUFFERS; i++)
 		buffer_release(&shard->buffers[i]);
 	pthread_cond_destroy(&shard->durable);
 	pthread_mutex_destroy(&shard->lock);

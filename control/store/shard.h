@@ -24,6 +24,8 @@
 
 #define RECORDS_UNKNOWN WALK_RECORDS_ANY
 #define GAPS_PENDING_MAX 6u
+#define FLIGHTS_MAX 3u /* being synced, being written, and one to follow at once */
+#define BUFFERS 4u
 #define STALLED_NS 5000000000ull
 #define AGE_ROLL_PART 8u /* a file holds at most this part of the retention time, so that slow streams expire, too */
 
@@ -77,7 +79,9 @@ struct shard {
 	uint32_t damages_count;
 	uint64_t durable_sequence, stored_records; /* (l) */
 	uint64_t next_sequence;            /* (l), only the drain changes it */
-	uint64_t last_stored_ns;           /* (l), the same */
+	uint64_t next_records;             /* (d) data records in front of next_sequence */
+	uint64_t next_stored_ns;           /* (d) of the batch closed last */
+	uint64_t last_stored_ns;           /* (l) of the batch durable last */
 	uint64_t gaps, gap_records, lane_gap_records, expired_early, expired_lost; /* (l) */
 	bool writable, removed, orphan;    /* (l) orphan: the last reader to close destroys it */
 	uint32_t readers;                  /* (l) */
@@ -89,16 +93,17 @@ struct shard {
 	uint64_t drained_generation;       /* (d) all of that region was taken over */
 	struct gap pending[GAPS_PENDING_MAX]; /* (d) gaps to be told by the next batch */
 	uint32_t pending_count;
-	struct buffer buffers[2];          /* (d) */
-	struct buffer *open, *flight;      /* (d) being filled; closed and being written. NULL: none */
+	struct buffer buffers[BUFFERS];    /* (d) */
+	struct buffer *open;               /* (d) being filled, NULL: none */
+	struct buffer *flights[FLIGHTS_MAX]; /* (d) closed and on their way to the disk, oldest first */
+	uint32_t flights_count;
+	bool busy;                         /* (d) the last batch was a large part of a full one */
 	struct active active;              /* (d) */
-	struct write_job job;              /* (d) */
-	bool writing;                      /* (d) the job is with the writer */
 	uint64_t retry_ns, backoff_ns;     /* (d) after a refusal: when to try again */
 	int refused;                       /* (d) the error last said in the log, 0: none */
 	uint64_t waiting_ns;               /* (d) when data was first seen in the lanes that is not yet copied, 0: none */
 	uint64_t idle_ns;                  /* (d) when it last had anything to do */
-	_Atomic uint64_t flight_ns;        /* when the flight was closed, 0: none; read by store_get_status() */
+	_Atomic uint64_t flight_ns;        /* since when something is on its way, 0: nothing; read by store_get_status() */
 	bool new_directory;                /* (i) it was not there before store_add_shard() */
 	struct shard *next;                /* in the store's list */
 };
@@ -116,7 +121,8 @@ struct store {
 	pthread_mutex_t list_lock;         /* of the list, for store_get_status(); changed under drain_lock, too */
 	struct shard *shards;
 
-	const struct region_reader *region; /* (d) NULL: detached */
+	const struct region_reader *region; /* (d) NULL: detached; else our copy, whose mappings are the caller's */
+	struct region_reader region_copy;
 	struct control *control;
 	const struct ledger *ledgers[WORKERS_MAX]; /* (d) bounds checked once, never read from the region again */
 	uint64_t epochs[WORKERS_MAX];      /* (d) as last seen */
@@ -170,10 +176,13 @@ int shard_recover(struct shard *shard);
 
 /* ---- file.c: the active file ---- */
 
-// Makes the active file ready for the flight: a new one when there is none or the flight does not belong in this one.
-int active_prepare(struct shard *shard);
+// True when the active file can take this batch: same region, room, not too old.
+bool active_takes(const struct shard *shard, const struct buffer *b);
 
-// The flight has been written: makes a new file visible. 0 or -errno.
+// Makes the active file ready for the batch: a new one unless it takes it, which then must be the oldest flight.
+int active_prepare(struct shard *shard, struct buffer *b);
+
+// The first batch has been written: makes a new file visible. 0 or -errno.
 int active_publish(struct shard *shard);
 
 // The file refused something: it is never written, synced or acknowledged from again.
@@ -187,14 +196,17 @@ int active_write_floor(struct shard *shard);
 
 /* ---- commit.c ---- */
 
-// Closes the open batch: it gets its sequences and becomes the flight. There must be no flight.
+// True when the open batch may be closed now.
+bool commit_ready(const struct shard *shard);
+
+// Closes the open batch: it gets its sequences and becomes the last flight.
 void commit_close(struct shard *shard);
 
-// Starts (again) to write the flight.
-void commit_write(struct shard *shard, uint64_t now);
+// Does what can be done for the flights: ends those that are durable, in order, and starts those that can be written.
+void commit_step(struct shard *shard, uint64_t now);
 
-// The writer gave the job back.
-void commit_done(struct shard *shard);
+// True while the writer has one of the shard's buffers.
+bool commit_writing(const struct shard *shard);
 
 // Gives the memory of an idle shard back.
 void commit_rest(struct shard *shard);

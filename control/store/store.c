@@ -228,7 +228,7 @@ int store_remove_shard(struct store *store, struct shard *shard)
 	int error;
 
 	store_hold(store);
-	while (shard->writing) {
+	while (commit_writing(shard)) {
 		store_let_go(store);
 		usleep(WRITE_WAIT_US);
 		store_hold(store);

@@ -120,22 +120,30 @@ static int whole_valid_twice(struct walk *w, uint64_t at, uint32_t length)
 	return whole_valid(w, at, length);
 }
 
-/* The header at the walk's offset and whether it is the one expected. 1, 0: the file ends before it, -errno. */
+/*
+ * The header at the walk's offset, or on the next block, and whether it is the one expected; then the offset is put there.
+ * 1, 0: the file ends before it, -errno.
+ */
 static int look_header(struct walk *w, struct batch *b, bool *possible)
 {
 	const void *bytes;
 	int found;
 
-	for (int tries = 0; tries < 2; tries++) {
-		found = look(w, w->offset, sizeof *b, &bytes);
+	for (int tries = 0; tries < 4; tries++) {
+		uint64_t at = tries % 2 ? block_round(w->offset) : w->offset;
+
+		if (tries == 2)
+			forget(w, w->offset);
+		found = look(w, at, sizeof *b, &bytes);
 		if (found < 0)
 			return found;
 		if (found > 0)
 			memcpy(b, bytes, sizeof *b);
-		*possible = found > 0 && expected_here(w, b, w->offset);
-		if (*possible || w->offset + sizeof *b > w->end)
+		*possible = found > 0 && expected_here(w, b, at);
+		if (*possible) {
+			w->offset = at;
 			break;
-		forget(w, w->offset);
+		}
 	}
 	return found;
 }
@@ -222,8 +230,6 @@ int walk_next(struct walk *w, bool whole)
 			return found;
 		if (found)
 			return take(w, &b, w->offset);
-	} else if (shape_possible(w, &b, w->offset) && b.first_sequence >= w->bound) {
-		return WALK_END;
 	}
 	/* A header that fits tells where the next batch stands better than the payload, which anyone on the wire may shape. */
 	return resync(w, w->offset + (possible ? batch_round(b.length) : BATCH_ALIGN));

@@ -23,6 +23,7 @@ struct writer {
 	pthread_mutex_t lock;
 	pthread_cond_t work, done;
 	struct write_job *waiting, **waiting_end, *ended; /* under lock */
+	bool news; /* under lock: a job has been written */
 	bool stop;
 };
 
@@ -85,6 +86,8 @@ static struct write_job *ring_wait(struct writer *w, uint64_t timeout_ns)
 
 		job = (struct write_job *)(uintptr_t)(data & ~(uint64_t)SYNC_TAG);
 		*(data & SYNC_TAG ? &job->sync_result : &job->write_result) = cqe->res;
+		if (!(data & SYNC_TAG) && cqe->res > 0 && job->written + (size_t)cqe->res == job->length)
+			atomic_store_explicit(&job->wrote, true, memory_order_relaxed);
 		io_uring_cqe_seen(&w->ring, cqe);
 		if (--job->pending == 0 && ring_settle(w, job)) {
 			job->next = ended;
@@ -96,11 +99,19 @@ static struct write_job *ring_wait(struct writer *w, uint64_t timeout_ns)
 
 /* ---- threads ---- */
 
-static int write_and_sync(const struct write_job *job)
+static int write_and_sync(struct writer *w, struct write_job *job)
 {
 	int error = files_write(job->fd, job->bytes, job->length, job->at);
 
-	return error ? error : files.fdatasync(job->fd);
+	if (error)
+		return error;
+	pthread_mutex_lock(&w->lock);
+	/* Release: the bytes are in the file before anyone writes behind them. Partner: commit.c, before the next write. */
+	atomic_store_explicit(&job->wrote, true, memory_order_release);
+	w->news = true;
+	pthread_cond_signal(&w->done);
+	pthread_mutex_unlock(&w->lock);
+	return files.fdatasync(job->fd);
 }
 
 static void *thread_run(void *arg)
@@ -119,7 +130,7 @@ static void *thread_run(void *arg)
 		if (!w->waiting)
 			w->waiting_end = &w->waiting;
 		pthread_mutex_unlock(&w->lock);
-		job->result = write_and_sync(job);
+		job->result = write_and_sync(w, job);
 		pthread_mutex_lock(&w->lock);
 		job->next = w->ended;
 		w->ended = job;
@@ -136,10 +147,11 @@ static struct write_job *threads_wait(struct writer *w, uint64_t timeout_ns)
 	struct write_job *ended;
 
 	pthread_mutex_lock(&w->lock);
-	while (!w->ended && pthread_cond_timedwait(&w->done, &w->lock, &deadline) == 0)
+	while (!w->ended && !w->news && pthread_cond_timedwait(&w->done, &w->lock, &deadline) == 0)
 		;
 	ended = w->ended;
 	w->ended = NULL;
+	w->news = false;
 	pthread_mutex_unlock(&w->lock);
 	return ended;
 }
@@ -196,6 +208,7 @@ bool writer_has_ring(const struct writer *w)
 void writer_submit(struct writer *w, struct write_job *job)
 {
 	job->written = 0;
+	atomic_store_explicit(&job->wrote, false, memory_order_relaxed);
 	job->next = NULL;
 	if (w->ring_used) {
 		ring_submit(w, job);

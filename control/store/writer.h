@@ -1,6 +1,7 @@
 // Writes bytes to files and makes them durable, many files at a time: io_uring, or threads where that is not to be had.
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,6 +14,7 @@ struct write_job { /* the caller's, with its bytes, from submit until it comes b
 	size_t length;
 	uint64_t at;          /* offset in the file */
 	int result;           /* 0: written and synced; -errno otherwise, and nothing may be assumed of the file */
+	_Atomic bool wrote;   /* set when all is written and only the sync is missing; writer_wait() wakes up for it, too */
 	void *owner;          /* whatever the caller wants to find it by */
 
 	size_t written;       /* the writer's from here on */
@@ -30,7 +32,7 @@ bool writer_has_ring(const struct writer *w);
 // Starts pwrite + fdatasync of `job`.
 void writer_submit(struct writer *w, struct write_job *job);
 
-// The jobs that have ended, as a list, or NULL when none did within timeout_ns.
+// The jobs that have ended, as a list; NULL when none did within timeout_ns, or some were only written.
 struct write_job *writer_wait(struct writer *w, uint64_t timeout_ns);
 
 // Every job must have come back.

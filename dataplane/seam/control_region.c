@@ -17,21 +17,31 @@ static bool control_matches(const struct control *c, uint64_t generation, uint32
 	       c->shards == shards;
 }
 
-/* Opens the file under its lock, making or enlarging it; a file of another size is somebody else's and is replaced. */
+#define CONTROL_BYTES ((off_t)((sizeof(struct control) + 4095) & ~4095ull))
+
+/* Opens the file under its lock. A file of another size is another version's, which a dataplane may have mapped: it is left
+ * as it is and loses its name. */
 static int open_control(const char *directory, int *out)
 {
 	char path[PATH_MAX];
+	struct stat file;
 	int error = region_path(path, directory, CONTROL_FILE), fd;
 
 	if (error)
 		return error;
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (fd < 0)
 		return -errno;
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
 		error = -EBUSY;
-	else if (ftruncate(fd, (off_t)((sizeof(struct control) + 4095) & ~4095ull)) != 0)
+	else if (fstat(fd, &file) != 0)
 		error = -errno;
+	else if (!S_ISREG(file.st_mode))
+		error = -EINVAL;
+	else if (file.st_size == 0)
+		error = ftruncate(fd, CONTROL_BYTES) != 0 ? -errno : 0;
+	else if (file.st_size != CONTROL_BYTES)
+		error = unlink(path) != 0 ? -errno : -ESTALE;
 	if (error)
 		close(fd);
 	else
@@ -44,6 +54,8 @@ int control_create(const char *directory, const struct region_reader *region, st
 	struct control *c;
 	int error = open_control(directory, fd);
 
+	if (error == -ESTALE)
+		error = open_control(directory, fd);
 	if (error)
 		return error;
 	c = mmap(NULL, sizeof *c, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
@@ -76,7 +88,7 @@ int control_open(const char *directory, const struct region *region, const struc
 
 	if (error)
 		return error;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return -errno;
 	if (fstat(fd, &file) != 0 || file.st_size < (off_t)sizeof *c) {

@@ -44,8 +44,7 @@
 #define COUNTER_RECORDS(X)                                                                                \
 	X(RECORD_APPENDED, "appended", "in a lane")                                                       \
 	X(RECORD_LANE_FULL, "lane_full", "the lane had no room")                                          \
-	X(RECORD_NO_STREAM, "no_stream", "the input's stream does not exist (yet)")                       \
-	X(RECORD_TOO_LONG, "record_too_long", "the record or its key is longer than a record may be")
+	X(RECORD_NO_STREAM, "no_stream", "the input's stream does not exist (yet)")
 
 #define COUNTER_WORKER(X)                                                                                 \
 	X(WORKER_POLLED, "polled", "frames taken from the queue")                                         \
@@ -57,7 +56,8 @@
 	X(WORKER_HEAD_INVALID, "head_invalid", "impossible positions read from penstockd, ignored")       \
 	X(WORKER_GAPS, "gaps", "gap records appended")                                                    \
 	X(WORKER_ANSWERS, "answers", "frames sent in answer")                                             \
-	X(WORKER_DOWN_TOLD, "down_told", "frames told by gap records as having met no worker")
+	X(WORKER_DOWN_TOLD, "down_told", "frames told by gap records as having met no worker")   \
+	X(WORKER_CRASH_TOLD, "crash_told", "when the last killed dataplane whose losses were told had last lived")
 
 // Rows start on fixed numbers so that a list can grow without moving its neighbours.
 #define COUNTER_FRAME_BASE 0
@@ -72,8 +72,8 @@ enum counter_worker { COUNTER_WORKER_FIRST = COUNTER_WORKER_BASE - 1, COUNTER_WO
 #undef COUNTER_ENUM
 
 _Static_assert(FRAME_ACCEPTED == 0 && FRAME_ANSWER_FAILED == 27, "counter numbers are frozen");
-_Static_assert(RECORD_APPENDED == 48 && RECORD_TOO_LONG == 51, "counter numbers are frozen");
-_Static_assert(WORKER_POLLED == 64 && WORKER_DOWN_TOLD == 73, "counter numbers are frozen");
+_Static_assert(RECORD_APPENDED == 48 && RECORD_NO_STREAM == 50, "counter numbers are frozen");
+_Static_assert(WORKER_POLLED == 64 && WORKER_DOWN_TOLD == 73 && WORKER_CRASH_TOLD == 74, "counter numbers are frozen");
 _Static_assert(COUNTER_FRAME_END <= COUNTER_RECORD_BASE && COUNTER_RECORD_END <= COUNTER_WORKER_BASE &&
 	       COUNTER_WORKER_END <= COUNTERS_MAX, "counter lists fit their ranges");
 

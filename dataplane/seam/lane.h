@@ -23,7 +23,7 @@
 struct lane_writer { /* in the worker's private memory */
 	uint8_t *bytes;                 /* mirrored */
 	uint64_t size;                  /* a power of two */
-	uint64_t position;              /* reserved so far; the ledger gets it at lane_flush() */
+	uint64_t position;              /* reserved so far; the ledger gets it when the burst is committed */
 	uint64_t limit;                 /* first position that may not be written: last believed head + size */
 	const _Atomic uint64_t *head;   /* in the control region, NULL while penstockd never came up */
 	uint32_t slot;                  /* whose line of the ledger this is */

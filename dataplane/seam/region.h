@@ -30,12 +30,14 @@
  *   +-------------------+
  *
  * Both files lie on tmpfs or hugetlbfs (write-back of any other file system would stall a worker) and outlive both
- * processes. The modes (data 0640, control 0640) and read-only descriptors make the direction of writing the kernel's business.
+ * processes. Each process maps the other's file through a read-only descriptor, which the kernel never lets it write; run
+ * as two users of one group (scripts/systemd), mode 0640 keeps either from opening the other's file for writing at all.
  *
  * (i) constant once magic is there   (d) dataplane writes   (c) penstockd writes
  *
- * To change anything here: raise REGION_VERSION. A dataplane that finds another version or geometry waits until
- * penstockd has drained the old region, marks it retired, and makes a new one under the same name.
+ * To change anything here: raise REGION_VERSION. A dataplane that finds another geometry waits until penstockd has drained
+ * the old region, marks it retired, and makes a new one under the same name. Of another version it can tell nothing: it
+ * refuses, unless it is told to throw that region away.
  */
 
 #define REGION_MAGIC 0x31474552544e5350ull  /* "PSNTREG1" */
@@ -218,6 +220,7 @@ struct region_reader {
 	const uint8_t *const *lanes;
 	struct region_geometry geometry; /* private copies, taken after checking them against the file's size */
 	uint64_t generation;
+	uint64_t ledgers_offset, ledger_stride, port_ledger_offset;
 	uint64_t mapped_bytes;
 	uint64_t inode;
 	int fd;
@@ -245,13 +248,12 @@ void region_close_reader(struct region_reader *region);
 
 static inline const struct ledger *region_worker_ledger(const struct region_reader *r, uint32_t worker)
 {
-	return (const struct ledger *)((const uint8_t *)r->region + r->region->ledgers_offset +
-				       worker * r->region->ledger_stride);
+	return (const struct ledger *)((const uint8_t *)r->region + r->ledgers_offset + worker * r->ledger_stride);
 }
 
 static inline const struct ledger *region_port_ledger(const struct region_reader *r)
 {
-	return (const struct ledger *)((const uint8_t *)r->region + r->region->port_ledger_offset);
+	return (const struct ledger *)((const uint8_t *)r->region + r->port_ledger_offset);
 }
 
 // penstockd's side of the control region: opens or makes DIRECTORY/control for `generation`, exclusively locked.

@@ -36,7 +36,7 @@ int region_open(const char *directory, struct region_reader *out)
 
 	if (error)
 		return error;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return -errno;
 	error = check_header(fd, &header);
@@ -51,6 +51,9 @@ int region_open(const char *directory, struct region_reader *out)
 				      .lanes = (const uint8_t *const *)lanes,
 				      .geometry = {header.workers, header.shards, header.lane_bytes},
 				      .generation = header.generation,
+				      .ledgers_offset = header.ledgers_offset,
+				      .ledger_stride = header.ledger_stride,
+				      .port_ledger_offset = header.port_ledger_offset,
 				      .mapped_bytes = header.lanes_offset,
 				      .fd = fd};
 	if (mapped == MAP_FAILED || fstat(fd, &file) != 0) {

@@ -56,7 +56,7 @@ static int fill_region(int fd, const struct region_geometry *geometry)
 /* Opens `path` under the one writer's lock. -ENOENT also when it was taken away before the lock was had. */
 static int open_locked(const char *path, int flags, int *out)
 {
-	int fd = open(path, O_RDWR | O_CLOEXEC | flags, 0640), error = 0;
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0640), error = 0;
 	struct stat file, named;
 
 	if (fd < 0)

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void must(int result, const char *what)
+static void feed_must(int result, const char *what)
 {
 	if (result == 0)
 		return;
@@ -37,9 +37,9 @@ static void bind_worker(struct feed *feed, uint32_t w)
 
 static void map(struct feed *feed, const struct region_geometry *geometry)
 {
-	must(region_create(feed->directory, geometry, &feed->writer), "region_create");
-	must(region_open(feed->directory, &feed->reader), "region_open");
-	must(control_create(feed->directory, &feed->reader, &feed->control, &feed->control_fd), "control_create");
+	feed_must(region_create(feed->directory, geometry, &feed->writer), "region_create");
+	feed_must(region_open(feed->directory, &feed->reader), "region_open");
+	feed_must(control_create(feed->directory, &feed->reader, &feed->control, &feed->control_fd), "control_create");
 	feed->workers = calloc(geometry->workers, sizeof *feed->workers);
 	for (uint32_t w = 0; w < geometry->workers; w++)
 		bind_worker(feed, w);
@@ -73,7 +73,7 @@ void feed_open(struct feed *feed, uint32_t workers, uint32_t slots, uint64_t lan
 	char directory[] = "/dev/shm/penstock-feed.XXXXXX";
 
 	if (!mkdtemp(directory))
-		must(-1, "mkdtemp");
+		feed_must(-1, "mkdtemp");
 	feed_open_at(feed, directory, workers, slots, lane_bytes);
 }
 
@@ -96,7 +96,7 @@ void feed_new_generation(struct feed *feed)
 	struct region_geometry geometry = feed->writer.geometry;
 
 	unmap(feed);
-	must(region_retire(feed->directory), "region_retire");
+	feed_must(region_retire(feed->directory), "region_retire");
 	map(feed, &geometry);
 }
 
