@@ -107,6 +107,22 @@ benches: all $(BENCHES) $(DPDK_BENCHES)
 bench: benches ## ratios against the field's own programs, interleaved, medians
 	tests/bench/run
 
+# The targets are libFuzzer's: clang, and a build folder of their own. SECONDS for each, TARGETS to take some.
+FUZZERS := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
+TARGETS ?= $(FUZZERS)
+SECONDS ?= 60
+FUZZ_SUPPORT := frame_build store_feed store_rig
+FUZZ_MAX := -max_len=65536
+fuzz: ## run the fuzz targets, SECONDS=60 each, with what they keep in build/fuzz/corpus
+	$(MAKE) CC=clang BUILD=build/fuzz SAN=fuzzer-no-link$(comma)address$(comma)undefined $(TARGETS:%=build/fuzz/%_fuzz) build/fuzz/seeds
+	build/fuzz/seeds build/fuzz/corpus config/penstock.yaml config/development.yaml
+	set -e; for target in $(TARGETS); do echo "fuzz $$target"; build/fuzz/$${target}_fuzz $(FUZZ_MAX) -close_fd_mask=2 -print_final_stats=1 \
+		-timeout=20 -max_total_time=$(SECONDS) -artifact_prefix=build/fuzz/$$target- build/fuzz/corpus/$$target; done
+$(BUILD)/%_fuzz: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(LIBS)
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer $^ $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
+$(BUILD)/seeds: $(call obj,tests/fuzz/seeds.c $(FUZZ_SUPPORT:%=tests/support/%.c)) $(LIBS)
+	$(CC) $(ALL_LDFLAGS) $^ $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
+
 lint: ## static analysis
 	cppcheck --quiet --enable=warning,performance,portability --inline-suppr --error-exitcode=1 -I. dataplane control config
 	clang-tidy --quiet $(SEAM_SRC) $(PURE_SRC) $(CONFIG_SRC) $(CONTROL_SRC) $(CLI_SRC) -- -std=c11 -D_GNU_SOURCE -I. $(MARCH)

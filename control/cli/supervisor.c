@@ -17,6 +17,7 @@
 #define DELAY_FIRST_MS 50u
 #define DELAY_MAX_MS 1000u
 #define LIVED_LONG_MS 5000u
+#define KILLED_EVERY_MS 100u /* ten starts a second, whoever kills it */
 #define FIRST_START_MS 10000u
 #define STATUS_CONFIGURATION 2
 #define STATUS_NOT_STARTED 127
@@ -29,8 +30,10 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
 }
 
-uint32_t supervisor_delay(uint64_t lived_ms, uint32_t delay_ms)
+uint32_t supervisor_delay(uint64_t lived_ms, uint32_t delay_ms, bool killed)
 {
+	if (killed)
+		return lived_ms < KILLED_EVERY_MS ? KILLED_EVERY_MS - (uint32_t)lived_ms : 0;
 	if (lived_ms >= LIVED_LONG_MS)
 		return 0;
 	if (!delay_ms)
@@ -93,7 +96,7 @@ static void start(struct supervised *p, const sigset_t *mask, const char *direct
 	if (!pid)
 		become(p, parent, mask);
 	if (pid < 0) {
-		p->delay_ms = supervisor_delay(0, p->delay_ms);
+		p->delay_ms = supervisor_delay(0, p->delay_ms, false);
 		p->restart_ms = now_ms() + p->delay_ms;
 		fprintf(stderr, "penstock run: cannot fork for %s: %s; again in %u ms\n", p->name, strerror(errno), p->delay_ms);
 		return;
@@ -221,7 +224,8 @@ static int plan_restarts(struct supervised *programs, unsigned count)
 			return WEXITSTATUS(p->status);
 		}
 		p->was_up = true;
-		p->delay_ms = supervisor_delay(now_ms() - p->started_ms, p->delay_ms);
+		p->delay_ms = supervisor_delay(now_ms() - p->started_ms, p->delay_ms,
+					       WIFSIGNALED(p->status) && WTERMSIG(p->status) == SIGKILL);
 		p->restart_ms = now_ms() + p->delay_ms;
 		p->started_ms = 0;
 		snprintf(then, sizeof(then), p->delay_ms ? "; restarted in %u ms" : "; restarted", p->delay_ms);

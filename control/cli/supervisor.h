@@ -19,10 +19,12 @@ struct supervised {
 	bool was_up;         /* it has once lived long enough, or died of a signal: from then on it is always restarted */
 };
 
-// What to wait before starting a program again that ran for `lived_ms` and had waited `delay_ms` before that.
-uint32_t supervisor_delay(uint64_t lived_ms, uint32_t delay_ms);
+// What to wait, in ms, before starting a program again that ran for `lived_ms` and had waited `delay_ms` before that.
+// Who ends by itself waits longer each time, up to a second; who was `killed` (SIGKILL: nothing does that to itself) is
+// back at once, at most 100 ms later.
+uint32_t supervisor_delay(uint64_t lived_ms, uint32_t delay_ms, bool killed);
 
 // Runs them until SIGTERM, SIGINT or SIGHUP, or until one of them exits with status 2 (its configuration is wrong) or
-// fails at its very first start. Then stops them in the order given, each fully before the next. `pid_directory` (or NULL) gets NAME.pid for each. Only for a
-// process with one thread. Returns the exit status: 0 when all exited with 0, else 1, or the status that ended it.
+// fails at its very first start. Then stops them in the order given, each fully before the next. `pid_directory` (or
+// NULL) gets NAME.pid for each. Only for a process with one thread. Returns the exit status: 0 when all exited with 0, else 1, or the status that ended it.
 int supervisor_run(struct supervised *programs, unsigned count, const char *pid_directory);

@@ -222,10 +222,24 @@ static void the_pause_doubles_to_a_second_and_is_forgotten(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++) {
-		delay = supervisor_delay(10, delay);
+		delay = supervisor_delay(10, delay, false);
 		assert_int_equal(delay, expected[i]);
 	}
-	assert_int_equal(supervisor_delay(5000, delay), 0);
+	assert_int_equal(supervisor_delay(5000, delay, false), 0);
+}
+
+static void who_was_killed_is_back_at_once_however_often(void **state)
+{
+	uint32_t delay = 1000;
+
+	(void)state;
+	for (int i = 0; i < 50; i++) {
+		delay = supervisor_delay(300, delay, true);
+		assert_int_equal(delay, 0);
+	}
+	assert_int_equal(supervisor_delay(0, 0, true), 100);
+	assert_int_equal(supervisor_delay(99, 1000, true), 1);
+	assert_int_equal(supervisor_delay(10, 0, false), 50);
 }
 
 int main(void)
@@ -239,6 +253,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_wrong_configuration_ends_it_all_with_2, fresh_directory, remove_directory),
 		cmocka_unit_test_setup_teardown(no_orphan_outlives_a_killed_supervisor, fresh_directory, remove_directory),
 		cmocka_unit_test(the_pause_doubles_to_a_second_and_is_forgotten),
+		cmocka_unit_test(who_was_killed_is_back_at_once_however_often),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
