@@ -101,7 +101,7 @@ $(SENDER): $(call obj,$(wildcard tests/send/*.c))
 
 tests: $(UNIT_TESTS) $(DPDK_TESTS) $(SENDER)
 check: all tests ## run the unit tests (SAN=address,undefined or SAN=thread to run them under sanitizers)
-	tests/runner $(UNIT_TESTS) $(DPDK_TESTS)
+	JOBS=$${JOBS:-4} tests/runner $(UNIT_TESTS) $(DPDK_TESTS)
 
 benches: all $(BENCHES) $(DPDK_BENCHES)
 bench: benches ## ratios against the field's own programs, interleaved, medians
