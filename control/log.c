@@ -48,14 +48,14 @@ static void write_line(enum log_level level, const char *format, va_list argumen
 	errno = saved;
 }
 
-#define LOG_FUNCTION(name, level)                   \
-	void name(const char *format, ...)          \
-	{                                           \
-		va_list arguments;                  \
-                                                    \
-		va_start(arguments, format);        \
-		write_line(level, format, arguments); \
-		va_end(arguments);                  \
+#define LOG_FUNCTION(name, level)                                                                                      \
+	void name(const char *format, ...)                                                                             \
+	{                                                                                                              \
+		va_list arguments;                                                                                     \
+                                                                                                                       \
+		va_start(arguments, format);                                                                           \
+		write_line(level, format, arguments);                                                                  \
+		va_end(arguments);                                                                                     \
 	}
 
 LOG_FUNCTION(log_error, LOG_LEVEL_ERROR)

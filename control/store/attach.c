@@ -12,8 +12,9 @@
 #define DETACH_POLL_US 300u
 
 /*
- * STORE/drained holds the generation of a region whose dataplane had stopped and all of whose records were durable: when
- * such a region goes away (a reboot), nothing was lost with it. It is believed once, and only spares readers a gap.
+ * STORE/drained holds the generation of a region whose dataplane had stopped and all of whose records were durable:
+ * when such a region goes away (a reboot), nothing was lost with it. It is believed once, and only spares readers a
+ * gap.
  */
 static int drained_path(const struct store *store, char *path)
 {
@@ -75,16 +76,18 @@ static void change_generation(struct shard *shard, uint64_t generation)
 		shard->lanes[w] = (struct shard_lane){0};
 	}
 	if (shard->generation && had_data && shard->drained_generation != shard->generation) {
-		log_warning("shard %s/%u: the region it was fed from is gone, with whatever was in it: readers get a gap",
-			    shard->identity.stream, shard->identity.number);
+		log_warning(
+			"shard %s/%u: the region it was fed from is gone, with whatever was in it: readers get a gap",
+			shard->identity.stream, shard->identity.number);
 		queue_gap(shard, GAP_REGION_LOST, GAP_COUNT_UNKNOWN, UINT16_MAX);
 	}
 	shard->generation = generation;
 }
 
 /*
- * Takes up one lane. The head in the control region may be ahead of what the segments say when the disk lost what it had
- * called durable: the worker may have overwritten up to there, so the drain goes on from there and counts the difference.
+ * Takes up one lane. The head in the control region may be ahead of what the segments say when the disk lost what it
+ * had called durable: the worker may have overwritten up to there, so the drain goes on from there and counts the
+ * difference.
  */
 static void take_lane(struct shard *shard, uint32_t w, bool known)
 {
@@ -130,8 +133,9 @@ int attach_shard(struct shard *shard, bool fresh)
 	int error = 0;
 
 	if (shard->identity.slot >= store->slots) {
-		log_error("shard %s/%u: its lane slot %u does not exist in this region of %u; raise the region's shards",
-			  shard->identity.stream, shard->identity.number, shard->identity.slot, store->slots);
+		log_error(
+			"shard %s/%u: its lane slot %u does not exist in this region of %u; raise the region's shards",
+			shard->identity.stream, shard->identity.number, shard->identity.slot, store->slots);
 		return 0;
 	}
 	if (!known)
@@ -145,6 +149,7 @@ int attach_shard(struct shard *shard, bool fresh)
 		/* Partner: the acquire load in lane_refresh(). */
 		atomic_store_explicit(&store->control->head[shard->identity.slot][w], shard->lanes[w].durable.position,
 				      memory_order_release);
+	shard_show_marks(shard);
 	return error;
 }
 
@@ -249,8 +254,9 @@ int store_attach(struct store *store, const struct region_reader *region, struct
 
 	store_hold(store);
 	if (store->region && leave(store, true, MOVE_TIMEOUT_MS, region->generation != store->region->generation) != 0)
-		log_warning("store: the old region could not be made durable within %u ms; what was copied still will be",
-			    MOVE_TIMEOUT_MS);
+		log_warning(
+			"store: the old region could not be made durable within %u ms; what was copied still will be",
+			MOVE_TIMEOUT_MS);
 	error = bind_ledgers(store, region);
 	if (!error) {
 		store->region_copy = *region;

@@ -83,10 +83,8 @@ bool buffer_gap_fits(const struct buffer *b)
 
 void gap_write(uint8_t *to, const struct gap *gap)
 {
-	struct record r = {.length = sizeof *gap,
-			   .kind = RECORD_GAP,
-			   .arrival_ns = gap->last_ns,
-			   .vlan = RECORD_VLAN_NONE};
+	struct record r = {
+		.length = sizeof *gap, .kind = RECORD_GAP, .arrival_ns = gap->last_ns, .vlan = RECORD_VLAN_NONE};
 
 	memcpy(to, &r, sizeof r);
 	memcpy(to + sizeof r, gap, sizeof *gap);

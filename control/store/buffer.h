@@ -18,9 +18,9 @@
  *          | file header  | of before |       | (spans_max)     |                 | up to a block |
  *          +--------------+-----------+-------+-----------------+-----------------+---------------+
  *
- * What goes to the disk starts at a multiple of the block in memory and in the file, so the batch stands in the buffer at
- * the same place inside a block as in the file: a small one is moved there (buffer_place), a large one starts on a block
- * of its own in both.
+ * What goes to the disk starts at a multiple of the block in memory and in the file, so the batch stands in the buffer
+ * at the same place inside a block as in the file: a small one is moved there (buffer_place), a large one starts on a
+ * block of its own in both.
  */
 
 #define BUFFER_FRONT SEGMENT_BLOCK
@@ -30,32 +30,33 @@
 struct shard;
 
 struct buffer {
-	uint8_t *bytes;          /* mapped while in use, NULL while given back */
+	uint8_t *bytes; /* mapped while in use, NULL while given back */
 	size_t mapped;
 	bool huge;
 	uint32_t spans_max, spans_count;
-	struct span *spans;      /* spans_max of them */
+	struct span *spans; /* spans_max of them */
 	size_t records_at, records_bytes, records_limit;
 
-	uint64_t generation;     /* of the region its spans come from */
+	uint64_t generation;                  /* of the region its spans come from */
 	struct lane_mark before[WORKERS_MAX]; /* the lanes' marks in front of it, and behind */
 	struct lane_mark after[WORKERS_MAX];
 	uint32_t sequences, records, gaps;
 	uint64_t gap_records;
 	uint64_t lane_gap_records; /* of them, told by workers because a lane was full */
 	uint64_t first_arrival_ns, last_arrival_ns;
-	uint64_t opened_ns;      /* CLOCK_MONOTONIC when its first byte was seen */
+	uint64_t opened_ns; /* CLOCK_MONOTONIC when its first byte was seen */
 
-	size_t batch_at;         /* once closed: where the struct batch stands */
-	struct batch batch;      /* and a copy of it */
-	bool marks;              /* every lane's mark is repeated in it */
+	size_t batch_at;    /* once closed: where the struct batch stands */
+	struct batch batch; /* and a copy of it */
+	uint64_t closed_ns; /* CLOCK_MONOTONIC */
+	bool marks;         /* every lane's mark is repeated in it */
 
-	struct shard *shard;     /* whose it is */
+	struct shard *shard;      /* whose it is */
 	uint64_t segment, offset; /* once placed: where it stands on disk */
-	bool submitted, done;    /* with the writer; back from it, with job.result */
+	bool submitted, done;     /* with the writer; back from it, with job.result */
 	struct write_job job;
 
-	_Atomic uint32_t pins;   /* readers copying from it right now */
+	_Atomic uint32_t pins; /* readers copying from it right now */
 };
 
 // Takes memory when there is none and makes the buffer empty. Records up to `limit` bytes, gaps on top.
@@ -84,8 +85,8 @@ static inline bool buffer_spans_left(const struct buffer *b, uint32_t count)
 // Room for one more gap record made here.
 bool buffer_gap_fits(const struct buffer *b);
 
-// Accounts a span of `bytes` bytes that have been copied to buffer_end(), and the lane's mark behind it. A span that goes
-// on where the last one of the same worker stopped is joined to it.
+// Accounts a span of `bytes` bytes that have been copied to buffer_end(), and the lane's mark behind it. A span that
+// goes on where the last one of the same worker stopped is joined to it.
 void buffer_add_span(struct buffer *b, uint32_t worker, size_t bytes, struct lane_mark after);
 
 // Appends a gap record made here, as a span of its own (SPAN_CONTROL).

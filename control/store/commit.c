@@ -26,6 +26,12 @@ bool commit_ready(const struct shard *shard)
 	       shard->open->records_bytes >= shard->store->options.batch_bytes / OVERLAP_PART;
 }
 
+static void show_oldest(struct shard *shard)
+{
+	atomic_store_explicit(&shard->flight_ns, shard->flights_count ? shard->flights[0]->closed_ns : 0,
+			      memory_order_relaxed);
+}
+
 void commit_close(struct shard *shard)
 {
 	struct buffer *b = shard->open;
@@ -40,10 +46,10 @@ void commit_close(struct shard *shard)
 	pthread_mutex_lock(&shard->lock);
 	shard->next_sequence += b->sequences;
 	pthread_mutex_unlock(&shard->lock);
-	if (shard->flights_count == 0)
-		atomic_store_explicit(&shard->flight_ns, files_monotonic_ns(), memory_order_relaxed);
+	b->closed_ns = files_monotonic_ns();
 	shard->flights[shard->flights_count++] = b;
 	shard->open = NULL;
+	show_oldest(shard);
 }
 
 /* The disk said no: what is held stays held, the lanes keep what they have, and it is tried again. */
@@ -68,7 +74,8 @@ static void refuse(struct shard *shard, int error, uint64_t now)
 	pthread_mutex_unlock(&shard->lock);
 }
 
-/* Puts the batch behind what is written and moves the file's end on; the next one may be closed and placed behind it. */
+/* Puts the batch behind what is written and moves the file's end on; the next one may be closed and placed behind it.
+ */
 static int start_write(struct shard *shard, struct buffer *b)
 {
 	struct active *active = &shard->active;
@@ -97,7 +104,7 @@ static int start_write(struct shard *shard, struct buffer *b)
 }
 
 /* Readers see the batch from here on. */
-static int show(struct shard *shard, struct buffer *b)
+static int show(struct shard *shard, struct buffer *b, uint64_t arrival_max_ns)
 {
 	struct segment segment = {.first_sequence = b->segment,
 				  .records_before = b->batch.records_before,
@@ -114,7 +121,7 @@ static int show(struct shard *shard, struct buffer *b)
 		s = &shard->segments[shard->segments_count - 1];
 		s->bytes = b->offset + b->batch.length;
 		s->newest_ns = b->batch.stored_ns;
-		s->arrival_max_ns = shard->active.arrival_max_ns;
+		s->arrival_max_ns = arrival_max_ns;
 		shard->tail_from = shard->durable_sequence;
 		shard->durable_sequence = b->batch.first_sequence + b->batch.sequences;
 		shard->stored_records += b->batch.records;
@@ -146,20 +153,26 @@ static void give_room(struct shard *shard, const struct buffer *b)
 			atomic_store_explicit(&store->control->head[shard->identity.slot][w], b->after[w].position,
 					      memory_order_release);
 	}
+	shard_show_marks(shard);
+}
+
+static bool in_leaving(const struct shard *shard, const struct buffer *b)
+{
+	return shard->leaving.fd >= 0 && b->submitted && b->segment == shard->leaving.first_sequence;
 }
 
 static int make_durable(struct shard *shard, struct buffer *b)
 {
-	struct active *active = &shard->active;
-	int error = active_publish(shard);
+	struct active *file = in_leaving(shard, b) ? &shard->leaving : &shard->active;
+	int error = active_publish(shard, file);
 
 	if (error)
 		return error;
-	if (index_due(&active->index, b->offset))
-		index_add(&active->index, &b->batch, b->offset, active->arrival_max_ns, b->marks);
-	if (b->batch.last_arrival_ns > active->arrival_max_ns)
-		active->arrival_max_ns = b->batch.last_arrival_ns;
-	return show(shard, b);
+	if (index_due(&file->index, b->offset))
+		index_add(&file->index, &b->batch, b->offset, file->arrival_max_ns, b->marks);
+	if (b->batch.last_arrival_ns > file->arrival_max_ns)
+		file->arrival_max_ns = b->batch.last_arrival_ns;
+	return show(shard, b, file->arrival_max_ns);
 }
 
 /* The oldest flight is written and synced. 0 or -errno: then it is not durable after all. */
@@ -180,7 +193,9 @@ static int end_flight(struct shard *shard)
 	give_room(shard, b);
 	shard->flights_count--;
 	memmove(shard->flights, shard->flights + 1, shard->flights_count * sizeof shard->flights[0]);
-	atomic_store_explicit(&shard->flight_ns, shard->flights_count ? files_monotonic_ns() : 0, memory_order_relaxed);
+	if (shard->flights_count == 0 || !in_leaving(shard, shard->flights[0]))
+		active_seal(shard, &shard->leaving);
+	show_oldest(shard);
 	return 0;
 }
 
@@ -190,7 +205,8 @@ static void give_up_file(struct shard *shard, int error, uint64_t now)
 	struct store *store = shard->store;
 	bool direct_refused = error == -EINVAL && atomic_exchange(&store->direct, false);
 
-	active_abandon(shard);
+	active_abandon(shard, &shard->leaving);
+	active_abandon(shard, &shard->active);
 	for (uint32_t i = 0; i < shard->flights_count; i++)
 		shard->flights[i]->submitted = shard->flights[i]->done = false;
 	refuse(shard, error, now);
@@ -201,29 +217,45 @@ static void give_up_file(struct shard *shard, int error, uint64_t now)
 	}
 }
 
+/* Makes way for a new file when the active one does not take the batch. False: not yet. */
+static bool make_way(struct shard *shard, const struct buffer *b, const struct buffer *before)
+{
+	if (shard->active.fd < 0)
+		return true;
+	if (active_takes(shard, b))
+		/*
+		 * A small batch shares a block with the one before it, and is written when that one has been; its sync
+		 * may go on meanwhile.
+		 */
+		return !before || buffer_is_large(b) || atomic_load_explicit(&before->job.wrote, memory_order_acquire);
+	if (!before) {
+		active_seal(shard, &shard->active);
+		return true;
+	}
+	if (shard->leaving.fd >= 0)
+		return false;
+	shard->leaving = shard->active;
+	shard->active.fd = shard->active.index.fd = -1;
+	return true;
+}
+
 static void start_flights(struct shard *shard, uint64_t now)
 {
 	for (uint32_t i = 0; i < shard->flights_count; i++) {
-		struct buffer *b = shard->flights[i], *before = i ? shard->flights[i - 1] : NULL;
+		struct buffer *b = shard->flights[i];
 		int error;
 
 		if (b->submitted)
 			continue;
-		/*
-		 * A small batch shares a block with the one before it, and is written when that one has been (its sync may
-		 * go on meanwhile). A new file begins when the old one is complete.
-		 */
-		if (before && !buffer_is_large(b) && !atomic_load_explicit(&before->job.wrote, memory_order_acquire))
-			return;
-		if (before && !active_takes(shard, b))
-			return;
-		if (now < shard->retry_ns || !reserve_allows(shard->store, now))
+		if (now < shard->retry_ns || !reserve_allows(shard->store, now) ||
+		    !make_way(shard, b, i ? shard->flights[i - 1] : NULL))
 			return;
 		error = start_write(shard, b);
 		if (error) {
-			/* Nothing was written: a file that only has no room stays good. */
-			if (!before && !shard->active.visible)
-				active_abandon(shard);
+			/* Nothing was written: a file that has batches already, and only no room for more, stays good.
+			 */
+			if (shard->active.fd >= 0 && shard->active.offset == SEGMENT_DATA)
+				active_abandon(shard, &shard->active);
 			refuse(shard, error, now);
 			return;
 		}
@@ -265,6 +297,8 @@ void commit_rest(struct shard *shard)
 	pthread_mutex_unlock(&shard->lock);
 	if (pinned)
 		return;
-	for (uint32_t i = 0; i < BUFFERS; i++)
+	for (uint32_t i = 0; i < BUFFERS; i++) {
+		shard->store->buffers_mapped -= shard->buffers[i].bytes != NULL;
 		buffer_release(&shard->buffers[i]);
+	}
 }

@@ -7,9 +7,9 @@
 #define POLL_BUSY_NS 200000ull
 #define POLL_IDLE_NS 1000000ull
 #define POLL_DETACHED_NS 5000000ull
-#define BUSY_NS 20000000ull         /* this long after the last record, the next one is waited for more closely */
+#define BUSY_NS 20000000ull /* this long after the last record, the next one is waited for more closely */
 #define RETENTION_NS 500000000ull
-#define REST_NS 2000000000ull       /* an idle shard gives its buffers back */
+#define REST_NS 2000000000ull /* an idle shard gives its buffers back */
 
 static void see_epochs(struct store *store)
 {
@@ -28,7 +28,8 @@ static void serve(struct shard *shard, uint64_t now)
 
 	if (store->region)
 		gather(shard, now);
-	if (shard->open && shard->flights_count == 0 && (!store->region || shard->open->generation != shard->generation))
+	if (shard->open && shard->flights_count == 0 &&
+	    (!store->region || shard->open->generation != shard->generation))
 		commit_close(shard);
 	commit_step(shard, now);
 	if (shard->open || shard->flights_count)

@@ -36,7 +36,8 @@ static bool block_fits(int fd)
 static void go_buffered(struct store *store)
 {
 	if (atomic_exchange(&store->direct, false))
-		log_warning("store: %s does not take direct writes: batches go through the page cache", store->directory);
+		log_warning("store: %s does not take direct writes: batches go through the page cache",
+			    store->directory);
 }
 
 static int open_temporary(struct shard *shard, const char *path)
@@ -134,10 +135,8 @@ int active_prepare(struct shard *shard, struct buffer *b)
 	size_t lead;
 	int error = 0;
 
-	if (!active_takes(shard, b)) {
-		active_seal(shard);
+	if (active->fd < 0)
 		error = create(shard, b);
-	}
 	if (error)
 		return error;
 	if (buffer_is_large(b))
@@ -152,83 +151,82 @@ int active_prepare(struct shard *shard, struct buffer *b)
 	return allocate(active, active->offset + b->batch.length + SEGMENT_BLOCK);
 }
 
-int active_publish(struct shard *shard)
+int active_publish(struct shard *shard, struct active *file)
 {
-	struct active *active = &shard->active;
 	char temporary[PATH_MAX], path[PATH_MAX];
 	int error;
 
-	if (active->visible)
+	if (file->visible)
 		return 0;
-	error = temporary_path(shard, active->first_sequence, temporary);
+	error = temporary_path(shard, file->first_sequence, temporary);
 	if (!error)
-		error = segment_path(path, shard->directory, active->first_sequence, SEGMENT_SUFFIX);
+		error = segment_path(path, shard->directory, file->first_sequence, SEGMENT_SUFFIX);
 	if (!error)
 		error = files.rename(temporary, path);
 	if (!error)
 		error = files.sync_directory(shard->directory);
 	if (error)
 		return error;
-	active->visible = true;
-	index_create(&active->index, shard->directory, active->first_sequence);
+	file->visible = true;
+	index_create(&file->index, shard->directory, file->first_sequence);
 	return 0;
 }
 
-/* The segment that readers know the active file by; NULL when they do not. Under the lock. */
-static struct segment *listed(struct shard *shard)
+/* The segment that readers know the file by; NULL when they do not. Under the lock. */
+static struct segment *listed(struct shard *shard, const struct active *file)
 {
 	struct segment *last = shard->segments_count ? &shard->segments[shard->segments_count - 1] : NULL;
 
-	return last && last->active ? last : NULL;
+	return last && last->active && last->first_sequence == file->first_sequence ? last : NULL;
 }
 
-static void forget(struct shard *shard)
+static void forget(struct shard *shard, struct active *file)
 {
 	struct segment *s;
 
-	index_close(&shard->active.index);
-	close(shard->active.fd);
-	shard->active.fd = -1;
+	index_close(&file->index);
+	close(file->fd);
+	file->fd = -1;
 	pthread_mutex_lock(&shard->lock);
-	s = listed(shard);
+	s = listed(shard, file);
 	if (s)
 		s->active = false;
 	pthread_mutex_unlock(&shard->lock);
 }
 
-void active_abandon(struct shard *shard)
+void active_abandon(struct shard *shard, struct active *file)
 {
 	char path[PATH_MAX];
 
-	if (shard->active.fd < 0)
+	if (file->fd < 0)
 		return;
-	if (!shard->active.visible && temporary_path(shard, shard->active.first_sequence, path) == 0)
+	if (!file->visible && temporary_path(shard, file->first_sequence, path) == 0)
 		files.unlink(path);
-	forget(shard);
+	forget(shard, file);
 }
 
-void active_seal(struct shard *shard)
+void active_seal(struct shard *shard, struct active *file)
 {
-	struct active *active = &shard->active;
 	uint64_t end = 0;
 	struct segment *s;
 	int error;
 
-	if (active->fd < 0)
+	if (file->fd < 0)
 		return;
-	if (!active->visible) {
-		active_abandon(shard);
+	if (!file->visible) {
+		active_abandon(shard, file);
 		return;
 	}
 	pthread_mutex_lock(&shard->lock);
-	s = listed(shard);
+	s = listed(shard, file);
 	end = s ? s->bytes : 0;
 	pthread_mutex_unlock(&shard->lock);
-	error = end ? files.ftruncate(active->fd, end) : 0;
+	error = end ? files.ftruncate(file->fd, end) : 0;
 	if (error)
-		log_warning("shard %s/%u: cannot give back what segment %020llu had reserved: %s", shard->identity.stream,
-			    shard->identity.number, (unsigned long long)active->first_sequence, strerror(-error));
-	forget(shard);
+		log_warning("shard %s/%u: cannot give back what segment %020llu had reserved: %s",
+			    shard->identity.stream, shard->identity.number, (unsigned long long)file->first_sequence,
+			    strerror(-error));
+	forget(shard, file);
 }
 
 static int write_header(int fd, const struct segment_header *header)

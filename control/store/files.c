@@ -122,7 +122,8 @@ ssize_t files_read(int fd, void *bytes, size_t length, uint64_t at)
 		if (n < 0)
 			return n;
 		done += (size_t)n;
-		/* With O_DIRECT only the end of the file ends off a block's boundary, and the next read would be refused. */
+		/* With O_DIRECT only the end of the file ends off a block's boundary, and the next read would be
+		 * refused. */
 		if (n == 0 || n % 4096 != 0)
 			break;
 	}

@@ -8,8 +8,8 @@
 struct io_uring;
 
 /*
- * Results are those of the system calls, errors -errno. Batches go through `pwrite` and `fdatasync` only where there is no
- * io_uring: a test that replaces those makes `ring_init` fail, too.
+ * Results are those of the system calls, errors -errno. Batches go through `pwrite` and `fdatasync` only where there is
+ * no io_uring: a test that replaces those makes `ring_init` fail, too.
  */
 struct file_operations {
 	int (*open)(const char *path, int flags, unsigned mode);

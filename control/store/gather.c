@@ -9,7 +9,7 @@
 #define IMPOSSIBLE_NS 1000000000ull
 #define COMPLAIN_NS 10000000000ull
 
-struct found { /* in a copied span */
+struct found {        /* in a copied span */
 	size_t bytes; /* of whole, valid records */
 	uint32_t records, gaps;
 	uint64_t gap_records, lane_gap_records;
@@ -104,11 +104,8 @@ static void skip(struct shard *shard, uint32_t worker, uint64_t lost)
 	struct shard_lane *lane = &shard->lanes[worker];
 	struct lane_mark mark = {lane->published, lane->published_records};
 	uint64_t now = files.now_ns();
-	struct gap gap = {.count = lost,
-			  .first_ns = now,
-			  .last_ns = now,
-			  .reason = GAP_STORE_LOST,
-			  .worker = (uint16_t)worker};
+	struct gap gap = {
+		.count = lost, .first_ns = now, .last_ns = now, .reason = GAP_STORE_LOST, .worker = (uint16_t)worker};
 
 	lane->reader.position = mark.position;
 	lane->reader.records = mark.records;
@@ -129,8 +126,9 @@ static uint64_t missing(const struct shard_lane *lane)
 	uint64_t bytes = lane->published - lane->reader.position;
 
 	return lane->published >= lane->reader.position && lane->published_records >= lane->reader.records &&
-			       (bytes > lane->reader.size || count <= bytes / sizeof(struct record)) ?
-		       count : GAP_COUNT_UNKNOWN;
+			       (bytes > lane->reader.size || count <= bytes / sizeof(struct record))
+		       ? count
+		       : GAP_COUNT_UNKNOWN;
 }
 
 /* Copies what the lane has and the batch has room for. */
@@ -161,15 +159,28 @@ static void copy_lane(struct shard *shard, uint32_t worker)
 		skip(shard, worker, missing(lane));
 	} else if (lane->reader.position == lane->published && lane->reader.records != lane->published_records) {
 		complain(shard, worker, "its records are not as many as the ledger says");
-		skip(shard, worker, lane->published_records > lane->reader.records ?
-					    lane->published_records - lane->reader.records : 0);
+		skip(shard, worker,
+		     lane->published_records > lane->reader.records ? lane->published_records - lane->reader.records
+								    : 0);
 	}
+}
+
+/* Whether the shard may take memory for one more buffer. */
+static bool may_map(const struct shard *shard)
+{
+	const struct store *store = shard->store;
+	uint32_t own = 0, budget = store->shards_count * BUFFERS_EACH;
+
+	for (uint32_t i = 0; i < BUFFERS; i++)
+		own += shard->buffers[i].bytes != NULL;
+	return own < BUFFERS_EACH || store->buffers_mapped < (budget > BUFFERS_BUDGET ? budget : BUFFERS_BUDGET);
 }
 
 /* A buffer that is neither being written nor read from; the tail is given up when there is no other. */
 static struct buffer *free_buffer(struct shard *shard)
 {
 	struct buffer *found = NULL;
+	bool more = may_map(shard);
 
 	pthread_mutex_lock(&shard->lock);
 	for (uint32_t i = 0; i < BUFFERS; i++) {
@@ -179,7 +190,7 @@ static struct buffer *free_buffer(struct shard *shard)
 		for (uint32_t f = 0; f < shard->flights_count; f++)
 			flying |= shard->flights[f] == b;
 		/* Partner: the release in reader.c when a copy is done. */
-		if (flying || atomic_load_explicit(&b->pins, memory_order_acquire))
+		if (flying || (!b->bytes && !more) || atomic_load_explicit(&b->pins, memory_order_acquire))
 			continue;
 		if (!found || found == shard->tail)
 			found = b;
@@ -194,8 +205,14 @@ static bool open_batch(struct shard *shard, uint64_t now)
 {
 	struct store *store = shard->store;
 	struct buffer *b = free_buffer(shard);
+	int error;
 
-	if (!b || buffer_open(b, store->options.batch_bytes, store->workers, shard->busy) != 0)
+	if (!b)
+		return false;
+	store->buffers_mapped -= b->bytes != NULL;
+	error = buffer_open(b, store->options.batch_bytes, store->workers, shard->busy);
+	store->buffers_mapped += b->bytes != NULL;
+	if (error)
 		return false;
 	b->generation = shard->generation;
 	for (uint32_t w = 0; w < WORKERS_MAX; w++)
@@ -206,7 +223,8 @@ static bool open_batch(struct shard *shard, uint64_t now)
 	return true;
 }
 
-/* A position that cannot be. It may have been read at a bad moment of somebody's; if it stays, the lane goes on from there. */
+/* A position that cannot be. It may have been read at a bad moment of somebody's; if it stays, the lane goes on from
+ * there. */
 static void face_impossible(struct shard *shard, uint32_t worker, uint64_t now)
 {
 	struct shard_lane *lane = &shard->lanes[worker];

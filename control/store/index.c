@@ -53,8 +53,7 @@ void index_create(struct index_writer *w, const char *directory, uint64_t first_
 		w->fd = -1;
 }
 
-void index_add(struct index_writer *w, const struct batch *b, uint64_t offset, uint64_t arrival_before_ns,
-	       bool marks)
+void index_add(struct index_writer *w, const struct batch *b, uint64_t offset, uint64_t arrival_before_ns, bool marks)
 {
 	struct index_entry e = make_entry(b, offset, arrival_before_ns, marks);
 
@@ -181,8 +180,8 @@ static int extend(struct walk *w, struct index *index)
 	return result < 0 ? result : index->count > before;
 }
 
-int index_complete(const char *directory, uint64_t first_sequence, uint64_t records_before, uint64_t end, uint64_t bound,
-		   struct index *out)
+int index_complete(const char *directory, uint64_t first_sequence, uint64_t records_before, uint64_t end,
+		   uint64_t bound, struct index *out)
 {
 	const struct index_entry *last;
 	struct walk walk;

@@ -11,7 +11,8 @@ static bool next_segment(struct shard *shard, uint64_t sequence, struct segment 
 	bool found = false;
 
 	pthread_mutex_lock(&shard->lock);
-	for (uint32_t i = shard->segments_count ? shard_find_segment(shard, sequence) : 0; i < shard->segments_count; i++) {
+	for (uint32_t i = shard->segments_count ? shard_find_segment(shard, sequence) : 0; i < shard->segments_count;
+	     i++) {
 		if (shard->segments[i].first_sequence < sequence)
 			continue;
 		*out = shard->segments[i];
@@ -24,7 +25,8 @@ static bool next_segment(struct shard *shard, uint64_t sequence, struct segment 
 }
 
 /* The first batch of this segment with an arrival at or after `ns`. 1, 0 or -errno. */
-static int find_in_segment(struct shard *shard, const struct segment *s, uint64_t bound, uint64_t ns, uint64_t *sequence)
+static int find_in_segment(struct shard *shard, const struct segment *s, uint64_t bound, uint64_t ns,
+			   uint64_t *sequence)
 {
 	const struct index_entry *e = NULL;
 	struct index index = {0};
@@ -33,8 +35,9 @@ static int find_in_segment(struct shard *shard, const struct segment *s, uint64_
 
 	if (fd < 0)
 		return fd;
-	result = s->active ? index_load(shard->directory, s->first_sequence, &index) :
-			     index_complete(shard->directory, s->first_sequence, s->records_before, s->bytes, bound, &index);
+	result = s->active ? index_load(shard->directory, s->first_sequence, &index)
+			   : index_complete(shard->directory, s->first_sequence, s->records_before, s->bytes, bound,
+					    &index);
 	if (result == 0)
 		e = index_find_arrival(&index, ns);
 	walk_init(&walk, fd, e ? e->offset : SEGMENT_DATA, s->bytes, e ? e->first_sequence : s->first_sequence,
@@ -61,8 +64,8 @@ int shard_find_time(struct shard *shard, uint64_t ns, uint64_t *sequence)
 
 	while (next_segment(shard, from, &s, &bound)) {
 		from = s.first_sequence + 1;
-		if (!s.learned && (shard_learn(shard, s.first_sequence) != 0 ||
-				   !next_segment(shard, s.first_sequence, &s, &bound)))
+		if (!s.learned &&
+		    (shard_learn(shard, s.first_sequence) != 0 || !next_segment(shard, s.first_sequence, &s, &bound)))
 			continue; /* expired, or unreadable: nothing in it can be found */
 		if (s.arrival_max_ns < ns)
 			continue;

@@ -8,8 +8,8 @@
 #include "control/store/files.h"
 #include "control/store/shard.h"
 
-#define KEEP_BYTES (256u << 10)  /* a buffer larger than this goes back when the reader has caught up */
-#define NEAR_SEQUENCES 4096u     /* closer than this is walked, farther is looked up */
+#define KEEP_BYTES (256u << 10) /* a buffer larger than this goes back when the reader has caught up */
+#define NEAR_SEQUENCES 4096u    /* closer than this is walked, farther is looked up */
 #define RESTARTS_MAX 100
 
 struct shard_reader {
@@ -19,8 +19,8 @@ struct shard_reader {
 	bool empty;              /* it held no batch when it was opened: the first one comes in another file of this name */
 	struct walk walk;
 	uint64_t hint_segment, hint_offset, hint_sequence, hint_records; /* behind the batch served last */
-	uint64_t stored_ns;      /* of the batch seen last, for gaps */
-	uint8_t *copy;           /* of a batch taken from memory */
+	uint64_t stored_ns;                                              /* of the batch seen last, for gaps */
+	uint8_t *copy;                                                   /* of a batch taken from memory */
 	size_t copy_capacity;
 	_Alignas(8) uint8_t gap[GAP_BYTES];
 };
@@ -113,7 +113,8 @@ static int copy_tail(struct shard_reader *reader, struct buffer *tail, struct st
 		memcpy(reader->copy, tail->bytes + tail->batch_at + prefix, length);
 	else
 		error = -ENOMEM;
-	/* Release: the copy is done before the drain may write there. Partner: gather.c and commit.c, looking at pins. */
+	/* Release: the copy is done before the drain may write there. Partner: gather.c and commit.c, looking at pins.
+	 */
 	atomic_fetch_sub_explicit(&tail->pins, 1, memory_order_release);
 	if (error)
 		return error;
@@ -170,9 +171,9 @@ static void set_by_index(struct shard_reader *reader, const struct place *place,
 	struct index index;
 	bool good = false;
 
-	if ((place->active ? index_load(reader->shard->directory, place->segment, &index) :
-			   index_complete(reader->shard->directory, place->segment, place->records_before, place->bytes,
-					  place->bound, &index)) == 0) {
+	if ((place->active ? index_load(reader->shard->directory, place->segment, &index)
+			   : index_complete(reader->shard->directory, place->segment, place->records_before,
+					    place->bytes, place->bound, &index)) == 0) {
 		e = index_find_sequence(&index, sequence);
 		if (e && e->offset < place->bytes) {
 			set_walk(reader, place, e->offset, e->first_sequence, e->records_before);
@@ -307,7 +308,8 @@ static int step(struct shard_reader *reader, uint64_t sequence, const struct bat
 }
 
 /* Walks this segment. 1 with *out; 0: nothing at or behind `sequence` in it; -errno. */
-static int read_place(struct shard_reader *reader, const struct place *place, uint64_t sequence, struct store_batch *out)
+static int read_place(struct shard_reader *reader, const struct place *place, uint64_t sequence,
+		      struct store_batch *out)
 {
 	struct walk *w = &reader->walk;
 	const struct batch *b;
@@ -334,14 +336,17 @@ static int read_place(struct shard_reader *reader, const struct place *place, ui
 }
 
 /* A file that is listed but not there: everything in it is missing. */
-static int meet_absence(struct shard_reader *reader, const struct place *place, uint64_t sequence, struct store_batch *out)
+static int meet_absence(struct shard_reader *reader, const struct place *place, uint64_t sequence,
+			struct store_batch *out)
 {
-	uint64_t records = place->records_before == RECORDS_UNKNOWN || place->bound_records == RECORDS_UNKNOWN ?
-				   0 : place->bound_records - place->records_before;
+	uint64_t records = place->records_before == RECORDS_UNKNOWN || place->bound_records == RECORDS_UNKNOWN
+				   ? 0
+				   : place->bound_records - place->records_before;
 
 	reader->segment = place->segment;
 	return meet_damage(reader, place->segment, place->bound - place->segment,
-			   place->records_before == RECORDS_UNKNOWN ? 0 : place->records_before, records, sequence, out);
+			   place->records_before == RECORDS_UNKNOWN ? 0 : place->records_before, records, sequence,
+			   out);
 }
 
 static bool still_listed(struct shard *shard, uint64_t segment)
@@ -349,8 +354,7 @@ static bool still_listed(struct shard *shard, uint64_t segment)
 	bool listed;
 
 	pthread_mutex_lock(&shard->lock);
-	listed = shard->segments_count &&
-		 shard->segments[shard_find_segment(shard, segment)].first_sequence == segment;
+	listed = shard->segments_count && shard->segments[shard_find_segment(shard, segment)].first_sequence == segment;
 	pthread_mutex_unlock(&shard->lock);
 	return listed;
 }

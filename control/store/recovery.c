@@ -48,7 +48,8 @@ static int take_name(struct shard *shard, DIR *directory, const char *name)
 	if (fstatat(dirfd(directory), name, &file, 0) != 0)
 		return -errno;
 	segment.bytes = (uint64_t)file.st_size;
-	if (shard->segments_count && shard->segments[shard->segments_count - 1].first_sequence == segment.first_sequence)
+	if (shard->segments_count &&
+	    shard->segments[shard->segments_count - 1].first_sequence == segment.first_sequence)
 		return 0;
 	return shard_add_segment(shard, &segment);
 }
@@ -87,6 +88,7 @@ struct findings {
 	uint64_t sequence, records; /* behind it */
 	uint64_t last_stored_ns;
 	bool torn;
+	bool unreadable; /* somewhere behind `end` */
 	struct lane_mark marks[WORKERS_MAX];
 };
 
@@ -163,15 +165,23 @@ static int walk_batches(struct walk *w, struct findings *f, struct overtaken *o)
 }
 
 /*
- * What nothing good follows is cut: a torn write. A bad batch with good ones behind it was durable once, stays, and costs its
- * readers a gap; unless all behind it say that it was not yet durable when they were made: then none of them was ever
- * acknowledged, the lanes still have them, and all are cut.
+ * What nothing good follows is cut: a torn write. A bad batch with good ones behind it was durable once, stays, and
+ * costs its readers a gap; unless all behind it say that it was not yet durable when they were made: then none of them
+ * was ever acknowledged, the lanes still have them, and all are cut.
  */
 static int walk_last(struct walk *w, struct findings *f)
 {
 	struct overtaken o = {0};
 	int result = walk_batches(w, f, &o);
 
+	if (result == -EIO) {
+		/* Whatever sequences the rest of the file may hold are not given again. */
+		f->unreadable = true;
+		f->end = f->size;
+		f->sequence = w->sequence + (f->size > w->offset ? f->size - w->offset : 0) / sizeof(struct record);
+		f->records = w->records == WALK_RECORDS_ANY ? 0 : w->records;
+		return 0;
+	}
 	f->torn = w->torn || o.possible;
 	f->end = o.possible ? o.end : w->offset;
 	f->sequence = o.possible ? o.sequence : w->sequence;
@@ -219,8 +229,9 @@ static int read_last(struct shard *shard, const struct segment *last, struct fin
 	if (f->header_valid)
 		memcpy(f->marks, f->header.lanes, sizeof f->marks);
 	else
-		log_warning("shard %s/%u: the header of segment %020llu is damaged: lanes start where penstockd left them",
-			    shard->identity.stream, shard->identity.number, (unsigned long long)last->first_sequence);
+		log_warning(
+			"shard %s/%u: the header of segment %020llu is damaged: lanes start where penstockd left them",
+			shard->identity.stream, shard->identity.number, (unsigned long long)last->first_sequence);
 	walk_init(&walk, fd, SEGMENT_DATA, f->size, last->first_sequence,
 		  f->header_valid ? f->header.records_before : WALK_RECORDS_ANY);
 	walk.chunk = 1u << 20;
@@ -297,15 +308,21 @@ int shard_recover(struct shard *shard)
 		return -ENOMEM;
 	error = read_last(shard, last, f);
 	if (!error) {
-		cut(shard, last, f);
+		if (f->unreadable)
+			log_error("shard %s/%u: the end of segment %020llu cannot be read: what it holds may be lost",
+				  shard->identity.stream, shard->identity.number,
+				  (unsigned long long)last->first_sequence);
+		else
+			cut(shard, last, f);
 		take_findings(shard, f);
 		take_older_time(shard);
 		shard->next_stored_ns = shard->last_stored_ns;
 		shard_learn(shard, last->first_sequence);
 		shard_learn(shard, shard->segments[0].first_sequence);
 	}
-	if (!error && f->torn) {
-		/* A disk that tore a write may have lost others it said it had: these sequences are never given again. */
+	if (!error && (f->torn || f->unreadable)) {
+		/* A disk that tore a write may have lost others it said it had: these sequences are never given again.
+		 */
 		shard->next_sequence = shard->durable_sequence += SEQUENCE_JUMP;
 		if (active_write_floor(shard) != 0)
 			log_warning("shard %s/%u: cannot write down its next sequence %llu", shard->identity.stream,

@@ -44,7 +44,8 @@ void reserve_release(struct store *store)
 	store->reserve_held = false;
 	store->starved = true;
 	store->reserve_ns = files_monotonic_ns();
-	log_error("store: %s is full: gave up the reserve of %llu bytes for metadata; batches wait until there is room for "
+	log_error("store: %s is full: gave up the reserve of %llu bytes for metadata; batches wait until there is room "
+		  "for "
 		  "it again: free space, or lower a retention",
 		  store->directory, (unsigned long long)store->options.reserve_bytes);
 }

@@ -12,7 +12,7 @@ static void end_old_file(struct shard *shard, uint64_t now)
 	uint64_t part = shard->identity.retention_seconds * 1000000000u / AGE_ROLL_PART;
 
 	if (shard->active.fd >= 0 && !shard->flights_count && part && now > shard->active.created_ns + part)
-		active_seal(shard);
+		active_seal(shard, &shard->active);
 }
 
 /* Why the oldest segment must go: 't' too old, 'b' too many bytes, 0 it stays. Under the lock. */

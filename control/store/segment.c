@@ -69,7 +69,8 @@ void batch_seal(struct batch *b)
 
 bool segment_header_valid(const struct segment_header *header)
 {
-	return header->magic == SEGMENT_MAGIC && header->version == SEGMENT_VERSION && header->crc == header_crc(header);
+	return header->magic == SEGMENT_MAGIC && header->version == SEGMENT_VERSION &&
+	       header->crc == header_crc(header);
 }
 
 bool batch_valid(const struct batch *b)

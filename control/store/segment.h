@@ -7,12 +7,12 @@
 
 #include "control/store/batch.h"
 
-#define SEGMENT_DATA 4096u             /* where the first batch stands */
-#define SEGMENT_BLOCK 4096u            /* O_DIRECT reads and writes whole ones */
-#define BATCH_LENGTH_MAX (128u << 20)  /* longer is a lie */
+#define SEGMENT_DATA 4096u            /* where the first batch stands */
+#define SEGMENT_BLOCK 4096u           /* O_DIRECT reads and writes whole ones */
+#define BATCH_LENGTH_MAX (128u << 20) /* longer is a lie */
 #define SEGMENT_SUFFIX ".segment"
 #define INDEX_SUFFIX ".index"
-#define TEMPORARY_SUFFIX ".new"        /* of a file that is not there yet: removed at recovery */
+#define TEMPORARY_SUFFIX ".new" /* of a file that is not there yet: removed at recovery */
 
 static inline uint64_t batch_round(uint64_t bytes)
 {
@@ -50,12 +50,13 @@ void batch_seal(struct batch *b);
 bool segment_header_valid(const struct segment_header *header);
 bool batch_valid(const struct batch *b); /* length bytes are there */
 
-// Opens DIRECTORY's segment for reading, with O_DIRECT when `direct` and the file system allows it. A descriptor or -errno.
+// Opens DIRECTORY's segment for reading, with O_DIRECT when `direct` and the file system allows it. A descriptor or
+// -errno.
 int segment_open(const char *directory, uint64_t first_sequence, bool direct);
 
 /*
- * A batch starts right behind the one before it (batch_round), or, when it was written at the same time as that one, on the
- * next multiple of SEGMENT_BLOCK.
+ * A batch starts right behind the one before it (batch_round), or, when it was written at the same time as that one, on
+ * the next multiple of SEGMENT_BLOCK.
  */
 
 /* ---- walking ---- */
@@ -66,20 +67,20 @@ enum walk_result { WALK_END = 0, WALK_BATCH = 1, WALK_DAMAGE = 2 }; /* or -errno
 
 struct walk {
 	int fd;
-	uint64_t offset;          /* where the next batch should stand */
-	uint64_t end;             /* bytes that may be looked at */
-	uint64_t bound;           /* batches from this sequence on do not exist in this file */
+	uint64_t offset;            /* where the next batch should stand */
+	uint64_t end;               /* bytes that may be looked at */
+	uint64_t bound;             /* batches from this sequence on do not exist in this file */
 	uint64_t sequence, records; /* what the next batch should start with; records may be WALK_RECORDS_ANY */
 
-	uint64_t at;              /* of the batch found by the last walk_next() */
-	struct batch batch;       /* its header */
+	uint64_t at;                                 /* of the batch found by the last walk_next() */
+	struct batch batch;                          /* its header */
 	uint64_t missing_sequences, missing_records; /* of the last WALK_DAMAGE, in front of `sequence` and `records` */
-	bool torn;                /* after WALK_END: something other than zeros stands at `offset` */
+	bool torn;                                   /* after WALK_END: something other than zeros stands at `offset` */
 
-	uint8_t *window;          /* a piece of the file, block-aligned in memory and file */
+	uint8_t *window; /* a piece of the file, block-aligned in memory and file */
 	size_t window_capacity, window_length;
 	uint64_t window_at;
-	size_t chunk;             /* read at least this much at once */
+	size_t chunk; /* read at least this much at once */
 };
 
 // A walk from `offset`, where the batch with `sequence` should stand, `records` data records in front of it. The
@@ -95,5 +96,6 @@ void walk_shrink(struct walk *w);
 // WALK_END: none follows; w->torn says whether the rest is more than zeros.
 int walk_next(struct walk *w, bool whole);
 
-// The batch found last, all of it, in the walk's buffer: valid until the next call. -EBADMSG when its checksum is wrong.
+// The batch found last, all of it, in the walk's buffer: valid until the next call. -EBADMSG when its checksum is
+// wrong.
 int walk_load(struct walk *w, const struct batch **out);

@@ -30,8 +30,8 @@ struct shard *shard_new(struct store *store, const struct shard_identity *identi
 	shard->writable = true;
 	for (uint32_t i = 0; i < BUFFERS; i++)
 		shard->buffers[i].shard = shard;
-	shard->active.fd = -1;
-	shard->active.index.fd = -1;
+	shard->active.fd = shard->active.index.fd = -1;
+	shard->leaving.fd = shard->leaving.index.fd = -1;
 	shard->durable_sequence = shard->next_sequence = 1;
 	pthread_mutex_init(&shard->lock, NULL);
 	pthread_condattr_init(&attributes);
@@ -43,9 +43,8 @@ struct shard *shard_new(struct store *store, const struct shard_identity *identi
 
 void shard_free(struct shard *shard)
 {
-	index_close(&shard->active.index);
-	if (shard->active.fd >= 0)
-		close(shard->active.fd);
+	active_abandon(shard, &shard->leaving);
+	active_abandon(shard, &shard->active);
 	for (uint32_t i = 0; i < BUFFERS; i++)
 		buffer_release(&shard->buffers[i]);
 	pthread_cond_destroy(&shard->durable);
@@ -132,7 +131,8 @@ static int read_segment(struct shard *shard, struct segment *s, uint64_t bound)
 		s->oldest_ns = walk.batch.stored_ns;
 		if (s->records_before == RECORDS_UNKNOWN)
 			s->records_before = walk.batch.records_before;
-		result = index_complete(shard->directory, s->first_sequence, walk.batch.records_before, s->bytes, bound, &index);
+		result = index_complete(shard->directory, s->first_sequence, walk.batch.records_before, s->bytes, bound,
+					&index);
 		last = !result && index.count ? &index.entries[index.count - 1] : NULL;
 		if (last && last->offset > walk.at) {
 			s->arrival_max_ns = last->arrival_before_ns;
@@ -187,8 +187,9 @@ bool shard_report_damage(struct shard *shard, uint64_t segment, uint64_t first_s
 	for (uint32_t i = 0; i < shard->damages_count && is_new; i++)
 		is_new = shard->damages[i].first_sequence != first_sequence;
 	s = find_exact(shard, segment);
-	bigger = is_new && s && shard->damages_count < DAMAGES_MAX ?
-			 realloc(shard->damages, (shard->damages_count + 1) * sizeof *bigger) : NULL;
+	bigger = is_new && s && shard->damages_count < DAMAGES_MAX
+			 ? realloc(shard->damages, (shard->damages_count + 1) * sizeof *bigger)
+			 : NULL;
 	if (bigger) {
 		shard->damages = bigger;
 		shard->damages[shard->damages_count++] = (struct damage){first_sequence, segment};
@@ -196,11 +197,24 @@ bool shard_report_damage(struct shard *shard, uint64_t segment, uint64_t first_s
 	}
 	pthread_mutex_unlock(&shard->lock);
 	if (bigger)
-		log_error("shard %s/%u: a batch of segment %020llu is damaged: %llu records from sequence %llu on (%llu "
-			  "sequences) are lost; readers get a gap",
-			  shard->identity.stream, shard->identity.number, (unsigned long long)segment,
-			  (unsigned long long)records, (unsigned long long)first_sequence, (unsigned long long)sequences);
+		log_error(
+			"shard %s/%u: a batch of segment %020llu is damaged: %llu records from sequence %llu on (%llu "
+			"sequences) are lost; readers get a gap",
+			shard->identity.stream, shard->identity.number, (unsigned long long)segment,
+			(unsigned long long)records, (unsigned long long)first_sequence, (unsigned long long)sequences);
 	return bigger != NULL;
+}
+
+void shard_show_marks(struct shard *shard)
+{
+	uint64_t records = 0;
+
+	for (uint32_t w = 0; w < WORKERS_MAX; w++)
+		records += shard->lanes[w].durable.records;
+	pthread_mutex_lock(&shard->lock);
+	shard->lane_generation = shard->generation;
+	shard->lane_records = records;
+	pthread_mutex_unlock(&shard->lock);
 }
 
 void shard_queue_gap(struct shard *shard, const struct gap *gap)
@@ -266,6 +280,8 @@ void shard_get_status(struct shard *shard, struct shard_status *out)
 	out->expired_early_records = shard->expired_early;
 	out->segments = shard->segments_count;
 	out->writable = shard->writable;
+	out->generation = shard->lane_generation;
+	out->lane_records = shard->lane_records;
 	for (const struct segment *s = first; s < last; s++) {
 		out->retained_bytes += s->bytes;
 		lost += s->lost_records;

@@ -26,31 +26,33 @@
 #define GAPS_PENDING_MAX 6u
 #define FLIGHTS_MAX 3u /* being synced, being written, and one to follow at once */
 #define BUFFERS 4u
+#define BUFFERS_EACH 2u     /* what every shard may have; more only while the store's budget lasts, */
+#define BUFFERS_BUDGET 8u   /* which is BUFFERS_EACH for every shard there is, and at least this */
 #define STALLED_NS 5000000000ull
 #define AGE_ROLL_PART 8u /* a file holds at most this part of the retention time, so that slow streams expire, too */
 
-struct segment {                   /* (l) one file that readers may open */
+struct segment { /* (l) one file that readers may open */
 	uint64_t first_sequence;
-	uint64_t bytes;            /* valid so far: the file's size, or how far the active one is durable */
-	uint64_t records_before;   /* RECORDS_UNKNOWN until its header has been read */
+	uint64_t bytes;                /* valid so far: the file's size, or how far the active one is durable */
+	uint64_t records_before;       /* RECORDS_UNKNOWN until its header has been read */
 	uint64_t oldest_ns, newest_ns; /* stored times; 0: not yet known, or no batch in it */
-	uint64_t arrival_max_ns;   /* 0: not yet known */
-	uint64_t lost_records;     /* in its damaged batches, as far as anyone has met them */
+	uint64_t arrival_max_ns;       /* 0: not yet known */
+	uint64_t lost_records;         /* in its damaged batches, as far as anyone has met them */
 	bool active;
-	bool learned;              /* the five above are known */
+	bool learned; /* the five above are known */
 };
 
-struct damage {                    /* (l) a damaged batch that has been reported and counted */
+struct damage { /* (l) a damaged batch that has been reported and counted */
 	uint64_t first_sequence, segment;
 };
 
-struct active {                    /* (d) the file that batches are appended to */
-	int fd;                    /* -1: none, the next batch makes one */
-	bool visible;              /* under its final name, durably */
+struct active {       /* (d) a file that batches are appended to */
+	int fd;       /* -1: none, the next batch makes one */
+	bool visible; /* under its final name, durably */
 	uint64_t first_sequence, generation;
-	uint64_t offset;           /* where the next batch goes */
-	uint64_t allocated;        /* bytes asked for ahead */
-	uint64_t created_ns;       /* stored_ns of its first batch */
+	uint64_t offset;     /* where the next batch goes */
+	uint64_t allocated;  /* bytes asked for ahead */
+	uint64_t created_ns; /* stored_ns of its first batch */
 	uint64_t arrival_max_ns;
 	struct index_writer index;
 	uint8_t tail[SEGMENT_BLOCK]; /* the part of the block at `offset` that is already written */
@@ -60,76 +62,79 @@ struct shard_lane {                /* (d) */
 	struct lane_reader reader; /* how far it was copied */
 	struct lane_mark durable;
 	uint64_t published, published_records; /* as last read from the ledger */
-	uint64_t impossible_ns;    /* CLOCK_MONOTONIC since when its position makes no sense, 0: it does */
-	uint64_t complained_ns;    /* when the log last spoke of it */
-	uint64_t target;           /* store_detach() waits until this is durable */
+	uint64_t impossible_ns;                /* CLOCK_MONOTONIC since when its position makes no sense, 0: it does */
+	uint64_t complained_ns;                /* when the log last spoke of it */
+	uint64_t target;                       /* store_detach() waits until this is durable */
 };
 
 struct shard {
-	struct store *store;               /* (i) */
-	struct shard_identity identity;    /* (i) */
-	char directory[PATH_MAX];          /* (i) */
-	uint64_t segment_bytes;            /* (i) */
+	struct store *store;            /* (i) */
+	struct shard_identity identity; /* (i) */
+	char directory[PATH_MAX];       /* (i) */
+	uint64_t segment_bytes;         /* (i) */
 
 	pthread_mutex_t lock;
-	pthread_cond_t durable;            /* something became readable, or the shard was removed */
-	struct segment *segments;          /* (l) by first_sequence */
+	pthread_cond_t durable;   /* something became readable, or the shard was removed */
+	struct segment *segments; /* (l) by first_sequence */
 	uint32_t segments_count, segments_capacity;
-	struct damage *damages;            /* (l) */
+	struct damage *damages; /* (l) */
 	uint32_t damages_count;
-	uint64_t durable_sequence, stored_records; /* (l) */
-	uint64_t next_sequence;            /* (l), only the drain changes it */
-	uint64_t next_records;             /* (d) data records in front of next_sequence */
-	uint64_t next_stored_ns;           /* (d) of the batch closed last */
-	uint64_t last_stored_ns;           /* (l) of the batch durable last */
+	uint64_t durable_sequence, stored_records;               /* (l) */
+	uint64_t next_sequence;                                  /* (l), only the drain changes it */
+	uint64_t next_records;                                   /* (d) data records in front of next_sequence */
+	uint64_t next_stored_ns;                                 /* (d) of the batch closed last */
+	uint64_t last_stored_ns;                                 /* (l) of the batch durable last */
 	uint64_t gaps, gap_records, lane_gap_records, expired_early, expired_lost; /* (l) */
-	bool writable, removed, orphan;    /* (l) orphan: the last reader to close destroys it */
-	uint32_t readers;                  /* (l) */
-	struct buffer *tail;               /* (l) the last durable batch, while it is still in memory */
-	uint64_t tail_from;                /* (l) the end of the batch before it */
+	uint64_t lane_generation, lane_records;                  /* (l) as in struct shard_status */
+	bool writable, removed, orphan;                          /* (l) orphan: the last reader to close destroys it */
+	uint32_t readers;                                        /* (l) */
+	struct buffer *tail; /* (l) the last durable batch, while it is still in memory */
+	uint64_t tail_from;  /* (l) the end of the batch before it */
 
 	struct shard_lane lanes[WORKERS_MAX]; /* (d) */
-	uint64_t generation;               /* (d) of the lanes' positions, 0: none known */
-	uint64_t drained_generation;       /* (d) all of that region was taken over */
+	uint64_t generation;                  /* (d) of the lanes' positions, 0: none known */
+	uint64_t drained_generation;          /* (d) all of that region was taken over */
 	struct gap pending[GAPS_PENDING_MAX]; /* (d) gaps to be told by the next batch */
 	uint32_t pending_count;
-	struct buffer buffers[BUFFERS];    /* (d) */
-	struct buffer *open;               /* (d) being filled, NULL: none */
+	struct buffer buffers[BUFFERS];      /* (d) */
+	struct buffer *open;                 /* (d) being filled, NULL: none */
 	struct buffer *flights[FLIGHTS_MAX]; /* (d) closed and on their way to the disk, oldest first */
 	uint32_t flights_count;
-	bool busy;                         /* (d) the last batch was a large part of a full one */
-	struct active active;              /* (d) */
-	uint64_t retry_ns, backoff_ns;     /* (d) after a refusal: when to try again */
-	int refused;                       /* (d) the error last said in the log, 0: none */
-	uint64_t waiting_ns;               /* (d) when data was first seen in the lanes that is not yet copied, 0: none */
-	uint64_t idle_ns;                  /* (d) when it last had anything to do */
-	_Atomic uint64_t flight_ns;        /* since when something is on its way, 0: nothing; read by store_get_status() */
-	bool new_directory;                /* (i) it was not there before store_add_shard() */
-	struct shard *next;                /* in the store's list */
+	bool busy;                     /* (d) the last batch was a large part of a full one */
+	struct active active;          /* (d) */
+	struct active leaving;         /* (d) the one before, while its last batches are on their way */
+	uint64_t retry_ns, backoff_ns; /* (d) after a refusal: when to try again */
+	int refused;                   /* (d) the error last said in the log, 0: none */
+	uint64_t waiting_ns;           /* (d) when data was first seen in the lanes that is not yet copied, 0: none */
+	uint64_t idle_ns;              /* (d) when it last had anything to do */
+	_Atomic uint64_t flight_ns;    /* when the oldest flight was closed, 0: none; read by store_get_status() */
+	bool new_directory;            /* (i) it was not there before store_add_shard() */
+	struct shard *next;            /* in the store's list */
 };
 
 struct store {
-	struct store_options options;      /* (i) */
-	char directory[PATH_MAX];          /* (i) */
+	struct store_options options; /* (i) */
+	char directory[PATH_MAX];     /* (i) */
 	int lock_fd;
-	struct writer *writer;             /* (d) */
+	struct writer *writer; /* (d) */
 	pthread_t thread;
 	pthread_mutex_t drain_lock;
-	_Atomic uint32_t callers;          /* waiting for drain_lock: the drain lets them in */
+	_Atomic uint32_t callers; /* waiting for drain_lock: the drain lets them in */
 	_Atomic bool stop;
 
-	pthread_mutex_t list_lock;         /* of the list, for store_get_status(); changed under drain_lock, too */
+	pthread_mutex_t list_lock; /* of the list, for store_get_status(); changed under drain_lock, too */
 	struct shard *shards;
 
 	const struct region_reader *region; /* (d) NULL: detached; else our copy, whose mappings are the caller's */
 	struct region_reader region_copy;
 	struct control *control;
 	const struct ledger *ledgers[WORKERS_MAX]; /* (d) bounds checked once, never read from the region again */
-	uint64_t epochs[WORKERS_MAX];      /* (d) as last seen */
-	bool moved[WORKERS_MAX];           /* (d) this round: the worker has committed something */
-	uint32_t workers, slots, lines;    /* (d) */
-	bool flush;                        /* (d) close batches at once */
-	bool busy;                         /* (d) this round gave more than can be waited for */
+	uint64_t epochs[WORKERS_MAX];              /* (d) as last seen */
+	bool moved[WORKERS_MAX];                   /* (d) this round: the worker has committed something */
+	uint32_t workers, slots, lines;            /* (d) */
+	uint32_t shards_count, buffers_mapped;     /* (d) */
+	bool flush;                                /* (d) close batches at once */
+	bool busy;                                 /* (d) this round gave more than can be waited for */
 
 	bool reserve_held, starved;        /* (d) */
 	uint64_t reserve_ns, retention_ns; /* (d) when last looked at */
@@ -149,7 +154,8 @@ void store_let_go(struct store *store);
 struct shard *shard_new(struct store *store, const struct shard_identity *identity);
 void shard_free(struct shard *shard);
 
-// Adds a segment at the end of the list, in place of an empty one with the same first sequence. Under the lock. -ENOMEM.
+// Adds a segment at the end of the list, in place of an empty one with the same first sequence. Under the lock.
+// -ENOMEM.
 int shard_add_segment(struct shard *shard, const struct segment *segment);
 
 // The segment that `sequence` lies in, or the first one. Under the lock; the list is not empty.
@@ -162,6 +168,9 @@ int shard_learn(struct shard *shard, uint64_t first_sequence);
 // Counts a damaged batch, once. True when it was new.
 bool shard_report_damage(struct shard *shard, uint64_t segment, uint64_t first_sequence, uint64_t sequences,
 			 uint64_t records);
+
+// Tells shard_get_status() how far the lanes are durable. Drain held.
+void shard_show_marks(struct shard *shard);
 
 // Remembers a gap for the next batch.
 void shard_queue_gap(struct shard *shard, const struct gap *gap);
@@ -179,17 +188,17 @@ int shard_recover(struct shard *shard);
 // True when the active file can take this batch: same region, room, not too old.
 bool active_takes(const struct shard *shard, const struct buffer *b);
 
-// Makes the active file ready for the batch: a new one unless it takes it, which then must be the oldest flight.
+// Makes the active file ready for the batch, which is the next to be written: a new one when there is none.
 int active_prepare(struct shard *shard, struct buffer *b);
 
 // The first batch has been written: makes a new file visible. 0 or -errno.
-int active_publish(struct shard *shard);
+int active_publish(struct shard *shard, struct active *file);
 
-// The file refused something: it is never written, synced or acknowledged from again.
-void active_abandon(struct shard *shard);
+// The file refused something: it is never written, synced or acknowledged from again. Nothing when it is closed.
+void active_abandon(struct shard *shard, struct active *file);
 
-// No more batches into it: readable and expirable like any other.
-void active_seal(struct shard *shard);
+// No more batches into it: readable and expirable like any other. Nothing when it is closed.
+void active_seal(struct shard *shard, struct active *file);
 
 // Writes a segment with nothing but its header, which keeps the next sequence and the lanes' marks. 0 or -errno.
 int active_write_floor(struct shard *shard);

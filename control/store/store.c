@@ -102,9 +102,11 @@ static int prepare_directory(struct store *store)
 
 static int check_options(const struct store_options *o)
 {
-	if (o->batch_bytes >= BATCH_BYTES_MIN && o->batch_bytes <= BATCH_BYTES_MAX && o->segment_bytes >= 2 * o->batch_bytes)
+	if (o->batch_bytes >= BATCH_BYTES_MIN && o->batch_bytes <= BATCH_BYTES_MAX &&
+	    o->segment_bytes >= 2 * o->batch_bytes)
 		return 0;
-	log_error("store: batches of %llu bytes in segments of %llu: a batch is %u to %u bytes, a segment holds at least two",
+	log_error("store: batches of %llu bytes in segments of %llu: a batch is %u to %u bytes, a segment holds at "
+		  "least two",
 		  (unsigned long long)o->batch_bytes, (unsigned long long)o->segment_bytes, BATCH_BYTES_MIN,
 		  BATCH_BYTES_MAX);
 	return -EINVAL;
@@ -143,7 +145,8 @@ int store_open(const struct store_options *options, struct store **out)
 	atomic_store(&store->direct, options->direct_io);
 	pthread_mutex_init(&store->drain_lock, NULL);
 	pthread_mutex_init(&store->list_lock, NULL);
-	if (snprintf(store->directory, sizeof store->directory, "%s", options->directory) >= (int)sizeof store->directory)
+	if (snprintf(store->directory, sizeof store->directory, "%s", options->directory) >=
+	    (int)sizeof store->directory)
 		error = -ENAMETOOLONG;
 	if (!error)
 		error = files_make_directory(store->directory);
@@ -195,6 +198,7 @@ int store_add_shard(struct store *store, const struct shard_identity *identity, 
 			pthread_mutex_lock(&store->list_lock);
 			shard->next = store->shards;
 			store->shards = shard;
+			store->shards_count++;
 			pthread_mutex_unlock(&store->list_lock);
 		}
 		store_let_go(store);
@@ -216,8 +220,12 @@ static void take_out(struct store *store, const struct shard *shard)
 	pthread_mutex_lock(&store->list_lock);
 	while (*link && *link != shard)
 		link = &(*link)->next;
-	if (*link)
+	if (*link) {
 		*link = shard->next;
+		store->shards_count--;
+		for (uint32_t i = 0; i < BUFFERS; i++)
+			store->buffers_mapped -= shard->buffers[i].bytes != NULL;
+	}
 	pthread_mutex_unlock(&store->list_lock);
 }
 
@@ -234,10 +242,12 @@ int store_remove_shard(struct store *store, struct shard *shard)
 		store_hold(store);
 	}
 	take_out(store, shard);
-	active_abandon(shard);
+	active_abandon(shard, &shard->leaving);
+	active_abandon(shard, &shard->active);
 	store_let_go(store);
-	error = snprintf(removed, sizeof removed, "%s.removed", shard->directory) < (int)sizeof removed ?
-			files.rename(shard->directory, removed) : -ENAMETOOLONG;
+	error = snprintf(removed, sizeof removed, "%s.removed", shard->directory) < (int)sizeof removed
+			? files.rename(shard->directory, removed)
+			: -ENAMETOOLONG;
 	if (error)
 		log_error("store: cannot move %s out of the way: %s", shard->directory, strerror(-error));
 	pthread_mutex_lock(&shard->lock);
@@ -261,7 +271,8 @@ void store_close(struct store *store)
 	pthread_join(store->thread, NULL);
 	for (; shard; shard = next) {
 		next = shard->next;
-		active_seal(shard);
+		active_seal(shard, &shard->leaving);
+		active_seal(shard, &shard->active);
 		shard_free(shard);
 	}
 	writer_close(store->writer);

@@ -40,6 +40,9 @@ struct shard_status {
 	uint64_t oldest_ns, newest_ns; /* stored times of the retained window's ends, 0 when empty */
 	uint32_t segments;
 	bool writable;               /* false while the disk refuses */
+	uint64_t generation;         /* of the region it is fed from, 0: none yet */
+	uint64_t lane_records;       /* of that region's LANE_RECORDS of this slot, all workers: how many are dealt with
+				      * (durable here, or told by a gap record); the rest is still in the lanes */
 };
 
 struct store_status {

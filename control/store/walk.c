@@ -82,9 +82,9 @@ static int look(struct walk *w, uint64_t at, size_t length, const void **out)
 /* A header that could stand at `at`; the checksum is another matter. */
 static bool shape_possible(const struct walk *w, const struct batch *b, uint64_t at)
 {
-	return b->magic == BATCH_MAGIC && b->length >= sizeof *b + sizeof(struct span) && b->length <= BATCH_LENGTH_MAX &&
-	       b->length <= w->end - at && b->sequences > 0 && b->records <= b->sequences &&
-	       batch_prefix(b) + (uint64_t)b->sequences * RECORD_BYTES_MIN <= b->length;
+	return b->magic == BATCH_MAGIC && b->length >= sizeof *b + sizeof(struct span) &&
+	       b->length <= BATCH_LENGTH_MAX && b->length <= w->end - at && b->sequences > 0 &&
+	       b->records <= b->sequences && batch_prefix(b) + (uint64_t)b->sequences * RECORD_BYTES_MIN <= b->length;
 }
 
 static bool expected_here(const struct walk *w, const struct batch *b, uint64_t at)
@@ -121,8 +121,8 @@ static int whole_valid_twice(struct walk *w, uint64_t at, uint32_t length)
 }
 
 /*
- * The header at the walk's offset, or on the next block, and whether it is the one expected; then the offset is put there.
- * 1, 0: the file ends before it, -errno.
+ * The header at the walk's offset, or on the next block, and whether it is the one expected; then the offset is put
+ * there. 1, 0: the file ends before it, -errno.
  */
 static int look_header(struct walk *w, struct batch *b, bool *possible)
 {
@@ -158,13 +158,14 @@ static int take(struct walk *w, const struct batch *b, uint64_t at)
 	return WALK_BATCH;
 }
 
-/* No more records can be missing than the bytes passed over could have held: a forged batch inside a payload gets no further. */
+/* No more records can be missing than the bytes passed over could have held: a forged batch inside a payload gets no
+ * further. */
 static bool follows_damage(const struct walk *w, const struct batch *b, uint64_t at)
 {
 	uint64_t most = (at - w->offset) / RECORD_BYTES_MIN;
 
-	return shape_possible(w, b, at) && b->first_sequence >= w->sequence && b->first_sequence - w->sequence <= most &&
-	       b->first_sequence < w->bound &&
+	return shape_possible(w, b, at) && b->first_sequence >= w->sequence &&
+	       b->first_sequence - w->sequence <= most && b->first_sequence < w->bound &&
 	       (w->records == WALK_RECORDS_ANY ||
 		(b->records_before >= w->records && b->records_before - w->records <= most));
 }
@@ -231,7 +232,8 @@ int walk_next(struct walk *w, bool whole)
 		if (found)
 			return take(w, &b, w->offset);
 	}
-	/* A header that fits tells where the next batch stands better than the payload, which anyone on the wire may shape. */
+	/* A header that fits tells where the next batch stands better than the payload, which anyone on the wire may
+	 * shape. */
 	return resync(w, w->offset + (possible ? batch_round(b.length) : BATCH_ALIGN));
 }
 

@@ -23,7 +23,7 @@ struct writer {
 	pthread_mutex_t lock;
 	pthread_cond_t work, done;
 	struct write_job *waiting, **waiting_end, *ended; /* under lock */
-	bool news; /* under lock: a job has been written */
+	bool news;                                        /* under lock: a job has been written */
 	bool stop;
 };
 
@@ -106,7 +106,8 @@ static int write_and_sync(struct writer *w, struct write_job *job)
 	if (error)
 		return error;
 	pthread_mutex_lock(&w->lock);
-	/* Release: the bytes are in the file before anyone writes behind them. Partner: commit.c, before the next write. */
+	/* Release: the bytes are in the file before anyone writes behind them. Partner: commit.c, before the next
+	 * write. */
 	atomic_store_explicit(&job->wrote, true, memory_order_release);
 	w->news = true;
 	pthread_cond_signal(&w->done);

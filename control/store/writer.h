@@ -12,12 +12,13 @@ struct write_job { /* the caller's, with its bytes, from submit until it comes b
 	int fd;
 	const uint8_t *bytes;
 	size_t length;
-	uint64_t at;          /* offset in the file */
-	int result;           /* 0: written and synced; -errno otherwise, and nothing may be assumed of the file */
-	_Atomic bool wrote;   /* set when all is written and only the sync is missing; writer_wait() wakes up for it, too */
-	void *owner;          /* whatever the caller wants to find it by */
+	uint64_t at; /* offset in the file */
+	int result;  /* 0: written and synced; -errno otherwise, and nothing may be assumed of the file */
+	_Atomic bool
+		wrote; /* set when all is written and only the sync is missing; writer_wait() wakes up for it, too */
+	void *owner;   /* whatever the caller wants to find it by */
 
-	size_t written;       /* the writer's from here on */
+	size_t written; /* the writer's from here on */
 	int write_result, sync_result;
 	unsigned pending;
 	struct write_job *next;

@@ -24,10 +24,10 @@ static void bind_worker(struct feed *feed, uint32_t w)
 	worker->lanes = calloc(slots, sizeof *worker->lanes);
 	worker->appended = calloc(slots, sizeof *worker->appended);
 	memset(&worker->ledger, 0, sizeof worker->ledger);
-	ledger_writer_init(&worker->ledger,
-			   (struct ledger *)((uint8_t *)feed->writer.region + region->ledgers_offset +
-					     w * region->ledger_stride),
-			   worker->now, lines);
+	ledger_writer_init(
+		&worker->ledger,
+		(struct ledger *)((uint8_t *)feed->writer.region + region->ledgers_offset + w * region->ledger_stride),
+		worker->now, lines);
 	for (uint32_t s = 0; s < slots; s++) {
 		lane_writer_init(&worker->lanes[s], feed->writer.lanes[s * feed->writer.geometry.workers + w],
 				 feed->writer.geometry.lane_bytes, s, &worker->ledger, &feed->control->head[s][w]);
@@ -132,7 +132,8 @@ bool feed_append(struct feed *feed, uint32_t worker, uint32_t slot, uint32_t len
 	return true;
 }
 
-bool feed_append_raw(struct feed *feed, uint32_t worker, uint32_t slot, const void *bytes, uint32_t length, uint64_t records)
+bool feed_append_raw(struct feed *feed, uint32_t worker, uint32_t slot, const void *bytes, uint32_t length,
+		     uint64_t records)
 {
 	struct feed_worker *from = &feed->workers[worker];
 	uint8_t *at = lane_reserve(&from->lanes[slot], length);

@@ -13,17 +13,17 @@ struct feed_worker {
 };
 
 struct feed {
-	char directory[128];       /* on tmpfs */
+	char directory[128]; /* on tmpfs */
 	struct region_writer writer;
 	struct region_reader reader;
-	struct control *control;   /* penstockd's end */
+	struct control *control; /* penstockd's end */
 	int control_fd;
 	struct feed_worker *workers;
 };
 
 // The bytes every test record's payload starts with; what follows is made from them.
 struct feed_payload {
-	uint64_t number;           /* of the record in its lane, from 0 */
+	uint64_t number; /* of the record in its lane, from 0 */
 	uint32_t slot, worker;
 };
 
@@ -43,7 +43,8 @@ void feed_new_generation(struct feed *feed);
 bool feed_append(struct feed *feed, uint32_t worker, uint32_t slot, uint32_t length);
 
 // Appends any bytes, whatever they are (a multiple of 8), and counts them as `records`.
-bool feed_append_raw(struct feed *feed, uint32_t worker, uint32_t slot, const void *bytes, uint32_t length, uint64_t records);
+bool feed_append_raw(struct feed *feed, uint32_t worker, uint32_t slot, const void *bytes, uint32_t length,
+		     uint64_t records);
 
 // Publishes what was appended.
 void feed_commit(struct feed *feed, uint32_t worker);

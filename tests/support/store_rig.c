@@ -229,3 +229,13 @@ bool rig_segment(struct rig *rig, uint32_t shard, int nth, char path[512])
 	snprintf(path, 512, "%s/%s", directory, names[nth]);
 	return true;
 }
+
+void rig_delete_indexes(struct rig *rig, uint32_t shard)
+{
+	char path[512];
+
+	for (int nth = 0; rig_segment(rig, shard, nth, path); nth++) {
+		snprintf(path + strlen(path) - strlen(SEGMENT_SUFFIX), 16, ".index");
+		unlink(path);
+	}
+}

@@ -33,17 +33,20 @@ void rig_feed(struct rig *rig, uint32_t shard, uint64_t count, uint32_t length, 
 // Waits until everything appended so far is durable; false when that took too long.
 bool rig_settle(struct rig *rig, uint32_t timeout_ms);
 
-struct rig_tally {               /* of one pass over a shard */
+struct rig_tally { /* of one pass over a shard */
 	uint64_t records, gaps, gap_records, unknown_gaps, damaged_gaps;
 	uint64_t next[RIG_WORKERS_MAX]; /* the number expected next of each worker */
-	uint64_t skipped;        /* numbers that did not come */
+	uint64_t skipped;               /* numbers that did not come */
 	uint64_t first_sequence, next_sequence;
-	uint64_t crc;            /* over all that was read, in order */
-	const char *wrong;       /* NULL, or what was wrong */
+	uint64_t crc;      /* over all that was read, in order */
+	const char *wrong; /* NULL, or what was wrong */
 };
 
 // Reads a shard from `sequence` to its end and checks every record, count and sequence.
 struct rig_tally rig_read(struct rig *rig, uint32_t shard, uint64_t sequence);
+
+// Deletes the indexes of a shard.
+void rig_delete_indexes(struct rig *rig, uint32_t shard);
 
 // The path of the `nth` segment (from the oldest; -1: the newest) of a shard. False when there is none.
 bool rig_segment(struct rig *rig, uint32_t shard, int nth, char path[512]);

@@ -16,17 +16,18 @@
 #include "control/store/files.h"
 #include "tests/support/store_rig.h"
 
-#define assert_all_right(tally) \
-	do { \
-		if ((tally).wrong) \
-			fail_msg("%s (after %lu records)", (tally).wrong, (unsigned long)(tally).records); \
+#define assert_all_right(tally)                                                                                        \
+	do {                                                                                                           \
+		if ((tally).wrong)                                                                                     \
+			fail_msg("%s (after %lu records)", (tally).wrong, (unsigned long)(tally).records);             \
 	} while (0)
 
 #define FDS_MAX 1024
 
 static struct file_operations real;
 
-/* One fault at a time: the `at`-th call of a kind (counted from `arm`) and the `times` - 1 after it fail with `error`. */
+/* One fault at a time: the `at`-th call of a kind (counted from `arm`) and the `times` - 1 after it fail with `error`.
+ */
 enum kind { OPEN, PWRITE, FDATASYNC, FALLOCATE, RENAME, SYNC_DIRECTORY, KINDS };
 static struct {
 	_Atomic int kind, error;
@@ -92,6 +93,16 @@ static ssize_t faulty_pwrite(int fd, const void *bytes, size_t length, uint64_t 
 	return error ? error : real.pwrite(fd, bytes, length, at);
 }
 
+/* A bad sector: reads that touch it fail. */
+static _Atomic uint64_t bad_at;
+
+static ssize_t faulty_pread(int fd, void *bytes, size_t length, uint64_t at)
+{
+	uint64_t bad = atomic_load(&bad_at);
+
+	return bad && is_segment(fd) && at <= bad && bad < at + length ? -EIO : real.pread(fd, bytes, length, at);
+}
+
 static int faulty_fdatasync(int fd)
 {
 	int error = is_segment(fd) ? strikes(FDATASYNC) : 0;
@@ -152,6 +163,7 @@ static int install(void **state)
 	memset(&fault, 0, sizeof fault);
 	disarm();
 	files.open = faulty_open;
+	files.pread = faulty_pread;
 	files.pwrite = faulty_pwrite;
 	files.fdatasync = faulty_fdatasync;
 	files.fallocate = faulty_fallocate;
@@ -319,6 +331,48 @@ static void a_file_system_without_direct_writes_is_used_buffered(void **state)
 	rig_destroy(&rig);
 }
 
+static void what_cannot_be_read_is_a_gap_and_the_rest_is_there(void **state)
+{
+	struct shard_status status;
+	struct rig_tally tally;
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, "/tmp", 1, 1);
+	rig.options.segment_bytes = 4 << 20;
+	rig_start(&rig);
+	rig_feed(&rig, 0, 3000, 1000, 50);
+	rig_stop(&rig, true);
+	rig_start(&rig);
+	atomic_store(&bad_at, 700000);
+	tally = rig_read(&rig, 0, 0);
+	assert_all_right(tally);
+	assert_true(tally.damaged_gaps > 0 && tally.damaged_gaps < 1000);
+	assert_int_equal(tally.records + tally.damaged_gaps, 3000);
+	shard_get_status(rig.shards[0], &status);
+	assert_int_equal(status.lost_records, tally.damaged_gaps);
+	rig_stop(&rig, true);
+	/* And at start, in the file that would be recovered from: it starts, gives no sequence twice, and says what is
+	 * gone. */
+	atomic_store(&bad_at, 0);
+	rig_start(&rig);
+	rig_stop(&rig, true);
+	atomic_store(&bad_at, 700000);
+	rig_delete_indexes(&rig, 0);
+	rig_start(&rig);
+	rig_feed(&rig, 0, 100, 1000, 50);
+	assert_true(rig_settle(&rig, 5000));
+	shard_get_status(rig.shards[0], &status);
+	assert_true(status.next_sequence > tally.next_sequence + (1 << 20));
+	tally = rig_read(&rig, 0, 0);
+	assert_all_right(tally);
+	assert_true(tally.records < 3100);
+	assert_int_equal(tally.next[0], 3100);
+	assert_true(tally.gap_records >= tally.skipped);
+	atomic_store(&bad_at, 0);
+	rig_destroy(&rig);
+}
+
 /* The real thing, with the ring: a tmpfs of a few megabytes. */
 static void a_small_file_system_fills_up_and_is_emptied_again(void **state)
 {
@@ -379,10 +433,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(threads_do_what_the_ring_does, install, uninstall),
 		cmocka_unit_test_setup_teardown(any_failing_call_loses_nothing, install, uninstall),
-		cmocka_unit_test_setup_teardown(
-			a_disk_that_stays_full_keeps_what_it_has_and_goes_on_when_there_is_room, install, uninstall),
+		cmocka_unit_test_setup_teardown(a_disk_that_stays_full_keeps_what_it_has_and_goes_on_when_there_is_room,
+						install, uninstall),
 		cmocka_unit_test_setup_teardown(a_hanging_sync_only_delays, install, uninstall),
-		cmocka_unit_test_setup_teardown(a_file_system_without_direct_writes_is_used_buffered, install, uninstall),
+		cmocka_unit_test_setup_teardown(a_file_system_without_direct_writes_is_used_buffered, install,
+						uninstall),
+		cmocka_unit_test_setup_teardown(what_cannot_be_read_is_a_gap_and_the_rest_is_there, install, uninstall),
 		cmocka_unit_test(a_small_file_system_fills_up_and_is_emptied_again),
 	};
 

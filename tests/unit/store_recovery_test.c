@@ -17,10 +17,10 @@
 #include "control/store/segment.h"
 #include "tests/support/store_rig.h"
 
-#define assert_all_right(tally) \
-	do { \
-		if ((tally).wrong) \
-			fail_msg("%s (after %lu records)", (tally).wrong, (unsigned long)(tally).records); \
+#define assert_all_right(tally)                                                                                        \
+	do {                                                                                                           \
+		if ((tally).wrong)                                                                                     \
+			fail_msg("%s (after %lu records)", (tally).wrong, (unsigned long)(tally).records);             \
 	} while (0)
 
 static uint64_t random_state = 88172645463325252ull;
@@ -99,7 +99,8 @@ static void many_batches(struct rig *rig, int batches, uint32_t records, uint32_
 	}
 }
 
-/* The store comes up over what is there, and everything read, told by gaps or still in the lanes adds up to what was fed. */
+/* The store comes up over what is there, and everything read, told by gaps or still in the lanes adds up to what was
+ * fed. */
 static void check_cut(struct rig *rig, uint64_t fed, uint64_t expected_records, bool torn, uint64_t next_before)
 {
 	struct shard_status status, again;
@@ -112,8 +113,9 @@ static void check_cut(struct rig *rig, uint64_t fed, uint64_t expected_records, 
 	else
 		assert_true(status.next_sequence >= next_before);
 	if (expected_records < fed)
-		assert_true(shard_wait(rig->shards[0], status.durable_sequence > next_before + 1 ? status.durable_sequence :
-												  next_before, 5000));
+		assert_true(shard_wait(
+			rig->shards[0],
+			status.durable_sequence > next_before + 1 ? status.durable_sequence : next_before, 5000));
 	tally = rig_read(rig, 0, 0);
 	assert_all_right(tally);
 	assert_int_equal(tally.records, expected_records);
@@ -149,7 +151,8 @@ static void a_file_cut_anywhere_gives_its_whole_batches_and_counts_the_rest(void
 	copy_tree(rig.directory, original);
 	for (int i = 0; i < layout.count; i++)
 		for (size_t d = 0; d < sizeof deltas / sizeof deltas[0]; d++) {
-			uint64_t end = layout.at[i] + (uint64_t)deltas[d], kept = 0, next = layout.batch[0].first_sequence;
+			uint64_t end = layout.at[i] + (uint64_t)deltas[d], kept = 0,
+				 next = layout.batch[0].first_sequence;
 			uint64_t last_end = SEGMENT_DATA;
 
 			if (layout.at[i] + 4096 < 4096 + 4096 && deltas[d] < 0)
@@ -215,7 +218,8 @@ static void a_batch_that_overtook_a_torn_one_goes_with_it(void **state)
 	/* As after a crash with two writes under way, of which only the second got through. */
 	fd = open(path, O_RDWR);
 	assert_true(fd >= 0 && layout.batch[last].length <= sizeof bytes);
-	assert_int_equal(pread(fd, bytes, layout.batch[last].length, (off_t)layout.at[last]), layout.batch[last].length);
+	assert_int_equal(pread(fd, bytes, layout.batch[last].length, (off_t)layout.at[last]),
+			 layout.batch[last].length);
 	b = (struct batch *)bytes;
 	b->overlapped = 1;
 	batch_seal(b);
@@ -250,7 +254,9 @@ static void a_damaged_batch_costs_itself_and_is_told(void **state)
 		assert_true(layout.count > 4);
 		for (int round = 0; round < 6; round++) {
 			/* First, middle and (in a sealed file) last; header and records. */
-			int i = round % 3 == 0 ? 0 : round % 3 == 1 ? layout.count / 2 : layout.count - (nth < 0 ? 2 : 1);
+			int i = round % 3 == 0   ? 0
+				: round % 3 == 1 ? layout.count / 2
+						 : layout.count - (nth < 0 ? 2 : 1);
 			uint64_t at = layout.at[i] + (round < 3 ? 9 : 1500);
 			uint64_t lost = layout.batch[i].records;
 
@@ -320,7 +326,8 @@ static void damaged_headers_and_indexes_cost_nothing(void **state)
 		}
 		rig_stop(&rig, true);
 	}
-	/* And it goes on: this round's store has lost its last header and with it the lanes' marks; the heads have them. */
+	/* And it goes on: this round's store has lost its last header and with it the lanes' marks; the heads have
+	 * them. */
 	copy_tree(original, rig.directory);
 	assert_true(rig_segment(&rig, 0, -1, path));
 	overwrite(path, 0, zeros, sizeof zeros);

@@ -12,10 +12,10 @@
 
 #include "tests/support/store_rig.h"
 
-#define assert_all_right(tally) \
-	do { \
-		if ((tally).wrong) \
-			fail_msg("%s (after %lu records)", (tally).wrong, (unsigned long)(tally).records); \
+#define assert_all_right(tally)                                                                                        \
+	do {                                                                                                           \
+		if ((tally).wrong)                                                                                     \
+			fail_msg("%s (after %lu records)", (tally).wrong, (unsigned long)(tally).records);             \
 	} while (0)
 
 /* Numbers start again with a new region: this reads only kinds and counts. */
@@ -112,7 +112,8 @@ static void moving_to_a_new_region_takes_what_the_old_one_still_holds(void **sta
 	rig_make(&rig, "/tmp", 1, 1);
 	rig_start(&rig);
 	rig_feed(&rig, 0, 50, 100, 1);
-	/* A second region, as a dataplane of another geometry would make; the first stays mapped until attach returns. */
+	/* A second region, as a dataplane of another geometry would make; the first stays mapped until attach returns.
+	 */
 	old = rig.feed;
 	old_reader = old.reader;
 	feed_open(&rig.feed, 2, 4, 512 << 10);

@@ -14,10 +14,10 @@
 #include "control/store/files.h"
 #include "tests/support/store_rig.h"
 
-#define assert_all_right(tally) \
-	do { \
-		if ((tally).wrong) \
-			fail_msg("%s (after %lu records)", (tally).wrong, (unsigned long)(tally).records); \
+#define assert_all_right(tally)                                                                                        \
+	do {                                                                                                           \
+		if ((tally).wrong)                                                                                     \
+			fail_msg("%s (after %lu records)", (tally).wrong, (unsigned long)(tally).records);             \
 	} while (0)
 
 #define SECOND 1000000000ull
@@ -55,7 +55,8 @@ static void later(uint64_t seconds)
 static void assert_adds_up(struct rig *rig, uint32_t shard, struct shard_status *status)
 {
 	shard_get_status(rig->shards[shard], status);
-	assert_int_equal(status->stored_records, status->retained_records + status->expired_records + status->lost_records);
+	assert_int_equal(status->stored_records,
+			 status->retained_records + status->expired_records + status->lost_records);
 }
 
 static void records_older_than_the_retention_time_go(void **state)
@@ -202,7 +203,9 @@ static void readers_survive_what_expires_under_them(void **state)
 #define BATCHES_MAX 2000
 
 struct model { /* every retained batch, as read one by one */
-	struct { uint64_t first, sequences, records_before, last_arrival_ns, data[512]; } batch[BATCHES_MAX];
+	struct {
+		uint64_t first, sequences, records_before, last_arrival_ns, data[512];
+	} batch[BATCHES_MAX];
 	int count;
 	uint64_t next;
 };

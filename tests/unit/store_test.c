@@ -13,10 +13,10 @@
 
 #include "tests/support/store_rig.h"
 
-#define assert_all_right(tally) \
-	do { \
-		if ((tally).wrong) \
-			fail_msg("%s", (tally).wrong); \
+#define assert_all_right(tally)                                                                                        \
+	do {                                                                                                           \
+		if ((tally).wrong)                                                                                     \
+			fail_msg("%s", (tally).wrong);                                                                 \
 	} while (0)
 
 static void what_was_published_is_read_back_byte_for_byte(void **state)
@@ -46,6 +46,8 @@ static void what_was_published_is_read_back_byte_for_byte(void **state)
 	assert_int_equal(status.durable_sequence, tally.next_sequence);
 	assert_int_equal(status.trim_sequence, tally.first_sequence);
 	assert_true(status.segments > 3);
+	assert_int_equal(status.generation, rig.feed.reader.generation);
+	assert_int_equal(status.lane_records, 20001);
 	assert_true(status.writable);
 	assert_true(status.newest_ns >= status.oldest_ns && status.oldest_ns > 0);
 	store_get_status(rig.store, &store_status);
@@ -283,7 +285,14 @@ static void sequence_numbers_survive_their_text(void **state)
 {
 	static const uint64_t sequences[] = {0, 1, 4294967296, 123456789012345, UINT64_MAX};
 	static const uint32_t shards[] = {0, 1, 255, UINT32_MAX};
-	static const char *const bad[] = {"", "-1", "+1", " 1", "1 ", "01", "1x", "79228162514264337593543950336",
+	static const char *const bad[] = {"",
+					  "-1",
+					  "+1",
+					  " 1",
+					  "1 ",
+					  "01",
+					  "1x",
+					  "79228162514264337593543950336",
 					  "99999999999999999999999999999999999999999"};
 	char text[SEQUENCE_TEXT_MAX], before[SEQUENCE_TEXT_MAX];
 	uint64_t sequence;
