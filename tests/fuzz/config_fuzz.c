@@ -37,7 +37,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (error)
 		fuzz_require(strstr(said, "main.yaml:"));
 	else
-		fuzz_require(config->ports_count <= PORTS_MAX && config->inputs_count <= INPUTS_MAX && config_workers(config) <= WORKERS_MAX);
+		fuzz_require(config->ports_count <= PORTS_MAX && config->inputs_count <= INPUTS_MAX &&
+			     config_workers(config) <= WORKERS_MAX);
 	config_free(config);
 	free(said);
 	return 0;
