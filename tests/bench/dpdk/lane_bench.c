@@ -5,6 +5,7 @@
 //   8B      the hand-off alone: 8 bytes of lane against a pointer nobody follows
 #include <immintrin.h>
 #include <pthread.h>
+#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
@@ -24,6 +25,8 @@
 #define LANE_BYTES (256u << 10)
 #define RING_ELEMENTS 4096u /* as many as the lane holds records */
 #define ELEMENTS (128u << 10)     /* a run is shorter than a time slice */
+#define GATHER_US 2u
+#define GATHER_ELEMENTS 256u
 #define LANE_PAIRS 31u
 #define LANE_TRIES 300u
 
@@ -96,6 +99,18 @@ static void lane_produce(struct bench *b)
 		lane_produce_as(b, ELEMENT_8B);
 }
 
+/* Both consumers look again only after a while when they have found little: the drain sleeps between two looks, too, and a
+ * reader that spins on a line takes it from its writer at every burst. */
+static void let_gather(uint64_t elements)
+{
+	uint64_t until = rte_rdtsc() + rte_get_tsc_hz() / 1000000 * GATHER_US;
+
+	if (elements >= GATHER_ELEMENTS)
+		return;
+	while (rte_rdtsc() < until)
+		rte_pause();
+}
+
 static void lane_consume(struct bench *b)
 {
 	struct lane_reader reader = {b->region.lanes[0], LANE_BYTES, atomic_load(&b->head), 0};
@@ -109,10 +124,9 @@ static void lane_consume(struct bench *b)
 		if (!ledger_read(b->ledger.shared, worker_lines(1), lane_word(0, 0) / LEDGER_LINE_WORDS, 1, line))
 			continue;
 		span = lane_span(&reader, line[LANE_POSITION], UINT64_MAX, &from);
-		if (span <= 0) {
-			rte_pause();
+		let_gather(span > 0 ? (uint64_t)span / bytes : 0);
+		if (span <= 0)
 			continue;
-		}
 		memcpy(b->copy, from, (size_t)span);
 		b->sum += b->copy[span - 8];
 		reader.position += (uint64_t)span;
@@ -146,8 +160,8 @@ static void ring_consume(struct bench *b)
 	for (uint64_t n = 0; n < ELEMENTS;) {
 		uint32_t count = rte_ring_dequeue_burst(b->ring, pointers, BURST, NULL);
 
-		if (count == 0)
-			rte_pause();
+		if (count < BURST)
+			let_gather(count);
 		for (uint32_t i = 0; i < count; i++) {
 			if (records)
 				memcpy(b->copy + (n + i) % RING_ELEMENTS * RECORD_BYTES, pointers[i], RECORD_BYTES);
