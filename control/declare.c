@@ -7,9 +7,15 @@
 
 static int make(const struct config_stream *declared, struct streams *streams)
 {
-	int error = streams_create(streams, declared->name, declared->shards, declared->retention_seconds,
-				   declared->retention_bytes);
+	int error;
 
+	if (streams_why_unavailable(streams, declared->name)) {
+		log_warning("stream %s: declared, but cannot be opened: a changed retention is taken over at the next start",
+			    declared->name);
+		return 0;
+	}
+	error = streams_create(streams, declared->name, declared->shards, declared->retention_seconds,
+			       declared->retention_bytes);
 	if (error == -EEXIST) {
 		log_warning("stream %s: declared, but still being deleted: it is made at the next start", declared->name);
 		return 0;

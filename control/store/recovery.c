@@ -47,6 +47,11 @@ static int take_name(struct shard *shard, DIR *directory, const char *name)
 		return 0;
 	if (fstatat(dirfd(directory), name, &file, 0) != 0)
 		return -errno;
+	if (!S_ISREG(file.st_mode)) {
+		log_error("shard %s/%u: %s/%s is not a file: put the segment back, or take it away", shard->identity.stream,
+			  shard->identity.number, shard->directory, name);
+		return S_ISDIR(file.st_mode) ? -EISDIR : -EINVAL;
+	}
 	segment.bytes = (uint64_t)file.st_size;
 	if (shard->segments_count &&
 	    shard->segments[shard->segments_count - 1].first_sequence == segment.first_sequence)
@@ -213,6 +218,7 @@ static int read_last(struct shard *shard, const struct segment *last, struct fin
 	void *header = NULL;
 	struct walk walk;
 	int fd = segment_open(shard->directory, last->first_sequence, true), result;
+	ssize_t got;
 
 	if (fd < 0)
 		return fd;
@@ -221,7 +227,8 @@ static int read_last(struct shard *shard, const struct segment *last, struct fin
 		close(fd);
 		return -ENOMEM;
 	}
-	if (files_read(fd, header, sizeof f->header, 0) == (ssize_t)sizeof f->header) {
+	got = files_read(fd, header, sizeof f->header, 0);
+	if (got == (ssize_t)sizeof f->header) {
 		memcpy(&f->header, header, sizeof f->header);
 		f->header_valid = segment_header_valid(&f->header) && f->header.first_sequence == last->first_sequence;
 	}
@@ -239,6 +246,9 @@ static int read_last(struct shard *shard, const struct segment *last, struct fin
 	result = walk_last(&walk, f);
 	walk_close(&walk);
 	close(fd);
+	/* Nothing of it could be read: it cannot be told how many records the shard has stored. Another time, maybe. */
+	if (!result && got < 0 && f->last_stored_ns == 0)
+		result = (int)got;
 	return result;
 }
 
