@@ -168,6 +168,9 @@ int shard_learn(struct shard *shard, uint64_t first_sequence)
 	s = find_exact(shard, first_sequence);
 	if (!error && s && !s->learned) {
 		copy.lost_records = s->lost_records;
+		copy.dated = s->dated && copy.newest_ns == 0;
+		if (copy.dated)
+			copy.newest_ns = s->newest_ns;
 		copy.learned = true;
 		*s = copy;
 	}

@@ -40,6 +40,7 @@ struct segment { /* (l) one file that readers may open */
 	uint64_t lost_records;         /* in its damaged batches, as far as anyone has met them */
 	bool active;
 	bool learned; /* the five above are known */
+	bool dated;   /* newest_ns is no batch's, but what retention goes by: no batch of it can be read */
 };
 
 struct damage { /* (l) a damaged batch that has been reported and counted */
