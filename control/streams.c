@@ -113,7 +113,10 @@ int streams_set_retention(struct streams *streams, const char *name, uint64_t se
 		pthread_mutex_lock(&streams->lock);
 		stream->info.retention_seconds = seconds;
 		stream->info.retention_bytes = bytes;
+		bytes = stream_shard_bytes(stream);
 		pthread_mutex_unlock(&streams->lock);
+		for (uint32_t i = 0; i < stream->info.shards && !error; i++)
+			error = shard_set_retention(stream->shards[i], seconds, bytes);
 	}
 	streams_release(streams, stream);
 	return error;

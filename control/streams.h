@@ -55,7 +55,7 @@ void streams_close(struct streams *streams);
 int streams_create(struct streams *streams, const char *name, uint32_t shards, uint64_t retention_seconds,
 		   uint64_t retention_bytes);
 
-// New retention, from now on and durable. 0, -ENOENT, -EINVAL, -errno. Shards take it over at the next start.
+// New retention, from now on and durable. 0, -ENOENT, -EINVAL, -errno.
 int streams_set_retention(struct streams *streams, const char *name, uint64_t seconds, uint64_t bytes);
 
 // Marks a stream as deleted: it is gone for every caller from here on. Its files and slots follow. 0, -ENOENT, -errno.

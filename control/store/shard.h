@@ -70,9 +70,9 @@ struct shard_lane {                /* (d) */
 
 struct shard {
 	struct store *store;            /* (i) */
-	struct shard_identity identity; /* (i) */
+	struct shard_identity identity; /* (i), its retention (d) */
 	char directory[PATH_MAX];       /* (i) */
-	uint64_t segment_bytes;         /* (i) */
+	uint64_t segment_bytes;         /* (d) */
 
 	pthread_mutex_t lock;
 	pthread_cond_t durable;   /* something became readable, or the shard was removed */

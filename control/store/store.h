@@ -62,6 +62,10 @@ int store_add_shard(struct store *store, const struct shard_identity *identity, 
 // Takes a shard out and deletes its files once no reader holds it.
 int store_remove_shard(struct store *store, struct shard *shard);
 
+// Another retention from now on; `bytes` of this shard, 0: none. What is too much by it goes within a second.
+// 0; -ESTALE: the shard was removed.
+int shard_set_retention(struct shard *shard, uint64_t seconds, uint64_t bytes);
+
 // Starts (or, after the dataplane made a new region, moves) the drain to this region. Both stay the caller's and must
 // outlive store_detach(). Heads are set from what the segments say was durable under this region's generation.
 int store_attach(struct store *store, const struct region_reader *region, struct control *control);

@@ -147,6 +147,37 @@ static void more_bytes_than_allowed_go_oldest_first_and_are_counted_as_early(voi
 	rig_destroy(&rig);
 }
 
+static void another_retention_holds_from_now_on(void **state)
+{
+	struct shard_status status;
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, "/tmp", 1, 1);
+	rig.retention_seconds = 1000;
+	rig_start(&rig);
+	for (int i = 0; i < 3; i++) {
+		rig_feed(&rig, 0, 100, 500, 10);
+		assert_true(rig_settle(&rig, 5000));
+		later(300);
+	}
+	assert_adds_up(&rig, 0, &status);
+	assert_int_equal(status.retained_records, 300);
+	assert_int_equal(shard_set_retention(rig.shards[0], 500, 0), 0);
+	later(0);
+	assert_adds_up(&rig, 0, &status);
+	assert_int_equal(status.retained_records, 100);
+	/* By bytes, too: files are cut small enough for some of them to go. */
+	assert_int_equal(shard_set_retention(rig.shards[0], 500, 2 << 20), 0);
+	rig_feed(&rig, 0, 6000, 1000, 20);
+	assert_true(rig_settle(&rig, 10000));
+	later(0);
+	assert_adds_up(&rig, 0, &status);
+	assert_true(status.retained_bytes <= 2 << 20);
+	assert_true(status.retained_records > 1000);
+	rig_destroy(&rig);
+}
+
 static uint64_t unreadable; /* inode of the file whose every read fails; 0: none */
 
 static ssize_t pread_of_a_bad_disk(int fd, void *bytes, size_t length, uint64_t at)
@@ -376,6 +407,7 @@ int main(void)
 						uninstall),
 		cmocka_unit_test_setup_teardown(a_segment_without_a_batch_expires_with_what_follows_it, install,
 						uninstall),
+		cmocka_unit_test_setup_teardown(another_retention_holds_from_now_on, install, uninstall),
 		cmocka_unit_test(more_bytes_than_allowed_go_oldest_first_and_are_counted_as_early),
 		cmocka_unit_test(readers_survive_what_expires_under_them),
 		cmocka_unit_test(lookups_agree_with_reading_everything),

@@ -133,12 +133,40 @@ static void a_stream_that_cannot_be_opened_keeps_none_of_the_others_down(void **
 	expect_balance(rig);
 }
 
+static void a_retention_declared_anew_goes_into_shards_that_run(void **state)
+{
+	struct daemon_rig *rig = *state;
+	struct config config = {.streams_count = 1};
+	uint64_t until = clock_monotonic_ms() + 20000;
+	struct shard_status status;
+	struct stream *stream;
+
+	assert_int_equal(streams_create(rig->daemon.streams, "orders", 1, 3600, 0), 0);
+	daemon_rig_start_dataplane(rig);
+	daemon_rig_wait_map(rig, 1);
+	append(rig, 0, 100);
+	expect_stored(rig, "orders", 0, 100);
+	strcpy(config.streams[0].name, "orders");
+	config.streams[0].shards = 1;
+	config.streams[0].retention_seconds = 1;
+	assert_int_equal(declare_streams(&config, rig->daemon.streams), 0);
+	stream = streams_hold(rig->daemon.streams, "orders");
+	assert_int_equal(stream->info.retention_seconds, 1);
+	do {
+		shard_get_status(stream->shards[0], &status);
+		assert_true(clock_monotonic_ms() < until);
+	} while (status.expired_records < 100);
+	streams_release(rig->daemon.streams, stream);
+	expect_balance(rig);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_stream_that_cannot_be_opened_keeps_none_of_the_others_down),
+		TEST(a_retention_declared_anew_goes_into_shards_that_run),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
