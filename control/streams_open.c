@@ -1,5 +1,6 @@
 // Taking up the streams there are, and trying those again that could not be opened.
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -8,6 +9,7 @@
 #include "control/streams_private.h"
 
 #define RETRY_MS 10000u
+#define STREAM_ID_LIMIT (1ull << 62)
 
 void stream_free(struct stream *stream)
 {
@@ -228,6 +230,42 @@ void streams_end_retries(struct streams *streams)
 	streams->retrying = false;
 }
 
+struct known {
+	const struct metadata_stream *rows;
+	uint32_t count;
+	uint64_t highest; /* the id of a stray folder */
+};
+
+/* A folder that no row names holds records nobody can ask for: of a database that was lost, or of an older backup. */
+static void say_stray(void *with, const char *path, const char *name)
+{
+	struct known *known = with;
+	const char *dot = strrchr(name, '.');
+	uint64_t id = dot ? strtoull(dot + 1, NULL, 10) : 0;
+	char expected[sizeof known->rows->name + 24];
+
+	for (uint32_t i = 0; i < known->count; i++) {
+		snprintf(expected, sizeof expected, "%s.%llu", known->rows[i].name, (unsigned long long)known->rows[i].id);
+		if (strcmp(expected, name) == 0)
+			return;
+	}
+	if (id > known->highest && id < STREAM_ID_LIMIT)
+		known->highest = id;
+	log_warning("store: no stream of the database has the folder %s: what it holds can be neither read nor expire; put "
+		    "back the database that knows it, or delete the folder", path);
+}
+
+static int look_for_strays(struct streams *streams, const struct metadata_stream *rows, uint32_t count)
+{
+	struct known known = {rows, count, 0};
+	int error = store_visit_folders(streams->store, say_stray, &known);
+
+	if (error)
+		log_warning("store: its folders cannot be listed: %s", strerror(-error));
+	/* Or a stream made anew would get the folder of an older one, and its records. */
+	return known.highest ? metadata_pass_ids(streams->metadata, known.highest) : 0;
+}
+
 int streams_open(struct metadata *metadata, struct store *store, uint32_t slots, const struct streams_listener *listener,
 		 struct streams **out)
 {
@@ -254,6 +292,8 @@ int streams_open(struct metadata *metadata, struct store *store, uint32_t slots,
 	error = metadata_list_streams(metadata, &rows, &count);
 	for (uint32_t i = 0; i < count && !error; i++)
 		error = take_up(streams, &rows[i]);
+	if (!error)
+		error = look_for_strays(streams, rows, count);
 	free(rows);
 	if (!error)
 		error = begin_retries(streams);

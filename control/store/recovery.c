@@ -59,6 +59,48 @@ static int take_name(struct shard *shard, DIR *directory, const char *name)
 	return shard_add_segment(shard, &segment);
 }
 
+/*
+ * Says of a segment whose header names another stream or shard that it does not belong here, and puts it aside, so that
+ * its name is free. One whose header cannot be read or is damaged is taken for what its name says.
+ */
+static bool is_foreign(const struct shard *shard, uint64_t first_sequence)
+{
+	char path[PATH_MAX], aside[PATH_MAX];
+	struct segment_header header;
+	int fd = segment_open(shard->directory, first_sequence, false), error;
+	bool foreign;
+
+	if (fd < 0)
+		return false;
+	foreign = files_read(fd, &header, sizeof header, 0) == (ssize_t)sizeof header &&
+		  segment_header_valid(&header) &&
+		  (header.stream_id != shard->identity.stream_id || header.shard != shard->identity.number);
+	close(fd);
+	if (!foreign)
+		return false;
+	error = segment_path(path, shard->directory, first_sequence, SEGMENT_SUFFIX);
+	if (!error)
+		error = segment_path(aside, shard->directory, first_sequence, FOREIGN_SUFFIX);
+	if (!error)
+		error = files.rename(path, aside);
+	log_error("shard %s/%u: segment %020llu is of stream %llu, shard %u, and does not belong to this one (stream %llu): "
+		  "%s%s", shard->identity.stream, shard->identity.number, (unsigned long long)first_sequence,
+		  (unsigned long long)header.stream_id, header.shard, (unsigned long long)shard->identity.stream_id,
+		  error ? "left out, but it cannot be renamed: " : "left out, and renamed to end in " FOREIGN_SUFFIX,
+		  error ? strerror(-error) : "");
+	return true;
+}
+
+static void leave_out_foreign(struct shard *shard)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < shard->segments_count; i++)
+		if (!is_foreign(shard, shard->segments[i].first_sequence))
+			shard->segments[kept++] = shard->segments[i];
+	shard->segments_count = kept;
+}
+
 static int list_segments(struct shard *shard)
 {
 	DIR *directory = opendir(shard->directory);
@@ -71,6 +113,8 @@ static int list_segments(struct shard *shard)
 		error = take_name(shard, directory, entry->d_name);
 	if (shard->segments_count)
 		qsort(shard->segments, shard->segments_count, sizeof *shard->segments, compare_segments);
+	if (!error)
+		leave_out_foreign(shard);
 	rewinddir(directory);
 	/* Indexes whose segment has gone: a kill between two unlinks of retention. */
 	while (!error && (entry = readdir(directory)) != NULL) {

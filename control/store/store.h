@@ -56,6 +56,10 @@ struct store_status {
 // Opens the store's directory (made when absent, locked against a second penstockd). 0; -EBUSY; -errno.
 int store_open(const struct store_options *options, struct store **out);
 
+// Names every stream's folder under the store's directory to `visit`: its name's last part is ".<stream id>".
+// 0 or -errno.
+int store_visit_folders(struct store *store, void (*visit)(void *with, const char *path, const char *name), void *with);
+
 // Recovers one shard's segments (cuts a torn tail, starts a fresh segment) and adds it. The shard stays the store's.
 int store_add_shard(struct store *store, const struct shard_identity *identity, struct shard **out);
 

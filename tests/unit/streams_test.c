@@ -133,6 +133,35 @@ static void a_stream_that_cannot_be_opened_keeps_none_of_the_others_down(void **
 	expect_balance(rig);
 }
 
+static void a_lost_database_gives_no_stream_the_folder_of_another(void **state)
+{
+	struct daemon_rig *rig = *state;
+	struct stream *stream;
+	char path[512], command[1200];
+
+	assert_int_equal(streams_create(rig->daemon.streams, "orders", 1, 3600, 0), 0);
+	stream = streams_hold(rig->daemon.streams, "orders");
+	assert_int_equal(stream->info.id, 1);
+	streams_release(rig->daemon.streams, stream);
+	daemon_rig_start_dataplane(rig);
+	daemon_rig_wait_map(rig, 1);
+	append(rig, 0, 100);
+	expect_stored(rig, "orders", 0, 100);
+	daemon_rig_stop_daemon(rig, true);
+	daemon_rig_stop_dataplane(rig);
+	first_segment(rig, "orders", 1, 0, path);
+	snprintf(command, sizeof command, "rm %s/metadata.db*", rig->config->store_directory);
+	assert_int_equal(system(command), 0);
+	daemon_rig_start_daemon(rig);
+	assert_null(streams_hold(rig->daemon.streams, "orders"));
+	assert_int_equal(streams_create(rig->daemon.streams, "orders", 1, 3600, 0), 0);
+	stream = streams_hold(rig->daemon.streams, "orders");
+	assert_int_equal(stream->info.id, 2);
+	streams_release(rig->daemon.streams, stream);
+	expect_stored(rig, "orders", 0, 0);
+	assert_int_equal(access(path, F_OK), 0);
+}
+
 static void a_retention_declared_anew_goes_into_shards_that_run(void **state)
 {
 	struct daemon_rig *rig = *state;
@@ -166,6 +195,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_stream_that_cannot_be_opened_keeps_none_of_the_others_down),
+		TEST(a_lost_database_gives_no_stream_the_folder_of_another),
 		TEST(a_retention_declared_anew_goes_into_shards_that_run),
 	};
 
