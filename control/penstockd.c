@@ -56,7 +56,10 @@ static int open_streams(struct daemon *daemon)
 	struct streams_listener listener = {daemon, add_stream, remove_stream};
 	int error = streams_open(daemon->metadata, daemon->store, daemon->config->region_shards, &listener, &daemon->streams);
 
-	return error ? error : declare_streams(daemon->config, daemon->streams);
+	/* What cannot be made is logged, and made at the next start; those there are must be served meanwhile. */
+	if (!error)
+		declare_streams(daemon->config, daemon->streams);
+	return error;
 }
 
 static int open_plane(struct daemon *daemon)
@@ -97,6 +100,7 @@ static int open_daemon(struct daemon *daemon, struct server **server)
 /* And down: deliveries and readers leave the shards before the store closes them. */
 static void close_daemon(struct daemon *daemon)
 {
+	streams_end_retries(daemon->streams);
 	monitor_close(daemon->monitor);
 	plane_close(daemon->plane);
 	deliveries_close(daemon->deliveries);
@@ -137,6 +141,7 @@ static int drain(struct daemon *daemon, int signals)
 
 	process_notify("STOPPING=1");
 	process_end_on_next_signal(signals);
+	streams_end_retries(daemon->streams);
 	error = plane_detach(daemon->plane, DRAIN_MS);
 	deliveries_stop(daemon->deliveries, DELIVER_MS);
 	return error;

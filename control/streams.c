@@ -8,157 +8,7 @@
 
 #include "control/clock.h"
 #include "control/log.h"
-
-struct streams {
-	struct metadata *metadata;
-	struct store *store;
-	uint32_t slots;
-	struct streams_listener listener;
-	pthread_mutex_t changing; /* one create at a time, so that store and metadata agree; taken before `lock` */
-	pthread_mutex_t lock;     /* everything below */
-	pthread_cond_t gone;
-	struct stream *all[SHARDS_MAX]; /* in name order; a stream has at least one slot */
-	uint32_t count;
-	uint64_t changes;
-};
-
-static void free_stream(struct stream *stream)
-{
-	if (!stream)
-		return;
-	free(stream->rows);
-	free(stream->shards);
-	free(stream);
-}
-
-static struct shard_identity identify(const struct stream *stream, uint32_t i)
-{
-	const struct metadata_stream *info = &stream->info;
-	struct shard_identity identity = {.stream_id = info->id,
-					  .number = stream->rows[i].number,
-					  .slot = stream->rows[i].slot,
-					  .retention_seconds = info->retention_seconds,
-					  .retention_bytes = info->retention_bytes / info->shards};
-
-	/* A bound so small that a shard's part of it is nothing still is a bound. */
-	if (info->retention_bytes && !identity.retention_bytes)
-		identity.retention_bytes = 1;
-	memcpy(identity.stream, info->name, sizeof identity.stream);
-	return identity;
-}
-
-static void remove_shards(struct streams *streams, struct stream *stream)
-{
-	for (uint32_t i = 0; i < stream->info.shards; i++) {
-		int error = stream->shards[i] ? store_remove_shard(streams->store, stream->shards[i]) : 0;
-
-		if (error)
-			log_error("stream %s: shard %u's files could not be removed: %s; they may be deleted by hand",
-				  stream->info.name, stream->rows[i].number, strerror(-error));
-		stream->shards[i] = NULL;
-	}
-}
-
-/* Adds the store's shards to a stream whose row is known. On failure those added stay in `stream->shards`. */
-static int open_shards(struct streams *streams, struct stream *stream)
-{
-	uint32_t count = 0;
-	int error = metadata_list_shards(streams->metadata, stream->info.id, &stream->rows, &count);
-
-	if (!error && (count != stream->info.shards || !(stream->shards = calloc(count, sizeof *stream->shards))))
-		error = count != stream->info.shards ? -EBADMSG : -ENOMEM;
-	for (uint32_t i = 0; i < count && !error; i++) {
-		struct shard_identity identity = identify(stream, i);
-
-		error = store_add_shard(streams->store, &identity, &stream->shards[i]);
-	}
-	if (error)
-		log_error("stream %s: cannot be opened: %s", stream->info.name, strerror(-error));
-	return error;
-}
-
-static void insert(struct streams *streams, struct stream *stream)
-{
-	uint32_t at = streams->count;
-
-	for (; at > 0 && strcmp(streams->all[at - 1]->info.name, stream->info.name) > 0; at--)
-		streams->all[at] = streams->all[at - 1];
-	streams->all[at] = stream;
-	streams->count++;
-	streams->changes++;
-}
-
-static int take_up(struct streams *streams, const struct metadata_stream *info)
-{
-	struct stream *stream = calloc(1, sizeof *stream);
-	int error;
-
-	if (!stream)
-		return -ENOMEM;
-	stream->info = *info;
-	stream->deleting = info->deleting;
-	if (streams->count == SHARDS_MAX) {
-		free_stream(stream);
-		return -ENOSPC;
-	}
-	error = open_shards(streams, stream);
-	if (error) {
-		free_stream(stream); /* penstockd does not start: the store closes what it has */
-		return error;
-	}
-	pthread_mutex_lock(&streams->lock);
-	insert(streams, stream);
-	pthread_mutex_unlock(&streams->lock);
-	if (!stream->deleting && streams->listener.added)
-		streams->listener.added(streams->listener.with, stream);
-	return 0;
-}
-
-int streams_open(struct metadata *metadata, struct store *store, uint32_t slots, const struct streams_listener *listener,
-		 struct streams **out)
-{
-	struct streams *streams = calloc(1, sizeof *streams);
-	struct metadata_stream *rows = NULL;
-	pthread_condattr_t clock;
-	uint32_t count = 0;
-	int error;
-
-	if (!streams)
-		return -ENOMEM;
-	streams->metadata = metadata;
-	streams->store = store;
-	streams->slots = slots;
-	if (listener)
-		streams->listener = *listener;
-	pthread_mutex_init(&streams->changing, NULL);
-	pthread_mutex_init(&streams->lock, NULL);
-	pthread_condattr_init(&clock);
-	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-	pthread_cond_init(&streams->gone, &clock);
-	pthread_condattr_destroy(&clock);
-	error = metadata_list_streams(metadata, &rows, &count);
-	for (uint32_t i = 0; i < count && !error; i++)
-		error = take_up(streams, &rows[i]);
-	free(rows);
-	if (error) {
-		streams_close(streams);
-		return error;
-	}
-	*out = streams;
-	return 0;
-}
-
-void streams_close(struct streams *streams)
-{
-	if (!streams)
-		return;
-	for (uint32_t i = 0; i < streams->count; i++)
-		free_stream(streams->all[i]);
-	pthread_cond_destroy(&streams->gone);
-	pthread_mutex_destroy(&streams->lock);
-	pthread_mutex_destroy(&streams->changing);
-	free(streams);
-}
+#include "control/streams_private.h"
 
 static int create_locked(struct streams *streams, struct stream *stream)
 {
@@ -166,11 +16,12 @@ static int create_locked(struct streams *streams, struct stream *stream)
 
 	if (error)
 		return error;
-	error = open_shards(streams, stream);
+	error = stream_open_shards(streams, stream);
 	if (!error)
 		return 0;
+	log_error("stream %s: cannot be opened: %s", stream->info.name, strerror(-error));
 	if (stream->shards)
-		remove_shards(streams, stream);
+		stream_remove_shards(streams, stream);
 	/* Nothing was ever appended: no map has had it. */
 	metadata_drop_stream(streams->metadata, stream->info.id);
 	return error;
@@ -196,11 +47,11 @@ int streams_create(struct streams *streams, const char *name, uint32_t shards, u
 	error = create_locked(streams, stream);
 	if (error) {
 		pthread_mutex_unlock(&streams->changing);
-		free_stream(stream);
+		stream_free(stream);
 		return error;
 	}
 	pthread_mutex_lock(&streams->lock);
-	insert(streams, stream);
+	streams_insert(streams, stream);
 	stream->holders++; /* until the listener knows it */
 	pthread_mutex_unlock(&streams->lock);
 	pthread_mutex_unlock(&streams->changing);
@@ -215,8 +66,39 @@ static struct stream *find(struct streams *streams, const char *name)
 {
 	for (uint32_t i = 0; i < streams->count; i++)
 		if (strcmp(streams->all[i]->info.name, name) == 0)
-			return streams->all[i]->deleting ? NULL : streams->all[i];
+			return streams->all[i]->deleting || streams->all[i]->unavailable ? NULL : streams->all[i];
 	return NULL;
+}
+
+int streams_why_unavailable(struct streams *streams, const char *name)
+{
+	int error = 0;
+
+	pthread_mutex_lock(&streams->lock);
+	for (uint32_t i = 0; i < streams->count && !error; i++)
+		if (strcmp(streams->all[i]->info.name, name) == 0)
+			error = streams->all[i]->unavailable;
+	pthread_mutex_unlock(&streams->lock);
+	return error;
+}
+
+int streams_list_unavailable(struct streams *streams, struct stream_trouble **out, uint32_t *count)
+{
+	struct stream_trouble *rows;
+	uint32_t n = 0;
+
+	pthread_mutex_lock(&streams->lock);
+	rows = calloc(streams->count + 1, sizeof *rows);
+	for (uint32_t i = 0; rows && i < streams->count; i++) {
+		if (!streams->all[i]->unavailable)
+			continue;
+		memcpy(rows[n].name, streams->all[i]->info.name, sizeof rows[n].name);
+		rows[n++].error = streams->all[i]->unavailable;
+	}
+	pthread_mutex_unlock(&streams->lock);
+	*out = rows;
+	*count = n;
+	return rows ? 0 : -ENOMEM;
 }
 
 int streams_set_retention(struct streams *streams, const char *name, uint64_t seconds, uint64_t bytes)
@@ -231,7 +113,10 @@ int streams_set_retention(struct streams *streams, const char *name, uint64_t se
 		pthread_mutex_lock(&streams->lock);
 		stream->info.retention_seconds = seconds;
 		stream->info.retention_bytes = bytes;
+		bytes = stream_shard_bytes(stream);
 		pthread_mutex_unlock(&streams->lock);
+		for (uint32_t i = 0; i < stream->info.shards && !error; i++)
+			error = shard_set_retention(stream->shards[i], seconds, bytes);
 	}
 	streams_release(streams, stream);
 	return error;
@@ -313,7 +198,7 @@ int streams_hold_all(struct streams *streams, struct stream ***out, uint32_t *co
 	pthread_mutex_lock(&streams->lock);
 	held = calloc(streams->count + 1, sizeof *held);
 	for (uint32_t i = 0; held && i < streams->count; i++) {
-		if (streams->all[i]->deleting)
+		if (streams->all[i]->deleting || streams->all[i]->unavailable)
 			continue;
 		streams->all[i]->holders++;
 		held[n++] = streams->all[i];
@@ -366,7 +251,7 @@ uint64_t streams_fill_map(struct streams *streams, uint32_t slots, struct shard_
 		const struct stream *stream = streams->all[i];
 		struct map_stream *row = &map->streams[map->streams_count];
 
-		if (stream->deleting || !fits(stream, slots))
+		if (stream->deleting || stream->unavailable || !fits(stream, slots))
 			continue;
 		memcpy(row->name, stream->info.name, sizeof stream->info.name);
 		row->first_shard = map->shards_count;
@@ -393,7 +278,7 @@ static struct stream *next_deleting(struct streams *streams, uint64_t after)
 
 	pthread_mutex_lock(&streams->lock);
 	for (uint32_t i = 0; i < streams->count; i++)
-		if (streams->all[i]->deleting && streams->all[i]->info.id > after &&
+		if (streams->all[i]->deleting && !streams->all[i]->unavailable && streams->all[i]->info.id > after &&
 		    (!found || streams->all[i]->info.id < found->info.id))
 			found = streams->all[i];
 	pthread_mutex_unlock(&streams->lock);
@@ -421,7 +306,7 @@ static void take_out(struct streams *streams, struct stream *stream)
 	pthread_cond_broadcast(&streams->gone);
 	pthread_mutex_unlock(&streams->lock);
 	log_info("stream %s: deleted", stream->info.name);
-	free_stream(stream);
+	stream_free(stream);
 }
 
 static void advance(struct streams *streams, struct stream *stream, const struct stream_exit *exit)
@@ -439,7 +324,7 @@ static void advance(struct streams *streams, struct stream *stream, const struct
 	stream->let_go = true;
 	if (exit->acknowledged < stream->gone_map || is_held(streams, stream))
 		return;
-	remove_shards(streams, stream);
+	stream_remove_shards(streams, stream);
 	for (uint32_t i = 0; i < stream->info.shards && !error; i++)
 		error = exit->discard(exit->with, stream->rows[i].slot);
 	if (!error)
@@ -459,10 +344,15 @@ void streams_forget_map(struct streams *streams)
 void streams_mark_leaving(struct streams *streams, bool *slots)
 {
 	pthread_mutex_lock(&streams->lock);
-	for (uint32_t i = 0; i < streams->count; i++)
-		for (uint32_t s = 0; streams->all[i]->deleting && s < streams->all[i]->info.shards; s++)
-			if (streams->all[i]->rows[s].slot < SHARDS_MAX)
-				slots[streams->all[i]->rows[s].slot] = true;
+	for (uint32_t i = 0; i < streams->count; i++) {
+		const struct stream *stream = streams->all[i];
+
+		if (!stream->rows || (!stream->deleting && !stream->unavailable))
+			continue;
+		for (uint32_t s = 0; s < stream->info.shards; s++)
+			if (stream->rows[s].slot < SHARDS_MAX)
+				slots[stream->rows[s].slot] = true;
+	}
 	pthread_mutex_unlock(&streams->lock);
 }
 

@@ -18,10 +18,12 @@ struct streams; /* opaque; any thread may call */
  */
 struct stream {
 	struct metadata_stream info;        /* (i) but for deleting and retention, which only rise with the lock held */
-	struct metadata_shard *rows;        /* (i) info.shards of them */
-	struct shard **shards;              /* (i) the store's; NULL in a stream that was being deleted when we started */
+	struct metadata_shard *rows;        /* (i) info.shards of them; NULL only in an unavailable stream */
+	struct shard **shards;              /* (i) the store's; NULL only in an unavailable stream */
 	uint32_t holders;                   /* under the streams' lock */
 	bool deleting;                      /* under the streams' lock */
+	int unavailable;                    /* under the streams' lock: -errno why its shards could not all be opened: it
+					     * is on no map and nobody can hold it; 0 once they could */
 	bool let_go;                        /* main thread: the listener has been told */
 	uint64_t gone_map;                  /* main thread: the first map version without it; 0: not published yet */
 };
@@ -38,6 +40,14 @@ struct streams_listener {
 int streams_open(struct metadata *metadata, struct store *store, uint32_t slots, const struct streams_listener *listener,
 		 struct streams **out);
 
+// A stream whose shards cannot be opened is logged, kept as unavailable and tried again every 10 s by a thread.
+
+// Ends those tries: before the listener's side or the store goes away. Done twice, it does nothing.
+void streams_end_retries(struct streams *streams);
+
+// Tries unavailable streams again now. Not while that thread may run, too: for callers that ended it.
+void streams_retry(struct streams *streams);
+
 // Only when nobody holds a stream any more.
 void streams_close(struct streams *streams);
 
@@ -45,7 +55,7 @@ void streams_close(struct streams *streams);
 int streams_create(struct streams *streams, const char *name, uint32_t shards, uint64_t retention_seconds,
 		   uint64_t retention_bytes);
 
-// New retention, from now on and durable. 0, -ENOENT, -EINVAL, -errno. Shards take it over at the next start.
+// New retention, from now on and durable. 0, -ENOENT, -EINVAL, -errno.
 int streams_set_retention(struct streams *streams, const char *name, uint64_t seconds, uint64_t bytes);
 
 // Marks a stream as deleted: it is gone for every caller from here on. Its files and slots follow. 0, -ENOENT, -errno.
@@ -57,6 +67,17 @@ bool streams_wait_gone(struct streams *streams, uint64_t id, uint32_t timeout_ms
 // Holds a live stream: its shards stay valid until stream_release(). NULL: no such stream, or on its way out.
 struct stream *streams_hold(struct streams *streams, const char *name);
 void streams_release(struct streams *streams, struct stream *stream);
+
+// Why stream `name` is unavailable: -errno; 0: it is not.
+int streams_why_unavailable(struct streams *streams, const char *name);
+
+struct stream_trouble {
+	char name[129];
+	int error; /* -errno */
+};
+
+// The streams that are unavailable. The array is malloc'ed, the caller frees. 0 or -ENOMEM.
+int streams_list_unavailable(struct streams *streams, struct stream_trouble **out, uint32_t *count);
 
 // Holds all live streams, in name order. The array is malloc'ed; release each, then free it.
 // 0 or -ENOMEM.
@@ -84,7 +105,7 @@ struct stream_exit { /* what the main thread knows that a deletion waits for */
 // Map versions begin anew: a control region was made or taken up. Main thread only.
 void streams_forget_map(struct streams *streams);
 
-// Marks the lane slots of streams on their way out in slots[SHARDS_MAX].
+// Marks the lane slots of streams on their way out, and of those unavailable, in slots[SHARDS_MAX].
 void streams_mark_leaving(struct streams *streams, bool *slots);
 
 // Moves every deletion on as far as it can go now. Main thread only.

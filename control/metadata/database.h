@@ -22,6 +22,9 @@
 		       "WHERE name=?1")                                                                            \
 	X(LIST_STREAMS, "SELECT id,name,shards,retention_seconds,retention_bytes,created_ns,deleting FROM stream " \
 			"ORDER BY name")                                                                           \
+	X(ADD_ID, "INSERT INTO sqlite_sequence(name,seq) SELECT 'stream',0 WHERE NOT EXISTS("                      \
+		  "SELECT 1 FROM sqlite_sequence WHERE name='stream')")                                            \
+	X(RAISE_ID, "UPDATE sqlite_sequence SET seq=max(seq,?1) WHERE name='stream'")                              \
 	X(SET_RETENTION, "UPDATE stream SET retention_seconds=?2,retention_bytes=?3 WHERE id=?1")                  \
 	X(MARK_DELETING, "UPDATE stream SET deleting=1 WHERE id=?1")                                               \
 	X(DROP_STREAM, "DELETE FROM stream WHERE id=?1")                                                           \

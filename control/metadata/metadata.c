@@ -204,14 +204,15 @@ static int set_up(struct metadata *m)
 	return error;
 }
 
-static void say_remedy(const char *path, int error)
+static void say_remedy(const char *directory, const char *path, int error)
 {
 	if (error == -EBUSY)
 		log_error("metadata: %s is held by another process: stop the other penstockd (or sqlite3 shell) first",
 			  path);
 	else if (error == -EIO)
-		log_error("metadata: %s is damaged. Streams' records are not: restore the file from a backup, or move it "
-			  "and its -wal away and create the streams again", path);
+		log_error("metadata: %s is damaged: restore it from a backup. Without one, move it and its -wal away and "
+			  "create the streams again: they begin empty, in new folders. The records under %s/streams stay on the "
+			  "disk, but nothing can read them by their streams' names any more", path, directory);
 	else if (error != -EPROTO)
 		log_error("metadata: cannot open %s: %s", path, strerror(-error));
 }
@@ -241,7 +242,7 @@ int metadata_open(const char *directory, struct metadata **out)
 		error = set_up(m);
 	}
 	if (error) {
-		say_remedy(path, error);
+		say_remedy(directory, path, error);
 		metadata_close(m);
 		return error;
 	}

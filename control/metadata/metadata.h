@@ -63,6 +63,9 @@ void metadata_close(struct metadata *m);
 int metadata_create_stream(struct metadata *m, const struct metadata_stream *stream, uint32_t slots, uint64_t *id);
 int metadata_find_stream(struct metadata *m, const char *name, struct metadata_stream *out); /* -ENOENT */
 int metadata_mark_deleting(struct metadata *m, uint64_t id);
+
+// Never gives a stream `id` (below 2^62) or a lower one from here on: another database has given them. Durable.
+int metadata_pass_ids(struct metadata *m, uint64_t id);
 int metadata_drop_stream(struct metadata *m, uint64_t id); /* with its shards, cursors and deliveries */
 
 // Arrays are malloc'ed, the caller frees.

@@ -156,6 +156,25 @@ int metadata_set_retention(struct metadata *m, uint64_t id, uint64_t seconds, ui
 	return error;
 }
 
+int metadata_pass_ids(struct metadata *m, uint64_t id)
+{
+	sqlite3_stmt *s;
+	int error;
+
+	pthread_mutex_lock(&m->lock);
+	error = transaction_begin(m);
+	if (!error)
+		error = statement_run(m, statement_use(m, SQL_ADD_ID), "begin the stream ids");
+	if (!error) {
+		s = statement_use(m, SQL_RAISE_ID);
+		bind_number(s, 1, id);
+		error = statement_run(m, s, "pass stream ids over");
+	}
+	error = transaction_end(m, error);
+	pthread_mutex_unlock(&m->lock);
+	return error;
+}
+
 int metadata_mark_deleting(struct metadata *m, uint64_t id)
 {
 	sqlite3_stmt *s;

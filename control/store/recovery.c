@@ -47,11 +47,58 @@ static int take_name(struct shard *shard, DIR *directory, const char *name)
 		return 0;
 	if (fstatat(dirfd(directory), name, &file, 0) != 0)
 		return -errno;
+	if (!S_ISREG(file.st_mode)) {
+		log_error("shard %s/%u: %s/%s is not a file: put the segment back, or take it away", shard->identity.stream,
+			  shard->identity.number, shard->directory, name);
+		return S_ISDIR(file.st_mode) ? -EISDIR : -EINVAL;
+	}
 	segment.bytes = (uint64_t)file.st_size;
 	if (shard->segments_count &&
 	    shard->segments[shard->segments_count - 1].first_sequence == segment.first_sequence)
 		return 0;
 	return shard_add_segment(shard, &segment);
+}
+
+/*
+ * Says of a segment whose header names another stream or shard that it does not belong here, and puts it aside, so that
+ * its name is free. One whose header cannot be read or is damaged is taken for what its name says.
+ */
+static bool is_foreign(const struct shard *shard, uint64_t first_sequence)
+{
+	char path[PATH_MAX], aside[PATH_MAX];
+	struct segment_header header;
+	int fd = segment_open(shard->directory, first_sequence, false), error;
+	bool foreign;
+
+	if (fd < 0)
+		return false;
+	foreign = files_read(fd, &header, sizeof header, 0) == (ssize_t)sizeof header &&
+		  segment_header_valid(&header) &&
+		  (header.stream_id != shard->identity.stream_id || header.shard != shard->identity.number);
+	close(fd);
+	if (!foreign)
+		return false;
+	error = segment_path(path, shard->directory, first_sequence, SEGMENT_SUFFIX);
+	if (!error)
+		error = segment_path(aside, shard->directory, first_sequence, FOREIGN_SUFFIX);
+	if (!error)
+		error = files.rename(path, aside);
+	log_error("shard %s/%u: segment %020llu is of stream %llu, shard %u, and does not belong to this one (stream %llu): "
+		  "%s%s", shard->identity.stream, shard->identity.number, (unsigned long long)first_sequence,
+		  (unsigned long long)header.stream_id, header.shard, (unsigned long long)shard->identity.stream_id,
+		  error ? "left out, but it cannot be renamed: " : "left out, and renamed to end in " FOREIGN_SUFFIX,
+		  error ? strerror(-error) : "");
+	return true;
+}
+
+static void leave_out_foreign(struct shard *shard)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < shard->segments_count; i++)
+		if (!is_foreign(shard, shard->segments[i].first_sequence))
+			shard->segments[kept++] = shard->segments[i];
+	shard->segments_count = kept;
 }
 
 static int list_segments(struct shard *shard)
@@ -66,6 +113,8 @@ static int list_segments(struct shard *shard)
 		error = take_name(shard, directory, entry->d_name);
 	if (shard->segments_count)
 		qsort(shard->segments, shard->segments_count, sizeof *shard->segments, compare_segments);
+	if (!error)
+		leave_out_foreign(shard);
 	rewinddir(directory);
 	/* Indexes whose segment has gone: a kill between two unlinks of retention. */
 	while (!error && (entry = readdir(directory)) != NULL) {
@@ -213,6 +262,7 @@ static int read_last(struct shard *shard, const struct segment *last, struct fin
 	void *header = NULL;
 	struct walk walk;
 	int fd = segment_open(shard->directory, last->first_sequence, true), result;
+	ssize_t got;
 
 	if (fd < 0)
 		return fd;
@@ -221,7 +271,8 @@ static int read_last(struct shard *shard, const struct segment *last, struct fin
 		close(fd);
 		return -ENOMEM;
 	}
-	if (files_read(fd, header, sizeof f->header, 0) == (ssize_t)sizeof f->header) {
+	got = files_read(fd, header, sizeof f->header, 0);
+	if (got == (ssize_t)sizeof f->header) {
 		memcpy(&f->header, header, sizeof f->header);
 		f->header_valid = segment_header_valid(&f->header) && f->header.first_sequence == last->first_sequence;
 	}
@@ -239,6 +290,9 @@ static int read_last(struct shard *shard, const struct segment *last, struct fin
 	result = walk_last(&walk, f);
 	walk_close(&walk);
 	close(fd);
+	/* Nothing of it could be read: it cannot be told how many records the shard has stored. Another time, maybe. */
+	if (!result && got < 0 && f->last_stored_ns == 0)
+		result = (int)got;
 	return result;
 }
 

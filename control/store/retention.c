@@ -1,6 +1,7 @@
 // Retention: whole segments go, oldest first, when they are too old or there are too many bytes.
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "control/log.h"
 #include "control/store/files.h"
@@ -23,7 +24,7 @@ static char verdict(const struct shard *shard, uint64_t now, uint64_t bytes)
 
 	if (s->active || (shard->segments_count == 1 && s->newest_ns == 0))
 		return 0; /* the active one, or the empty one that keeps the next sequence */
-	if (most && s->learned && now > most && s->newest_ns < now - most)
+	if (most && (s->learned || s->dated) && s->newest_ns && now > most && s->newest_ns < now - most)
 		return 't';
 	return shard->identity.retention_bytes && bytes > shard->identity.retention_bytes ? 'b' : 0;
 }
@@ -60,7 +61,8 @@ static uint64_t take_oldest(struct shard *shard, char why, uint64_t now)
 
 	after = shard->segments_count > 1 ? s[1].records_before : shard->stored_records;
 	shard->expired_lost += s->lost_records;
-	if (why == 'b' && s->newest_ns + promised > now && after != RECORDS_UNKNOWN)
+	if (why == 'b' && s->newest_ns + promised > now && after != RECORDS_UNKNOWN &&
+	    s->records_before != RECORDS_UNKNOWN)
 		shard->expired_early += after - s->records_before - s->lost_records;
 	for (uint32_t i = 0; i < shard->damages_count; i++)
 		if (shard->damages[i].segment != first)
@@ -88,9 +90,8 @@ static int expire_one(struct shard *shard, uint64_t now)
 	/* Something must keep the next sequence and the lanes' marks. */
 	if (last && (shard->open || shard->flights_count || shard->pending_count || active_write_floor(shard) != 0))
 		return 0;
-	if ((second && shard_learn(shard, second) != 0) || shard_learn(shard, first) != 0)
-		log_warning("shard %s/%u: cannot read segment %020llu, which expires", shard->identity.stream,
-			    shard->identity.number, (unsigned long long)first);
+	if (second)
+		shard_learn(shard, second); /* its count of records is where the shard begins from now on */
 	pthread_mutex_lock(&shard->lock);
 	first = take_oldest(shard, why, now);
 	pthread_mutex_unlock(&shard->lock);
@@ -98,20 +99,79 @@ static int expire_one(struct shard *shard, uint64_t now)
 	return 1;
 }
 
-void retention_run(struct shard *shard)
+/* When the file was written to last; now, when even that cannot be had: then its time begins here. */
+static uint64_t file_time(const struct shard *shard, uint64_t first_sequence, uint64_t now)
 {
-	uint64_t now = files.now_ns(), oldest = 0;
-	bool learned = true;
+	char path[PATH_MAX];
+	struct stat file;
 
-	end_old_file(shard, now);
+	if (segment_path(path, shard->directory, first_sequence, SEGMENT_SUFFIX) != 0 || stat(path, &file) != 0)
+		return now;
+	return (uint64_t)file.st_mtim.tv_sec * 1000000000u + (uint64_t)file.st_mtim.tv_nsec;
+}
+
+/*
+ * The oldest segment does not tell its age: it cannot be read, or no batch in it can. What it holds is not younger than
+ * the start of the next one. Neither may it stop the shard's retention, nor go before its time.
+ */
+static void date_oldest(struct shard *shard, uint64_t first, uint64_t second, int error, uint64_t now)
+{
+	uint64_t newest = 0;
+
+	if (second)
+		shard_learn(shard, second);
 	pthread_mutex_lock(&shard->lock);
-	if (shard->segments_count) {
-		oldest = shard->segments[0].first_sequence;
-		learned = shard->segments[0].learned;
+	if (second && shard->segments_count > 1 && shard->segments[1].first_sequence == second)
+		newest = shard->segments[1].oldest_ns;
+	pthread_mutex_unlock(&shard->lock);
+	if (newest == 0)
+		newest = file_time(shard, first, now);
+	if (newest > now)
+		newest = now;
+	pthread_mutex_lock(&shard->lock);
+	if (shard->segments_count && shard->segments[0].first_sequence == first && !shard->segments[0].dated) {
+		shard->segments[0].newest_ns = newest;
+		shard->segments[0].dated = true;
 	}
 	pthread_mutex_unlock(&shard->lock);
-	if (!learned)
-		shard_learn(shard, oldest);
-	while (expire_one(shard, now))
-		;
+	if (error)
+		log_warning("shard %s/%u: segment %020llu cannot be read: %s; it expires with what follows it",
+			    shard->identity.stream, shard->identity.number, (unsigned long long)first, strerror(-error));
+}
+
+/* Makes sure that the oldest segment has a time to be judged by. */
+static void learn_oldest(struct shard *shard, uint64_t now)
+{
+	uint64_t first = 0, second = 0;
+	bool ready = true, empty;
+	int error;
+
+	pthread_mutex_lock(&shard->lock);
+	if (shard->segments_count) {
+		const struct segment *s = shard->segments;
+
+		first = s->first_sequence;
+		second = shard->segments_count > 1 ? s[1].first_sequence : 0;
+		ready = s->active || s->dated || (s->learned && (s->newest_ns || !second));
+	}
+	pthread_mutex_unlock(&shard->lock);
+	if (ready)
+		return;
+	error = shard_learn(shard, first);
+	pthread_mutex_lock(&shard->lock);
+	empty = shard->segments_count && shard->segments[0].first_sequence == first &&
+		shard->segments[0].newest_ns == 0;
+	pthread_mutex_unlock(&shard->lock);
+	if (empty)
+		date_oldest(shard, first, second, error, now);
+}
+
+void retention_run(struct shard *shard)
+{
+	uint64_t now = files.now_ns();
+
+	end_old_file(shard, now);
+	do
+		learn_oldest(shard, now);
+	while (expire_one(shard, now));
 }

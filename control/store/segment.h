@@ -12,6 +12,7 @@
 #define BATCH_LENGTH_MAX (128u << 20) /* longer is a lie */
 #define SEGMENT_SUFFIX ".segment"
 #define INDEX_SUFFIX ".index"
+#define FOREIGN_SUFFIX ".foreign" /* of another shard's segment that was found among ours */
 #define TEMPORARY_SUFFIX ".new" /* of a file that is not there yet: removed at recovery */
 
 static inline uint64_t batch_round(uint64_t bytes)

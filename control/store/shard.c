@@ -13,20 +13,43 @@
 
 #define DAMAGES_MAX 4096u
 
+/* Retention takes whole files: several must fit, or nothing could ever go. */
+static uint64_t file_bytes(const struct store *store, uint64_t retention_bytes)
+{
+	uint64_t bytes = store->options.segment_bytes;
+
+	if (retention_bytes && retention_bytes / 8 < bytes)
+		bytes = retention_bytes / 8;
+	return bytes > store->options.batch_bytes ? bytes : store->options.batch_bytes;
+}
+
+int shard_set_retention(struct shard *shard, uint64_t seconds, uint64_t bytes)
+{
+	int error;
+
+	store_hold(shard->store);
+	pthread_mutex_lock(&shard->lock);
+	error = shard->removed ? -ESTALE : 0;
+	if (!error) {
+		shard->identity.retention_seconds = seconds;
+		shard->identity.retention_bytes = bytes;
+		shard->segment_bytes = file_bytes(shard->store, bytes);
+	}
+	pthread_mutex_unlock(&shard->lock);
+	store_let_go(shard->store);
+	return error;
+}
+
 struct shard *shard_new(struct store *store, const struct shard_identity *identity)
 {
 	struct shard *shard = calloc(1, sizeof *shard);
-	uint64_t bytes = store->options.segment_bytes;
 	pthread_condattr_t attributes;
 
 	if (!shard)
 		return NULL;
 	shard->store = store;
 	shard->identity = *identity;
-	/* Retention takes whole files: several must fit, or nothing could ever go. */
-	if (identity->retention_bytes && identity->retention_bytes / 8 < bytes)
-		bytes = identity->retention_bytes / 8;
-	shard->segment_bytes = bytes > store->options.batch_bytes ? bytes : store->options.batch_bytes;
+	shard->segment_bytes = file_bytes(store, identity->retention_bytes);
 	shard->writable = true;
 	for (uint32_t i = 0; i < BUFFERS; i++)
 		shard->buffers[i].shard = shard;
@@ -168,6 +191,9 @@ int shard_learn(struct shard *shard, uint64_t first_sequence)
 	s = find_exact(shard, first_sequence);
 	if (!error && s && !s->learned) {
 		copy.lost_records = s->lost_records;
+		copy.dated = s->dated && copy.newest_ns == 0;
+		if (copy.dated)
+			copy.newest_ns = s->newest_ns;
 		copy.learned = true;
 		*s = copy;
 	}

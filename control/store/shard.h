@@ -40,6 +40,7 @@ struct segment { /* (l) one file that readers may open */
 	uint64_t lost_records;         /* in its damaged batches, as far as anyone has met them */
 	bool active;
 	bool learned; /* the five above are known */
+	bool dated;   /* newest_ns is no batch's, but what retention goes by: no batch of it can be read */
 };
 
 struct damage { /* (l) a damaged batch that has been reported and counted */
@@ -69,9 +70,9 @@ struct shard_lane {                /* (d) */
 
 struct shard {
 	struct store *store;            /* (i) */
-	struct shard_identity identity; /* (i) */
+	struct shard_identity identity; /* (i), its retention (d) */
 	char directory[PATH_MAX];       /* (i) */
-	uint64_t segment_bytes;         /* (i) */
+	uint64_t segment_bytes;         /* (d) */
 
 	pthread_mutex_t lock;
 	pthread_cond_t durable;   /* something became readable, or the shard was removed */

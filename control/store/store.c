@@ -100,6 +100,24 @@ static int prepare_directory(struct store *store)
 	return 0;
 }
 
+int store_visit_folders(struct store *store, void (*visit)(void *with, const char *path, const char *name), void *with)
+{
+	char streams[PATH_MAX], path[PATH_MAX];
+	struct dirent *entry;
+	struct stat file;
+	int error = files_join(streams, store->directory, "streams");
+	DIR *d = error ? NULL : opendir(streams);
+
+	if (!d)
+		return error ? error : -errno;
+	while ((entry = readdir(d)) != NULL)
+		if (entry->d_name[0] != '.' && files_join(path, streams, entry->d_name) == 0 && stat(path, &file) == 0 &&
+		    S_ISDIR(file.st_mode))
+			visit(with, path, entry->d_name);
+	closedir(d);
+	return 0;
+}
+
 static int check_options(const struct store_options *o)
 {
 	if (o->batch_bytes >= BATCH_BYTES_MIN && o->batch_bytes <= BATCH_BYTES_MAX &&

@@ -56,11 +56,19 @@ struct store_status {
 // Opens the store's directory (made when absent, locked against a second penstockd). 0; -EBUSY; -errno.
 int store_open(const struct store_options *options, struct store **out);
 
+// Names every stream's folder under the store's directory to `visit`: its name's last part is ".<stream id>".
+// 0 or -errno.
+int store_visit_folders(struct store *store, void (*visit)(void *with, const char *path, const char *name), void *with);
+
 // Recovers one shard's segments (cuts a torn tail, starts a fresh segment) and adds it. The shard stays the store's.
 int store_add_shard(struct store *store, const struct shard_identity *identity, struct shard **out);
 
 // Takes a shard out and deletes its files once no reader holds it.
 int store_remove_shard(struct store *store, struct shard *shard);
+
+// Another retention from now on; `bytes` of this shard, 0: none. What is too much by it goes within a second.
+// 0; -ESTALE: the shard was removed.
+int shard_set_retention(struct shard *shard, uint64_t seconds, uint64_t bytes);
 
 // Starts (or, after the dataplane made a new region, moves) the drain to this region. Both stay the caller's and must
 // outlive store_detach(). Heads are set from what the segments say was durable under this region's generation.

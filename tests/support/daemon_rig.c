@@ -72,6 +72,7 @@ void daemon_rig_stop_daemon(struct daemon_rig *rig, bool drain)
 	struct daemon *d = &rig->daemon;
 
 	server_close(rig->server);
+	streams_end_retries(d->streams);
 	atomic_store(&rig->stop, true);
 	pthread_join(rig->ticker, NULL);
 	if (drain) {

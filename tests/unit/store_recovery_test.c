@@ -35,7 +35,7 @@ static uint64_t random_below(uint64_t n)
 
 static void copy_tree(const char *from, const char *to)
 {
-	char command[600];
+	char command[2400];
 
 	snprintf(command, sizeof command, "rm -rf '%s' && cp -r '%s' '%s'", to, from, to);
 	assert_int_equal(system(command), 0);
@@ -387,6 +387,45 @@ static pid_t start_child(struct rig *rig)
 	return pid;
 }
 
+static void a_segment_of_another_shard_is_put_aside(void **state)
+{
+	char newest[512], stranger[512], aside[520], *name;
+	struct shard_status before[2], after;
+	struct rig_tally tally;
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, "/tmp", 1, 2);
+	rig_start(&rig);
+	rig_feed(&rig, 0, 100, 500, 10);
+	rig_feed(&rig, 1, 3000, 1000, 10);
+	assert_true(rig_settle(&rig, 5000));
+	for (uint32_t i = 0; i < 2; i++)
+		shard_get_status(rig.shards[i], &before[i]);
+	rig_stop(&rig, true);
+	/* The newest of shard 1 among those of shard 0: it would be the one that tells where shard 0 goes on. */
+	assert_true(rig_segment(&rig, 1, -1, newest) && rig_segment(&rig, 0, 0, stranger));
+	name = strrchr(stranger, '/');
+	strcpy(name, strrchr(newest, '/'));
+	copy_tree(newest, stranger);
+	assert_int_equal(access(stranger, F_OK), 0);
+	rig_start(&rig);
+	snprintf(aside, sizeof aside, "%.*s.foreign", (int)(strrchr(stranger, '.') - stranger), stranger);
+	assert_int_equal(access(stranger, F_OK), -1);
+	assert_int_equal(access(aside, F_OK), 0);
+	shard_get_status(rig.shards[0], &after);
+	assert_int_equal(after.next_sequence, before[0].next_sequence);
+	assert_int_equal(after.stored_records, 100);
+	shard_get_status(rig.shards[1], &after);
+	assert_int_equal(after.stored_records, before[1].stored_records);
+	rig_feed(&rig, 0, 50, 500, 10);
+	assert_true(rig_settle(&rig, 5000));
+	tally = rig_read(&rig, 0, 0);
+	assert_null(tally.wrong);
+	assert_int_equal(tally.records, 150);
+	rig_destroy(&rig);
+}
+
 static void kills_at_any_moment_lose_repeat_and_tear_nothing(void **state)
 {
 	uint64_t floor = 0, fed = 0, waited;
@@ -444,6 +483,7 @@ int main(void)
 		cmocka_unit_test(a_damaged_batch_costs_itself_and_is_told),
 		cmocka_unit_test(damaged_headers_and_indexes_cost_nothing),
 		cmocka_unit_test(a_lost_segment_is_a_gap_of_its_size),
+		cmocka_unit_test(a_segment_of_another_shard_is_put_aside),
 		cmocka_unit_test(kills_at_any_moment_lose_repeat_and_tear_nothing),
 	};
 

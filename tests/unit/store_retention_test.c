@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -144,6 +145,106 @@ static void more_bytes_than_allowed_go_oldest_first_and_are_counted_as_early(voi
 	assert_int_equal(again.retained_records, status.retained_records);
 	assert_int_equal(again.trim_sequence, status.trim_sequence);
 	rig_destroy(&rig);
+}
+
+static void another_retention_holds_from_now_on(void **state)
+{
+	struct shard_status status;
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, "/tmp", 1, 1);
+	rig.retention_seconds = 1000;
+	rig_start(&rig);
+	for (int i = 0; i < 3; i++) {
+		rig_feed(&rig, 0, 100, 500, 10);
+		assert_true(rig_settle(&rig, 5000));
+		later(300);
+	}
+	assert_adds_up(&rig, 0, &status);
+	assert_int_equal(status.retained_records, 300);
+	assert_int_equal(shard_set_retention(rig.shards[0], 500, 0), 0);
+	later(0);
+	assert_adds_up(&rig, 0, &status);
+	assert_int_equal(status.retained_records, 100);
+	/* By bytes, too: files are cut small enough for some of them to go. */
+	assert_int_equal(shard_set_retention(rig.shards[0], 500, 2 << 20), 0);
+	rig_feed(&rig, 0, 6000, 1000, 20);
+	assert_true(rig_settle(&rig, 10000));
+	later(0);
+	assert_adds_up(&rig, 0, &status);
+	assert_true(status.retained_bytes <= 2 << 20);
+	assert_true(status.retained_records > 1000);
+	rig_destroy(&rig);
+}
+
+static uint64_t unreadable; /* inode of the file whose every read fails; 0: none */
+
+static ssize_t pread_of_a_bad_disk(int fd, void *bytes, size_t length, uint64_t at)
+{
+	struct stat file;
+
+	if (unreadable && fstat(fd, &file) == 0 && file.st_ino == unreadable)
+		return -EIO;
+	return real.pread(fd, bytes, length, at);
+}
+
+/* Four segments 300 s apart, the oldest of which is spoilt while the store is down. */
+static void make_four(struct rig *rig, char oldest[512])
+{
+	rig_make(rig, "/tmp", 1, 1);
+	rig->retention_seconds = 1000;
+	rig_start(rig);
+	for (int i = 0; i < 4; i++) {
+		rig_feed(rig, 0, 100, 500, 10);
+		assert_true(rig_settle(rig, 5000));
+		later(i < 3 ? 300 : 0);
+	}
+	rig_stop(rig, true);
+	assert_true(rig_segment(rig, 0, 0, oldest));
+}
+
+/* At 900 s: nothing is due. At 1,320 s: what was stored before 320 s is, and the spoilt one with what follows it. */
+static void expect_time_goes_on(struct rig *rig, const char *oldest)
+{
+	struct shard_status status;
+
+	rig_start(rig);
+	later(0);
+	assert_int_equal(access(oldest, F_OK), 0);
+	later(420);
+	assert_int_equal(access(oldest, F_OK), -1);
+	assert_adds_up(rig, 0, &status);
+	assert_int_equal(status.retained_records, 200);
+	assert_int_equal(status.expired_early_records, 0);
+	rig_destroy(rig);
+}
+
+static void a_segment_that_cannot_be_read_expires_with_what_follows_it(void **state)
+{
+	struct stat file;
+	char oldest[512];
+	struct rig rig;
+
+	(void)state;
+	make_four(&rig, oldest);
+	assert_int_equal(stat(oldest, &file), 0);
+	unreadable = file.st_ino;
+	files.pread = pread_of_a_bad_disk;
+	expect_time_goes_on(&rig, oldest);
+	unreadable = 0;
+}
+
+static void a_segment_without_a_batch_expires_with_what_follows_it(void **state)
+{
+	char oldest[512];
+	struct rig rig;
+
+	(void)state;
+	make_four(&rig, oldest);
+	assert_int_equal(truncate(oldest, 4096), 0);
+	rig_delete_indexes(&rig, 0);
+	expect_time_goes_on(&rig, oldest);
 }
 
 struct reading {
@@ -302,6 +403,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(records_older_than_the_retention_time_go, install, uninstall),
+		cmocka_unit_test_setup_teardown(a_segment_that_cannot_be_read_expires_with_what_follows_it, install,
+						uninstall),
+		cmocka_unit_test_setup_teardown(a_segment_without_a_batch_expires_with_what_follows_it, install,
+						uninstall),
+		cmocka_unit_test_setup_teardown(another_retention_holds_from_now_on, install, uninstall),
 		cmocka_unit_test(more_bytes_than_allowed_go_oldest_first_and_are_counted_as_early),
 		cmocka_unit_test(readers_survive_what_expires_under_them),
 		cmocka_unit_test(lookups_agree_with_reading_everything),
