@@ -1,10 +1,13 @@
 #include "control/deliveries.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <xxhash.h>
 
 #include "control/clock.h"
 #include "control/log.h"
@@ -57,6 +60,17 @@ int deliveries_open(const struct config *config, struct metadata *metadata, stru
 	return 0;
 }
 
+// Tells this stream from another of its name: on another machine, or made again after it was deleted. Only of what its
+// row keeps, so that it is the same after every start.
+static uint32_t identity(const struct metadata_stream *stream)
+{
+	char text[sizeof stream->name + 48];
+	int length = snprintf(text, sizeof text, "%" PRIu64 " %" PRIu64 " %s", stream->id, stream->created_ns,
+			      stream->name);
+
+	return XXH32(text, (size_t)length, 0);
+}
+
 static int start(struct deliveries *d, uint32_t index, const struct stream *stream)
 {
 	struct delivery_shard shards[SHARDS_MAX];
@@ -65,6 +79,7 @@ static int start(struct deliveries *d, uint32_t index, const struct stream *stre
 					   .metadata = d->metadata,
 					   .shards = shards,
 					   .shards_count = stream->info.shards,
+					   .identity = identity(&stream->info),
 					   .spool = d->spool,
 					   .input_name = input_name,
 					   .say = say,

@@ -116,7 +116,7 @@ int work_scan(struct delivery *d, struct work *w, bool force);
 // reading failed.
 int work_produce(struct delivery *d, struct work *w, const struct sink *sink, struct trouble *trouble);
 
-// PREFIX + stream-shard-first-last.EXT. 0 or -errno.
+// PREFIX + stream-identity-shard-first-last.EXT. 0 or -errno.
 int work_name(const struct delivery *d, const struct work *w, uint64_t oldest_ns, struct metadata_object *object);
 
 // Whether a planned object's name ends as the configuration would have it.

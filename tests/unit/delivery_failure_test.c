@@ -99,7 +99,7 @@ static void a_budget_that_ends_sends_the_object_to_the_dead_letters(void **state
 	assert_int_equal(rig_list(&rig, "dead", list, sizeof list, &temporary), 2);
 	assert_int_equal(temporary, 0);
 	rig_holds_records(&rig, "dead", 0, 0, 20);
-	snprintf(path, sizeof path, "%s/dead/files/2026/01/000000000000/events-000000000000-%020d-%020d.raw.json",
+	snprintf(path, sizeof path, "%s/dead/files/2026/01/000000000000/events-0badcafe-000000000000-%020d-%020d.raw.json",
 		 rig.directory, 1, 20);
 	note = json_load_file(path, 0, NULL);
 	assert_non_null(note);

@@ -49,8 +49,8 @@ static void objects_end_at_enough_bytes_and_carry_their_bounds(void **state)
 	assert_int_equal(delivery_rig_stop(&rig, false, 0), 0);
 	rig_list(&rig, "out", list, sizeof list, &temporary);
 	assert_string_equal(
-		list, "2026/01/000000000000/events-000000000000-00000000000000000001-00000000000000000020.raw 1020\n"
-		      "2026/01/000000000000/events-000000000000-00000000000000000021-00000000000000000040.raw 1020\n");
+		list, "2026/01/000000000000/events-0badcafe-000000000000-00000000000000000001-00000000000000000020.raw 1020\n"
+		      "2026/01/000000000000/events-0badcafe-000000000000-00000000000000000021-00000000000000000040.raw 1020\n");
 	/* What is not enough stays pending, until it is asked for. */
 	assert_int_equal(delivery_rig_start(&rig), 0);
 	assert_int_equal(rig_status(&rig, 0).pending_records, 10);
@@ -224,7 +224,7 @@ static void a_planned_object_whose_records_went_is_looked_for_at_the_destination
 					 .last_sequence = 7,
 					 .records = 7,
 					 .bytes = 350};
-	const char *name = "2026/01/000000000000/events-000000000000-00000000000000000001-00000000000000000007.raw";
+	const char *name = "2026/01/000000000000/events-0badcafe-000000000000-00000000000000000001-00000000000000000007.raw";
 	struct delivery_status s;
 
 	(void)state;
