@@ -173,7 +173,8 @@ const struct knob knobs[] = {
 	{"deliveries[].prefix", KNOB_TEXT, DELIVERY(prefix), .fallback = "!{timestamp:yyyy/MM/dd/HH}/",
 	 .example = "\"!{timestamp:yyyy/MM/dd/HH}/\"",
 	 .text = "What the names of objects begin with, \"\" for nothing; !{timestamp:...} is the batch's time in UTC, "
-		 "written as Firehose does."},
+		 "written as Firehose does; !{stream} and !{shard} are the stream's name and the "
+		 "shard's number."},
 	{"deliveries[].buffer", KNOB_SECTION, .fallback = "",
 	 .text = "When a batch is delivered: at this size or this age, whichever comes first."},
 	{"deliveries[].buffer.size", KNOB_SIZE, DELIVERY(buffer_bytes), .fallback = "5MiB", .least = 64 * KIB,

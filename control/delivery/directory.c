@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "control/delivery/calls.h"
-#include "control/delivery/prefix.h"
+#include "config/prefix.h"
 
 static int open_beneath(int directory, const char *name, int flags, mode_t mode)
 {

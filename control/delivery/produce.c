@@ -6,7 +6,7 @@
 
 #include "control/delivery/batch_walk.h"
 #include "control/delivery/engine.h"
-#include "control/delivery/prefix.h"
+#include "config/prefix.h"
 
 static void extension(const struct delivery *d, char text[32])
 {
