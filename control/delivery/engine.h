@@ -26,6 +26,7 @@ struct scan { /* the next object, as far as it was looked for: row.next_sequence
 	uint64_t records, bytes;
 	uint64_t content;   /* records that leave something in the object */
 	uint64_t oldest_ns; /* least arrival in it */
+	uint64_t seen_ns;   /* monotonic, when its first record was seen: age goes on when the clock is set back */
 	bool begun;
 };
 

@@ -306,6 +306,27 @@ static void a_flush_keeps_to_its_time(void **state)
 	rig_holds_records(&rig, "out", 0, 0, 20);
 }
 
+static uint64_t an_hour_before_the_records(void)
+{
+	return RIG_ARRIVAL - 3600000000000ull;
+}
+
+static void a_clock_set_back_does_not_stop_age(void **state)
+{
+	struct delivery_calls real = delivery_calls;
+
+	(void)state;
+	delivery_calls.realtime_ns = an_hour_before_the_records;
+	rig.config.buffer_seconds = 1;
+	rig_fill(&rig, 0, 0, 3, BYTES);
+	assert_int_equal(delivery_rig_start(&rig), 0);
+	assert_int_equal(rig_status(&rig, 0).pending_records, 3);
+	assert_true(rig_wait(&rig, 0, rig_settled));
+	assert_int_equal(rig_status(&rig, 0).delivered_records, 3);
+	assert_int_equal(delivery_rig_stop(&rig, false, 0), 0);
+	delivery_calls = real;
+}
+
 static void a_bad_prefix_is_refused_at_start(void **state)
 {
 	(void)state;
@@ -358,6 +379,7 @@ int main(void)
 		TEST(a_planned_object_whose_records_went_is_looked_for_at_the_destination),
 		TEST(a_changed_format_does_not_write_under_a_planned_name),
 		TEST(a_flush_keeps_to_its_time),
+		TEST(a_clock_set_back_does_not_stop_age),
 		TEST(a_bad_prefix_is_refused_at_start),
 		TEST(a_symbolic_link_beneath_the_destination_is_not_followed),
 	};
