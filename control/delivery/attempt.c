@@ -248,7 +248,11 @@ static void fail(struct delivery *d, struct work *w, struct trouble *trouble)
 	}
 	if (w->first_failure_ns == 0)
 		w->first_failure_ns = now;
-	end = w->first_failure_ns + d->config->retry_seconds * 1000000000ull;
+	if (d->down_since_ns == 0)
+		d->down_since_ns = now;
+	/* The budget is an outage's: one that outlasts it leaves one attempt to every further object, not a budget each. */
+	end = (d->down_since_ns < w->first_failure_ns ? d->down_since_ns : w->first_failure_ns) +
+	      d->config->retry_seconds * 1000000000ull;
 	if (!d->down)
 		delivery_say(d, true, "%s; trying again for %u s, then %s", trouble->text, d->config->retry_seconds,
 			     d->config->dead_letter);
@@ -260,6 +264,7 @@ static void fail(struct delivery *d, struct work *w, struct trouble *trouble)
 	snprintf(reason, sizeof reason, "%s", trouble->text);
 	error = bury(d, w, trouble, reason);
 	if (error == 0) {
+	d->down_since_ns = 0;
 		d->destination->abandon(d, w);
 		w->outcome = OUTCOME_FAILED;
 	} else if (error == -ENODATA) {

@@ -82,7 +82,9 @@ struct delivery {
 	uint32_t works_count;
 	char spool[CONFIG_PATH_MAX];
 	bool down;              /* the destination: said once */
-	bool dead_letters_said, journal_said;
+	uint64_t down_since_ns; /* monotonic: its first failure since it last took an object; 0: it takes them */
+	uint64_t dead_letter_bytes; /* of files there when they were last counted, and what was added since */
+	bool dead_letters_counted, dead_letters_said, journal_said;
 	unsigned random;
 
 	pthread_t thread;

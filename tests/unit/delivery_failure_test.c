@@ -119,6 +119,31 @@ static void a_budget_that_ends_sends_the_object_to_the_dead_letters(void **state
 	rig_holds_records(&rig, "out", 0, 20, 20);
 }
 
+static void an_outage_has_one_budget_not_one_for_each_object(void **state)
+{
+	struct delivery_status s;
+	char path[300];
+	json_t *note;
+	FILE *file;
+
+	(void)state;
+	file = fopen(rig.config.directory, "w");
+	fclose(file);
+	rig.config.retry_seconds = 2;
+	rig_fill(&rig, 0, 0, 200, BYTES); /* ten objects: 20 s were it a budget for each, and rig_wait() gives ten */
+	assert_int_equal(delivery_rig_start(&rig), 0);
+	assert_true(rig_wait(&rig, 0, rig_settled));
+	s = rig_status(&rig, 0);
+	assert_int_equal(s.failed_records, 200);
+	rig_balances(&s);
+	snprintf(path, sizeof path, "%s/dead/files/2026/01/000000000000/events-0badcafe-000000000000-%020d-%020d.raw.json",
+		 rig.directory, 181, 200);
+	note = json_load_file(path, 0, NULL);
+	assert_non_null(note);
+	assert_int_equal(json_integer_value(json_object_get(note, "attempts")), 1);
+	json_decref(note);
+}
+
 static void an_object_that_fits_nowhere_waits(void **state)
 {
 	struct delivery_status s;
@@ -259,6 +284,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_destination_that_comes_back_gets_everything_once),
 		TEST(a_budget_that_ends_sends_the_object_to_the_dead_letters),
+		TEST(an_outage_has_one_budget_not_one_for_each_object),
 		TEST(an_object_that_fits_nowhere_waits),
 		TEST(a_journal_that_refuses_changes_nothing_and_is_asked_again),
 		TEST(a_shard_that_cannot_be_read_costs_no_budget),
