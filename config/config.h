@@ -74,6 +74,8 @@ enum config_payload { PAYLOAD_TEXT, PAYLOAD_BASE64 }; /* of a JSON line: text fa
 enum config_compression { COMPRESS_NONE, COMPRESS_GZIP, COMPRESS_ZSTD };
 enum config_destination { DESTINATION_DIRECTORY, DESTINATION_S3 };
 
+#define CONFIG_S3_CONCURRENCY_MAX 16u /* parts under way at once */
+
 struct config_s3 {
 	char endpoint[CONFIG_PATH_MAX]; /* http://host:port or https://host */
 	char region[64];

@@ -166,7 +166,7 @@ const struct knob knobs[] = {
 	{"deliveries[].destination.s3.part_bytes", KNOB_SIZE, DELIVERY(s3.part_bytes), .fallback = "8MiB",
 	 .least = 5 * MIB, .most = 5 * GIB, .text = "Objects larger than this are uploaded in parts of this size."},
 	{"deliveries[].destination.s3.concurrency", KNOB_NUMBER, DELIVERY(s3.concurrency), .fallback = "4", .least = 1,
-	 .most = 64, .text = "Parts uploaded at the same time."},
+	 .most = CONFIG_S3_CONCURRENCY_MAX, .text = "Parts uploaded at the same time."},
 	{"deliveries[].destination.s3.ca_file", KNOB_PATH, DELIVERY(s3.ca_file), .fallback = "", .aside = true,
 	 .most = CONFIG_PATH_MAX - 1, .example = "/etc/penstock/ca.pem",
 	 .text = "Certificates to trust instead of the system's."},
