@@ -191,14 +191,14 @@ static void place_dead_letter(struct loading *l, uint32_t i)
 	char path[2 * CONFIG_PATH_MAX];
 	int n;
 
-	if (d->dead_letter[0] || origin_bad(c, "deliveries[].dead_letter", i) || origin_bad(c, "deliveries[].name", i))
+	if (d->dead_letter[0] || origin_bad(c, "deliveries[].dead_letter", i))
 		return;
-	n = snprintf(path, sizeof path, "%s/dead-letter/%s", c->store_directory, d->name);
+	n = snprintf(path, sizeof path, "%s/dead-letter", c->store_directory);
 	if (n < (int)sizeof d->dead_letter)
 		memcpy(d->dead_letter, path, (size_t)n + 1);
 	else
 		origin_report(c, &l->reports, SEVERITY_ERROR, "deliveries[].dead_letter", i,
-			      "dead-letter/%s in the store's directory has %d bytes: give a shorter path", d->name, n);
+			      "dead-letter in the store's directory has %d bytes: give a shorter path", n);
 }
 
 void check_deliveries(struct loading *l)

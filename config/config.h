@@ -101,7 +101,8 @@ struct config_delivery {
 	enum config_compression compression;
 	char delimiter[16];              /* raw: what follows every record, default newline */
 	uint32_t retry_seconds;          /* the budget; then the object goes to the dead-letter folder */
-	char dead_letter[CONFIG_PATH_MAX]; /* a directory */
+	char dead_letter[CONFIG_PATH_MAX]; /* a directory; objects go into the delivery's name beneath it */
+	uint64_t dead_letter_bytes;        /* files there, at most; then objects wait. 0: no limit */
 	const char *file;
 	uint32_t line, column;
 };

@@ -194,9 +194,11 @@ const struct knob knobs[] = {
 	{"deliveries[].retry", KNOB_DURATION, DELIVERY(retry_seconds), .fallback = "5m", .least = 0, .most = 7 * DAY,
 	 .text = "How long a batch is tried again before it goes to the dead-letter directory."},
 	{"deliveries[].dead_letter", KNOB_PATH, DELIVERY(dead_letter), .fallback = "", .aside = true,
-	 .most = CONFIG_PATH_MAX - 1, .example = "/var/lib/penstock/dead-letter/syslog-files",
-	 .text = "Directory of batches that could not be delivered; dead-letter/NAME in the store's directory when "
-		 "left out."},
+	 .most = CONFIG_PATH_MAX - 1, .example = "/var/lib/penstock/dead-letter",
+	 .text = "Directory of batches that could not be delivered, beneath it one of the delivery's name; dead-letter in "
+		 "the store's directory when left out."},
+	{"deliveries[].dead_letter_bytes", KNOB_SIZE, DELIVERY(dead_letter_bytes), .fallback = "1GiB", .most = 1024 * 1024 * GIB,
+	 .text = "Disk space for them; once it is used up, batches wait and are tried again without an end. 0: no limit."},
 };
 
 const uint32_t knobs_count = sizeof knobs / sizeof knobs[0];

@@ -94,7 +94,7 @@ static void lists_are_defaults(const struct config *c)
 	assert_true(d->format == FORMAT_RAW && d->payload == PAYLOAD_TEXT && d->compression == COMPRESS_NONE);
 	assert_string_equal(d->delimiter, "\n");
 	assert_int_equal(d->retry_seconds, 300);
-	assert_string_equal(d->dead_letter, "/var/lib/penstock/dead-letter/syslog-files");
+	assert_string_equal(d->dead_letter, "/var/lib/penstock/dead-letter");
 }
 
 static void the_sample_loads_clean_and_is_the_defaults(void **state)
@@ -219,7 +219,7 @@ static void deliveries_are_as_written(const struct fixture *f)
 	assert_true(d[1].compression == COMPRESS_ZSTD && d[1].prefix[0] == '\0');
 	snprintf(path, sizeof path, "%s/out", f->directory);
 	assert_string_equal(d[1].directory, path);
-	snprintf(path, sizeof path, "%s/store/dead-letter/d2", f->directory);
+	snprintf(path, sizeof path, "%s/store/dead-letter", f->directory);
 	assert_string_equal(d[1].dead_letter, path);
 	assert_string_equal(d[2].delimiter, "");
 	assert_true(d[2].line == 36 && d[2].column == 5);
