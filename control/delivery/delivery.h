@@ -45,7 +45,8 @@ struct delivery_status { /* one shard: taken = delivered + pending + failed + ex
 };
 
 // Starts delivering, from where the journal says or else from the oldest retained record. Checks the configuration
-// against what is there: -EINVAL bad prefix or credentials file, -EIO the journal or the spool; said through `say`.
+// against what is there: -EINVAL bad prefix or endpoint, which only another configuration mends; -EIO the
+// spool, else the credentials file's, the journal's or the store's error; said through `say`.
 // The configuration is constant and outlives the delivery.
 int delivery_start(const struct config_delivery *config, const struct delivery_options *options, struct delivery **out);
 
