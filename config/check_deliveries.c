@@ -4,6 +4,7 @@
 
 #include "config/check.h"
 #include "config/knobs.h"
+#include "config/prefix.h"
 
 #define S3 "deliveries[].destination.s3"
 
@@ -89,27 +90,6 @@ static void check_s3(struct loading *l, uint32_t i)
 		origin_report(c, &l->reports, SEVERITY_WARNING, S3 ".ca_file", i, "has no effect without https");
 }
 
-// What is wrong with a prefix by its form alone, or NULL. Which patterns there are is the delivery's business.
-static const char *prefix_fault(const char *prefix)
-{
-	if (prefix[0] == '/')
-		return "begins with '/'";
-	if (strcmp(prefix, "..") == 0 || strncmp(prefix, "../", 3) == 0 || strstr(prefix, "/../"))
-		return "leaves its destination with '..'";
-	for (const char *at = prefix; (at = strstr(at, "!{"));) {
-		size_t length = strcspn(at, "}");
-
-		if (at[length] == '\0')
-			return "has '!{' without '}'";
-		if (strncmp(at, "!{timestamp:", 12) != 0)
-			return "has a '!{' that is not '!{timestamp:...}'";
-		if (length == 12)
-			return "has an empty '!{timestamp:}'";
-		at += length;
-	}
-	return NULL;
-}
-
 static void check_destination(struct loading *l, uint32_t i)
 {
 	const struct config *c = l->config;
@@ -188,10 +168,11 @@ static void check_format(struct loading *l, uint32_t i)
 {
 	const struct config *c = l->config;
 	const struct config_delivery *d = &c->deliveries[i];
-	const char *fault = origin_bad(c, "deliveries[].prefix", i) ? NULL : prefix_fault(d->prefix);
+	const char *stream = origin_bad(c, "deliveries[].stream", i) ? "stream" : d->stream;
+	char reason[200];
 
-	if (fault)
-		origin_report(c, &l->reports, SEVERITY_ERROR, "deliveries[].prefix", i, "the prefix %s", fault);
+	if (!origin_bad(c, "deliveries[].prefix", i) && prefix_check(d->prefix, stream, reason, sizeof reason) != 0)
+		origin_report(c, &l->reports, SEVERITY_ERROR, "deliveries[].prefix", i, "the prefix: %s", reason);
 	if (origin_bad(c, "deliveries[].format", i))
 		return;
 	if (d->format != FORMAT_JSONL && origin_given(c, "deliveries[].payload", i))
@@ -210,14 +191,14 @@ static void place_dead_letter(struct loading *l, uint32_t i)
 	char path[2 * CONFIG_PATH_MAX];
 	int n;
 
-	if (d->dead_letter[0] || origin_bad(c, "deliveries[].dead_letter", i) || origin_bad(c, "deliveries[].name", i))
+	if (d->dead_letter[0] || origin_bad(c, "deliveries[].dead_letter", i))
 		return;
-	n = snprintf(path, sizeof path, "%s/dead-letter/%s", c->store_directory, d->name);
+	n = snprintf(path, sizeof path, "%s/dead-letter", c->store_directory);
 	if (n < (int)sizeof d->dead_letter)
 		memcpy(d->dead_letter, path, (size_t)n + 1);
 	else
 		origin_report(c, &l->reports, SEVERITY_ERROR, "deliveries[].dead_letter", i,
-			      "dead-letter/%s in the store's directory has %d bytes: give a shorter path", d->name, n);
+			      "dead-letter in the store's directory has %d bytes: give a shorter path", n);
 }
 
 void check_deliveries(struct loading *l)

@@ -74,6 +74,8 @@ enum config_payload { PAYLOAD_TEXT, PAYLOAD_BASE64 }; /* of a JSON line: text fa
 enum config_compression { COMPRESS_NONE, COMPRESS_GZIP, COMPRESS_ZSTD };
 enum config_destination { DESTINATION_DIRECTORY, DESTINATION_S3 };
 
+#define CONFIG_S3_CONCURRENCY_MAX 16u /* parts under way at once */
+
 struct config_s3 {
 	char endpoint[CONFIG_PATH_MAX]; /* http://host:port or https://host */
 	char region[64];
@@ -99,7 +101,8 @@ struct config_delivery {
 	enum config_compression compression;
 	char delimiter[16];              /* raw: what follows every record, default newline */
 	uint32_t retry_seconds;          /* the budget; then the object goes to the dead-letter folder */
-	char dead_letter[CONFIG_PATH_MAX]; /* a directory */
+	char dead_letter[CONFIG_PATH_MAX]; /* a directory; objects go into the delivery's name beneath it */
+	uint64_t dead_letter_bytes;        /* files there, at most; then objects wait. 0: no limit */
 	const char *file;
 	uint32_t line, column;
 };

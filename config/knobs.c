@@ -166,14 +166,15 @@ const struct knob knobs[] = {
 	{"deliveries[].destination.s3.part_bytes", KNOB_SIZE, DELIVERY(s3.part_bytes), .fallback = "8MiB",
 	 .least = 5 * MIB, .most = 5 * GIB, .text = "Objects larger than this are uploaded in parts of this size."},
 	{"deliveries[].destination.s3.concurrency", KNOB_NUMBER, DELIVERY(s3.concurrency), .fallback = "4", .least = 1,
-	 .most = 64, .text = "Parts uploaded at the same time."},
+	 .most = CONFIG_S3_CONCURRENCY_MAX, .text = "Parts uploaded at the same time."},
 	{"deliveries[].destination.s3.ca_file", KNOB_PATH, DELIVERY(s3.ca_file), .fallback = "", .aside = true,
 	 .most = CONFIG_PATH_MAX - 1, .example = "/etc/penstock/ca.pem",
 	 .text = "Certificates to trust instead of the system's."},
 	{"deliveries[].prefix", KNOB_TEXT, DELIVERY(prefix), .fallback = "!{timestamp:yyyy/MM/dd/HH}/",
 	 .example = "\"!{timestamp:yyyy/MM/dd/HH}/\"",
 	 .text = "What the names of objects begin with, \"\" for nothing; !{timestamp:...} is the batch's time in UTC, "
-		 "written as Firehose does."},
+		 "written as Firehose does; !{stream} and !{shard} are the stream's name and the "
+		 "shard's number."},
 	{"deliveries[].buffer", KNOB_SECTION, .fallback = "",
 	 .text = "When a batch is delivered: at this size or this age, whichever comes first."},
 	{"deliveries[].buffer.size", KNOB_SIZE, DELIVERY(buffer_bytes), .fallback = "5MiB", .least = 64 * KIB,
@@ -193,9 +194,11 @@ const struct knob knobs[] = {
 	{"deliveries[].retry", KNOB_DURATION, DELIVERY(retry_seconds), .fallback = "5m", .least = 0, .most = 7 * DAY,
 	 .text = "How long a batch is tried again before it goes to the dead-letter directory."},
 	{"deliveries[].dead_letter", KNOB_PATH, DELIVERY(dead_letter), .fallback = "", .aside = true,
-	 .most = CONFIG_PATH_MAX - 1, .example = "/var/lib/penstock/dead-letter/syslog-files",
-	 .text = "Directory of batches that could not be delivered; dead-letter/NAME in the store's directory when "
-		 "left out."},
+	 .most = CONFIG_PATH_MAX - 1, .example = "/var/lib/penstock/dead-letter",
+	 .text = "Directory of batches that could not be delivered, beneath it one of the delivery's name; dead-letter in "
+		 "the store's directory when left out."},
+	{"deliveries[].dead_letter_bytes", KNOB_SIZE, DELIVERY(dead_letter_bytes), .fallback = "1GiB", .most = 1024 * 1024 * GIB,
+	 .text = "Disk space for them; once it is used up, batches wait and are tried again without an end. 0: no limit."},
 };
 
 const uint32_t knobs_count = sizeof knobs / sizeof knobs[0];

@@ -1,6 +1,7 @@
 // The deliveries of the configuration, each running while its stream exists.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "config/config.h"
@@ -10,10 +11,11 @@
 
 struct deliveries; /* opaque; any thread may call */
 
-// `config` and `metadata` outlive it. 0 or -ENOMEM.
+// `config` and `metadata` outlive it. 0 or -ENOMEM. A thread of its own tries starts that failed again.
 int deliveries_open(const struct config *config, struct metadata *metadata, struct deliveries **out);
 
-// Starts those of `stream`. 0 or the first -errno (the others run all the same; what failed is logged and reported).
+// Starts those of `stream`. 0 or the first -errno (the others run all the same; what failed is logged, reported
+// and, but for -EINVAL, tried again: after 1 s, then twice as long each time, up to 60 s).
 int deliveries_add_stream(struct deliveries *deliveries, const struct stream *stream);
 
 // Stops those of `stream` where they are; they use its shards no more.
@@ -23,10 +25,15 @@ void deliveries_remove_stream(struct deliveries *deliveries, const struct stream
 void deliveries_stop(struct deliveries *deliveries, uint32_t timeout_ms);
 void deliveries_close(struct deliveries *deliveries);
 
+// Whether a stop came to its end without a delivery's thread, which a destination holds: that thread may still look at the
+// configuration, the metadata and the store, so none of them is to be freed; the process is to end without it.
+bool deliveries_left_behind(const struct deliveries *deliveries);
+
 struct delivery_row {
 	const struct config_delivery *config;
 	int failed;               /* why it could not be started, 0: it runs or its stream does not exist */
 	bool running;
+	bool stream_absent;       /* its stream does not exist */
 	uint32_t shards_count;
 	struct delivery_status *shards;
 };

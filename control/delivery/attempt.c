@@ -83,6 +83,22 @@ static int copy_spool(struct work *w, struct sink *sink)
 	return 0;
 }
 
+// Whether `bytes` more go into the dead-letter directory. It is counted anew when they would not: an operator takes
+// files away. 0, -E2BIG or -errno.
+static int dead_letters_take(struct delivery *d, uint64_t bytes)
+{
+	uint64_t most = d->config->dead_letter_bytes;
+	int error;
+
+	if (most == 0 || (d->dead_letters_counted && d->dead_letter_bytes + bytes <= most))
+		return 0;
+	error = directory_usage(d->config->dead_letter, d->config->name, &d->dead_letter_bytes);
+	d->dead_letters_counted = error == 0;
+	if (error)
+		return error;
+	return d->dead_letter_bytes + bytes <= most ? 0 : -E2BIG;
+}
+
 static int write_dead_object(struct delivery *d, struct work *w, struct trouble *trouble)
 {
 	struct directory_file file;
@@ -90,6 +106,10 @@ static int write_dead_object(struct delivery *d, struct work *w, struct trouble 
 	char name[1200];
 	int error;
 
+	/* Before anything is written: what is there, and what is spooled. How long others become is known behind them. */
+	error = dead_letters_take(d, w->spool >= 0 ? w->spool_bytes : 1);
+	if (error)
+		return error;
 	dead_letter_name(d, w, "", name, sizeof name);
 	error = directory_create(d->config->dead_letter, name, &file);
 	if (error)
@@ -97,10 +117,16 @@ static int write_dead_object(struct delivery *d, struct work *w, struct trouble 
 	sink = directory_sink(&file);
 	/* What was spooled is there even when its records have expired since. */
 	error = w->spool >= 0 ? copy_spool(w, &sink) : work_produce(d, w, &sink, trouble);
+	if (error == 0 && d->config->dead_letter_bytes > 0 && d->dead_letter_bytes + file.bytes > d->config->dead_letter_bytes)
+		error = -E2BIG;
 	if (error)
 		directory_abandon(&file);
 	else
 		error = directory_commit(&file);
+	if (error == 0)
+		d->dead_letter_bytes += file.bytes;
+	else if (error == -E2BIG)
+		d->dead_letters_counted = false;
 	return error;
 }
 
@@ -143,6 +169,8 @@ static int write_dead_note(struct delivery *d, struct work *w, const char *reaso
 			directory_abandon(&file);
 		else
 			error = directory_commit(&file);
+		if (error == 0)
+			d->dead_letter_bytes += file.bytes;
 	}
 	free(text);
 	return error;
@@ -155,7 +183,12 @@ static int bury(struct delivery *d, struct work *w, struct trouble *trouble, con
 
 	if (error == 0)
 		error = write_dead_note(d, w, reason);
-	if (error && error != -ENODATA)
+	if (error == -E2BIG)
+		trouble_set(trouble,
+			    "dead-letter directory %s/%s holds as much as dead_letter_bytes lets it: take files away, or raise "
+			    "it (the object waits; before that: %.100s)",
+			    d->config->dead_letter, d->config->name, reason);
+	else if (error && error != -ENODATA)
 		trouble_set(trouble, "dead-letter directory %s: %s (the object waits; before that: %.100s)",
 			    d->config->dead_letter, strerror(-error), reason);
 	if (error == 0 && !d->dead_letters_said) {
@@ -227,6 +260,7 @@ static void settle_delivered(struct delivery *d, struct work *w)
 	if (d->down)
 		delivery_say(d, false, "destination up again");
 	d->down = d->dead_letters_said = false;
+	d->down_since_ns = 0;
 }
 
 static void settle_cancelled(struct delivery *d, struct work *w)
@@ -248,7 +282,11 @@ static void fail(struct delivery *d, struct work *w, struct trouble *trouble)
 	}
 	if (w->first_failure_ns == 0)
 		w->first_failure_ns = now;
-	end = w->first_failure_ns + d->config->retry_seconds * 1000000000ull;
+	if (d->down_since_ns == 0)
+		d->down_since_ns = now;
+	/* The budget is an outage's: one that outlasts it leaves one attempt to every further object, not a budget each. */
+	end = (d->down_since_ns < w->first_failure_ns ? d->down_since_ns : w->first_failure_ns) +
+	      d->config->retry_seconds * 1000000000ull;
 	if (!d->down)
 		delivery_say(d, true, "%s; trying again for %u s, then %s", trouble->text, d->config->retry_seconds,
 			     d->config->dead_letter);

@@ -13,7 +13,7 @@
 #include "control/delivery/calls.h"
 #include "control/delivery/directory.h"
 #include "control/delivery/engine.h"
-#include "control/delivery/prefix.h"
+#include "config/prefix.h"
 
 #define IDLE_NS 200000000ull     /* how often shards are looked at when nothing is due */
 #define TROUBLE_NS 1000000000ull /* and after the store or the journal failed */
@@ -244,7 +244,7 @@ static int check_names(struct delivery *d)
 	struct metadata_object object = {.first_sequence = UINT64_MAX, .last_sequence = UINT64_MAX};
 	char reason[200];
 
-	if (prefix_check(d->config->prefix, reason, sizeof reason) != 0) {
+	if (prefix_check(d->config->prefix, d->config->stream, reason, sizeof reason) != 0) {
 		delivery_say(d, true, "prefix \"%s\": %s", d->config->prefix, reason);
 		return -EINVAL;
 	}

@@ -21,6 +21,7 @@ struct delivery_options {
 	struct metadata *metadata;
 	const struct delivery_shard *shards; /* copied */
 	uint32_t shards_count;
+	uint32_t identity; /* of the stream's incarnation, in every object's name; the same at every start */
 	const char *spool; /* a directory for objects on their way to a bucket; made when absent, STORE/spool */
 	// The name of an input, or NULL; may be NULL itself. Called on the delivery's thread.
 	const char *(*input_name)(void *context, uint32_t input);
@@ -44,7 +45,8 @@ struct delivery_status { /* one shard: taken = delivered + pending + failed + ex
 };
 
 // Starts delivering, from where the journal says or else from the oldest retained record. Checks the configuration
-// against what is there: -EINVAL bad prefix or credentials file, -EIO the journal or the spool; said through `say`.
+// against what is there: -EINVAL bad prefix or endpoint, which only another configuration mends; -EIO the
+// spool, else the credentials file's, the journal's or the store's error; said through `say`.
 // The configuration is constant and outlives the delivery.
 int delivery_start(const struct config_delivery *config, const struct delivery_options *options, struct delivery **out);
 

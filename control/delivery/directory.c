@@ -1,5 +1,6 @@
 #include "control/delivery/directory.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -9,7 +10,7 @@
 #include <unistd.h>
 
 #include "control/delivery/calls.h"
-#include "control/delivery/prefix.h"
+#include "config/prefix.h"
 
 static int open_beneath(int directory, const char *name, int flags, mode_t mode)
 {
@@ -246,4 +247,54 @@ int directory_remove(const char *root, const char *name)
 int directory_remove_temporary(const char *root, const char *name)
 {
 	return remove_names(root, name, true);
+}
+
+// Takes over `fd`. A file that goes meanwhile is not there.
+static int add_usage(int fd, uint64_t *bytes)
+{
+	DIR *directory = fdopendir(fd);
+	struct dirent *entry;
+	int error = 0;
+
+	if (directory == NULL) {
+		error = -errno;
+		close(fd);
+		return error;
+	}
+	while (error == 0 && (errno = 0, entry = readdir(directory)) != NULL) {
+		struct stat status;
+		int next;
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+		    fstatat(fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		if (S_ISREG(status.st_mode))
+			*bytes += (uint64_t)status.st_size;
+		if (!S_ISDIR(status.st_mode))
+			continue;
+		next = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		error = next >= 0 ? add_usage(next, bytes) : errno == ENOENT ? 0 : -errno;
+	}
+	if (error == 0 && errno != 0 && entry == NULL)
+		error = -errno;
+	closedir(directory);
+	return error;
+}
+
+int directory_usage(const char *root, const char *name, uint64_t *bytes)
+{
+	int fd, parent = open_root(root, false);
+
+	*bytes = 0;
+	if (parent < 0)
+		return parent == -ENOENT ? 0 : parent;
+	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0) {
+		int error = errno == ENOENT ? 0 : -errno;
+
+		close(parent);
+		return error;
+	}
+	close(parent);
+	return add_usage(fd, bytes);
 }

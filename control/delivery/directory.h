@@ -39,6 +39,9 @@ int directory_remove(const char *root, const char *name);
 // Removes only its temporary file.
 int directory_remove_temporary(const char *root, const char *name);
 
+// Bytes of all files beneath `root`/`name`, 0 where there is no such directory. 0 or -errno.
+int directory_usage(const char *root, const char *name, uint64_t *bytes);
+
 // write() until all is written. 0 or -errno. Signature of a sink; `handle` points to the file descriptor.
 int directory_write_all(void *handle, const void *bytes, size_t length);
 

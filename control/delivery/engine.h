@@ -26,6 +26,7 @@ struct scan { /* the next object, as far as it was looked for: row.next_sequence
 	uint64_t records, bytes;
 	uint64_t content;   /* records that leave something in the object */
 	uint64_t oldest_ns; /* least arrival in it */
+	uint64_t seen_ns;   /* monotonic, when its first record was seen: age goes on when the clock is set back */
 	bool begun;
 };
 
@@ -81,7 +82,9 @@ struct delivery {
 	uint32_t works_count;
 	char spool[CONFIG_PATH_MAX];
 	bool down;              /* the destination: said once */
-	bool dead_letters_said, journal_said;
+	uint64_t down_since_ns; /* monotonic: its first failure since it last took an object; 0: it takes them */
+	uint64_t dead_letter_bytes; /* of files there when they were last counted, and what was added since */
+	bool dead_letters_counted, dead_letters_said, journal_said;
 	unsigned random;
 
 	pthread_t thread;
@@ -116,7 +119,7 @@ int work_scan(struct delivery *d, struct work *w, bool force);
 // reading failed.
 int work_produce(struct delivery *d, struct work *w, const struct sink *sink, struct trouble *trouble);
 
-// PREFIX + stream-shard-first-last.EXT. 0 or -errno.
+// PREFIX + stream-identity-shard-first-last.EXT. 0 or -errno.
 int work_name(const struct delivery *d, const struct work *w, uint64_t oldest_ns, struct metadata_object *object);
 
 // Whether a planned object's name ends as the configuration would have it.

@@ -6,7 +6,7 @@
 
 #include "control/delivery/batch_walk.h"
 #include "control/delivery/engine.h"
-#include "control/delivery/prefix.h"
+#include "config/prefix.h"
 
 static void extension(const struct delivery *d, char text[32])
 {
@@ -25,8 +25,9 @@ int work_name(const struct delivery *d, const struct work *w, uint64_t oldest_ns
 		return error;
 	extension(d, end);
 	used = strlen(object->name);
-	length = snprintf(object->name + used, sizeof object->name - used, "%s-%012u-%020" PRIu64 "-%020" PRIu64 "%s",
-			  d->config->stream, w->where.number, object->first_sequence, object->last_sequence, end);
+	length = snprintf(object->name + used, sizeof object->name - used, "%s-%08" PRIx32 "-%012u-%020" PRIu64 "-%020" PRIu64 "%s",
+			  d->config->stream, d->options.identity, w->where.number,
+			  object->first_sequence, object->last_sequence, end);
 	if ((size_t)length >= sizeof object->name - used)
 		return -ENAMETOOLONG;
 	return prefix_path_check(object->name);

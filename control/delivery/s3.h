@@ -34,7 +34,8 @@ struct s3_watch {
 	void *context;
 };
 
-// Checks the endpoint and reads the credentials. 0; -EINVAL, -EACCES (the file is readable by others), -errno, with
+// Checks the endpoint and reads the credentials. 0; -EINVAL (the endpoint); -EACCES (the file is readable by
+// others), -EBADMSG (there is something else in it), -errno, with
 // the reason and the remedy in `error`.
 int s3_open(const struct config_s3 *config, struct s3 **out, char *error, size_t room);
 void s3_close(struct s3 *s3);

@@ -39,7 +39,7 @@ static int parse(struct s3 *s3, const char *text)
 		    take_line(&text, s3->secret, sizeof s3->secret) && take_line(&text, s3->token, sizeof s3->token);
 
 	if (!fine || s3->access_key[0] == '\0' || s3->secret[0] == '\0')
-		return refuse(s3, -EINVAL,
+		return refuse(s3, -EBADMSG,
 			      "the first line is the access key id, the second the secret (a third a session token), "
 			      "nothing else");
 	s3->key_date[0] = '\0';

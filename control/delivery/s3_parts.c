@@ -8,7 +8,6 @@
 
 #define PART_BYTES_MIN (5ull << 20) /* S3 refuses smaller ones but the last */
 #define PARTS_MAX 10000u
-#define CONCURRENCY_MAX 16u
 
 struct parts {
 	struct s3 *s3;
@@ -208,8 +207,8 @@ static int complete(struct parts *p)
 int s3_put_parts(struct s3 *s3, const struct s3_object *object, struct s3_upload *upload, const struct s3_watch *watch)
 {
 	uint32_t room = s3->config.concurrency > 0 ? s3->config.concurrency : 1;
-	struct s3_request requests[CONCURRENCY_MAX] = {{0}};
-	char numbers[CONCURRENCY_MAX][12];
+	struct s3_request requests[CONFIG_S3_CONCURRENCY_MAX] = {{0}};
+	char numbers[CONFIG_S3_CONCURRENCY_MAX][12];
 	struct parts p = {
 		.s3 = s3,
 		.object = object,
@@ -218,7 +217,7 @@ int s3_put_parts(struct s3 *s3, const struct s3_object *object, struct s3_upload
 		.part_bytes = s3_part_bytes(s3, object->size),
 		.numbers = numbers,
 		.requests = requests,
-		.room = room < CONCURRENCY_MAX ? room : CONCURRENCY_MAX,
+		.room = room < CONFIG_S3_CONCURRENCY_MAX ? room : CONFIG_S3_CONCURRENCY_MAX,
 	};
 	int error = upload->id[0] == '\0' ? begin_upload(&p) : 0;
 

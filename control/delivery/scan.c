@@ -85,6 +85,8 @@ static int begin_object(struct delivery *d, struct work *w, uint64_t position)
 
 static void take(struct delivery *d, struct scan *scan, const struct record *r)
 {
+	if (scan->seen_ns == 0)
+		scan->seen_ns = delivery_calls.monotonic_ns();
 	if (r->arrival_ns < scan->oldest_ns)
 		scan->oldest_ns = r->arrival_ns;
 	/* Gaps leave nothing in a raw object. */
@@ -147,9 +149,11 @@ static int plan(struct delivery *d, struct work *w)
 
 static bool old_enough(const struct delivery *d, const struct work *w)
 {
-	uint64_t now = delivery_calls.realtime_ns();
+	uint64_t now = delivery_calls.realtime_ns(), seen = w->scan.seen_ns;
+	uint64_t age = now > w->scan.oldest_ns ? now - w->scan.oldest_ns : 0;
+	uint64_t waited = seen != 0 ? delivery_calls.monotonic_ns() - seen : 0;
 
-	return now >= w->scan.oldest_ns && now - w->scan.oldest_ns >= d->config->buffer_seconds * 1000000000ull;
+	return (age > waited ? age : waited) >= d->config->buffer_seconds * 1000000000ull;
 }
 
 uint64_t work_trim(const struct delivery *d, const struct work *w)

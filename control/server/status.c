@@ -186,6 +186,8 @@ static json_t *delivery_to_json(const struct delivery_row *row, json_t *problems
 	if (row->failed)
 		add_problem(problems, "delivery %s: could not be started: %s; the log says more", row->config->name,
 			    strerror(-row->failed));
+	else if (row->stream_absent)
+		add_problem(problems, "delivery %s: its stream %s does not exist", row->config->name, row->config->stream);
 	else if (sum.retrying_since_ns)
 		add_problem(problems, "delivery %s: %s", row->config->name, last);
 	json = json_pack("{s:s, s:s, s:s, s:s, s:b}", "name", row->config->name, "stream", row->config->stream, "kind",

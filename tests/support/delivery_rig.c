@@ -85,6 +85,7 @@ int delivery_rig_start(struct rig *rig)
 		.metadata = rig->journal,
 		.shards = shards,
 		.shards_count = RIG_SHARDS,
+		.identity = RIG_IDENTITY,
 		.spool = spool,
 		.say = say,
 		.context = rig,

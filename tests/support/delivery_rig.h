@@ -9,6 +9,7 @@
 
 #define RIG_SHARDS 2u
 #define RIG_BYTES 50u /* of payload, where the content is checked */
+#define RIG_IDENTITY 0x0badcafe
 #define RIG_ARRIVAL 1767268800000000000ull /* 2026-01-01T12:00:00Z */
 
 struct rig {

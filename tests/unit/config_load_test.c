@@ -94,7 +94,7 @@ static void lists_are_defaults(const struct config *c)
 	assert_true(d->format == FORMAT_RAW && d->payload == PAYLOAD_TEXT && d->compression == COMPRESS_NONE);
 	assert_string_equal(d->delimiter, "\n");
 	assert_int_equal(d->retry_seconds, 300);
-	assert_string_equal(d->dead_letter, "/var/lib/penstock/dead-letter/syslog-files");
+	assert_string_equal(d->dead_letter, "/var/lib/penstock/dead-letter");
 }
 
 static void the_sample_loads_clean_and_is_the_defaults(void **state)
@@ -148,7 +148,7 @@ static const char every_knob[] =
 	"      s3: {endpoint: \"https://s3.example.org:8443\", region: eu-1, bucket: b-1, access_key_file: key, "
 	"part_bytes: 5MiB,\n"
 	"           addressing: virtual-host, concurrency: 2, ca_file: ../ca.pem}\n"
-	"    prefix: \"p/!{timestamp:yyyy}/\"\n"
+	"    prefix: \"p/!{shard}/!{timestamp:yyyy}/\"\n"
 	"    buffer: {size: 1MB, age: 5s}\n"
 	"    format: jsonl\n"
 	"    payload: base64\n"
@@ -210,7 +210,7 @@ static void deliveries_are_as_written(const struct fixture *f)
 	assert_string_equal(d[0].s3.access_key_file, path);
 	assert_string_equal(d[0].s3.ca_file, "/tmp/ca.pem");
 	assert_true(d[0].s3.virtual_host && d[0].s3.part_bytes == 5 << 20 && d[0].s3.concurrency == 2);
-	assert_string_equal(d[0].prefix, "p/!{timestamp:yyyy}/");
+	assert_string_equal(d[0].prefix, "p/!{shard}/!{timestamp:yyyy}/");
 	assert_true(d[0].buffer_bytes == 1000000 && d[0].buffer_seconds == 5 && d[0].retry_seconds == 0);
 	assert_true(d[0].format == FORMAT_JSONL && d[0].payload == PAYLOAD_BASE64 && d[0].compression == COMPRESS_GZIP);
 	snprintf(path, sizeof path, "%s/dead", f->directory);
@@ -219,7 +219,7 @@ static void deliveries_are_as_written(const struct fixture *f)
 	assert_true(d[1].compression == COMPRESS_ZSTD && d[1].prefix[0] == '\0');
 	snprintf(path, sizeof path, "%s/out", f->directory);
 	assert_string_equal(d[1].directory, path);
-	snprintf(path, sizeof path, "%s/store/dead-letter/d2", f->directory);
+	snprintf(path, sizeof path, "%s/store/dead-letter", f->directory);
 	assert_string_equal(d[1].dead_letter, path);
 	assert_string_equal(d[2].delimiter, "");
 	assert_true(d[2].line == 36 && d[2].column == 5);

@@ -99,7 +99,7 @@ static void a_budget_that_ends_sends_the_object_to_the_dead_letters(void **state
 	assert_int_equal(rig_list(&rig, "dead", list, sizeof list, &temporary), 2);
 	assert_int_equal(temporary, 0);
 	rig_holds_records(&rig, "dead", 0, 0, 20);
-	snprintf(path, sizeof path, "%s/dead/files/2026/01/000000000000/events-000000000000-%020d-%020d.raw.json",
+	snprintf(path, sizeof path, "%s/dead/files/2026/01/000000000000/events-0badcafe-000000000000-%020d-%020d.raw.json",
 		 rig.directory, 1, 20);
 	note = json_load_file(path, 0, NULL);
 	assert_non_null(note);
@@ -117,6 +117,64 @@ static void a_budget_that_ends_sends_the_object_to_the_dead_letters(void **state
 		usleep(10000);
 	assert_int_equal(delivery_rig_stop(&rig, false, 0), 0);
 	rig_holds_records(&rig, "out", 0, 20, 20);
+}
+
+static void an_outage_has_one_budget_not_one_for_each_object(void **state)
+{
+	struct delivery_status s;
+	char path[300];
+	json_t *note;
+	FILE *file;
+
+	(void)state;
+	file = fopen(rig.config.directory, "w");
+	fclose(file);
+	rig.config.retry_seconds = 2;
+	rig_fill(&rig, 0, 0, 200, BYTES); /* ten objects: 20 s were it a budget for each, and rig_wait() gives ten */
+	assert_int_equal(delivery_rig_start(&rig), 0);
+	assert_true(rig_wait(&rig, 0, rig_settled));
+	s = rig_status(&rig, 0);
+	assert_int_equal(s.failed_records, 200);
+	rig_balances(&s);
+	snprintf(path, sizeof path, "%s/dead/files/2026/01/000000000000/events-0badcafe-000000000000-%020d-%020d.raw.json",
+		 rig.directory, 181, 200);
+	note = json_load_file(path, 0, NULL);
+	assert_non_null(note);
+	assert_int_equal(json_integer_value(json_object_get(note, "attempts")), 1);
+	json_decref(note);
+}
+
+static bool full(const struct delivery_status *s)
+{
+	return s->attempts >= 2 && strstr(s->error, "dead_letter_bytes") != NULL;
+}
+
+static void full_dead_letters_let_the_object_wait(void **state)
+{
+	char list[2048], path[300];
+	struct delivery_status s;
+	int temporary;
+	FILE *file;
+
+	(void)state;
+	file = fopen(rig.config.directory, "w");
+	fclose(file);
+	rig.config.retry_seconds = 0;
+	rig.config.dead_letter_bytes = 2000; /* one object of 1020 bytes and its note */
+	rig_fill(&rig, 0, 0, 40, BYTES);
+	assert_int_equal(delivery_rig_start(&rig), 0);
+	assert_true(rig_wait(&rig, 0, full));
+	s = rig_status(&rig, 0);
+	assert_int_equal(s.failed_records, 20);
+	assert_int_equal(s.pending_records, 20);
+	assert_int_equal(rig_list(&rig, "dead", list, sizeof list, &temporary), 2);
+	/* Room is made: it goes there after all. */
+	snprintf(path, sizeof path, "%s/dead/files", rig.directory);
+	rig_remove_tree(path);
+	assert_true(rig_wait(&rig, 0, rig_settled));
+	s = rig_status(&rig, 0);
+	assert_int_equal(s.failed_records, 40);
+	rig_balances(&s);
 }
 
 static void an_object_that_fits_nowhere_waits(void **state)
@@ -259,6 +317,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_destination_that_comes_back_gets_everything_once),
 		TEST(a_budget_that_ends_sends_the_object_to_the_dead_letters),
+		TEST(an_outage_has_one_budget_not_one_for_each_object),
+		TEST(full_dead_letters_let_the_object_wait),
 		TEST(an_object_that_fits_nowhere_waits),
 		TEST(a_journal_that_refuses_changes_nothing_and_is_asked_again),
 		TEST(a_shard_that_cannot_be_read_costs_no_budget),

@@ -49,8 +49,8 @@ static void objects_end_at_enough_bytes_and_carry_their_bounds(void **state)
 	assert_int_equal(delivery_rig_stop(&rig, false, 0), 0);
 	rig_list(&rig, "out", list, sizeof list, &temporary);
 	assert_string_equal(
-		list, "2026/01/000000000000/events-000000000000-00000000000000000001-00000000000000000020.raw 1020\n"
-		      "2026/01/000000000000/events-000000000000-00000000000000000021-00000000000000000040.raw 1020\n");
+		list, "2026/01/000000000000/events-0badcafe-000000000000-00000000000000000001-00000000000000000020.raw 1020\n"
+		      "2026/01/000000000000/events-0badcafe-000000000000-00000000000000000021-00000000000000000040.raw 1020\n");
 	/* What is not enough stays pending, until it is asked for. */
 	assert_int_equal(delivery_rig_start(&rig), 0);
 	assert_int_equal(rig_status(&rig, 0).pending_records, 10);
@@ -224,7 +224,7 @@ static void a_planned_object_whose_records_went_is_looked_for_at_the_destination
 					 .last_sequence = 7,
 					 .records = 7,
 					 .bytes = 350};
-	const char *name = "2026/01/000000000000/events-000000000000-00000000000000000001-00000000000000000007.raw";
+	const char *name = "2026/01/000000000000/events-0badcafe-000000000000-00000000000000000001-00000000000000000007.raw";
 	struct delivery_status s;
 
 	(void)state;
@@ -306,6 +306,27 @@ static void a_flush_keeps_to_its_time(void **state)
 	rig_holds_records(&rig, "out", 0, 0, 20);
 }
 
+static uint64_t an_hour_before_the_records(void)
+{
+	return RIG_ARRIVAL - 3600000000000ull;
+}
+
+static void a_clock_set_back_does_not_stop_age(void **state)
+{
+	struct delivery_calls real = delivery_calls;
+
+	(void)state;
+	delivery_calls.realtime_ns = an_hour_before_the_records;
+	rig.config.buffer_seconds = 1;
+	rig_fill(&rig, 0, 0, 3, BYTES);
+	assert_int_equal(delivery_rig_start(&rig), 0);
+	assert_int_equal(rig_status(&rig, 0).pending_records, 3);
+	assert_true(rig_wait(&rig, 0, rig_settled));
+	assert_int_equal(rig_status(&rig, 0).delivered_records, 3);
+	assert_int_equal(delivery_rig_stop(&rig, false, 0), 0);
+	delivery_calls = real;
+}
+
 static void a_bad_prefix_is_refused_at_start(void **state)
 {
 	(void)state;
@@ -315,7 +336,7 @@ static void a_bad_prefix_is_refused_at_start(void **state)
 	snprintf(rig.config.prefix, sizeof rig.config.prefix, "!{stream}/");
 	snprintf(rig.config.stream, sizeof rig.config.stream, "..");
 	assert_int_equal(delivery_rig_start(&rig), -EINVAL);
-	assert_non_null(strstr(rig.said, "leave the destination"));
+	assert_non_null(strstr(rig.said, "'..' component"));
 }
 
 static void a_symbolic_link_beneath_the_destination_is_not_followed(void **state)
@@ -358,6 +379,7 @@ int main(void)
 		TEST(a_planned_object_whose_records_went_is_looked_for_at_the_destination),
 		TEST(a_changed_format_does_not_write_under_a_planned_name),
 		TEST(a_flush_keeps_to_its_time),
+		TEST(a_clock_set_back_does_not_stop_age),
 		TEST(a_bad_prefix_is_refused_at_start),
 		TEST(a_symbolic_link_beneath_the_destination_is_not_followed),
 	};

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "control/delivery/prefix.h"
+#include "config/prefix.h"
 
 #define OLDEST 1767225599000000001ull /* 2025-12-31T23:59:59.000000001Z */
 #define EARLY 1772508309000000000ull  /* 2026-03-03T03:25:09Z */
@@ -37,7 +37,7 @@ static void every_pattern_expands_as_the_table_says(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-		assert_int_equal(prefix_check(table[i].prefix, reason, sizeof reason), 0);
+		assert_int_equal(prefix_check(table[i].prefix, "events", reason, sizeof reason), 0);
 		assert_int_equal(prefix_expand(table[i].prefix, "events", 12, table[i].ns, text, sizeof text), 0);
 		assert_string_equal(text, table[i].text);
 	}
@@ -72,7 +72,7 @@ static void what_is_wrong_is_said_with_the_remedy(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
 		reason[0] = '\0';
-		assert_int_equal(prefix_check(table[i].prefix, reason, sizeof reason), -EINVAL);
+		assert_int_equal(prefix_check(table[i].prefix, "events", reason, sizeof reason), -EINVAL);
 		if (strstr(reason, table[i].reason) == NULL)
 			fail_msg("%s: \"%s\" does not hold \"%s\"", table[i].prefix, reason, table[i].reason);
 	}
@@ -80,7 +80,7 @@ static void what_is_wrong_is_said_with_the_remedy(void **state)
 	for (size_t i = 99; i < sizeof longest; i += 100)
 		longest[i] = '/';
 	longest[sizeof longest - 1] = '\0';
-	assert_int_equal(prefix_check(longest, reason, sizeof reason), -EINVAL);
+	assert_int_equal(prefix_check(longest, "events", reason, sizeof reason), -EINVAL);
 	assert_non_null(strstr(reason, "too long"));
 }
 

@@ -82,13 +82,13 @@ static void credentials_are_two_lines_that_nobody_else_reads(void **state)
 	write_key("KEY\n" SECRET "\nTOKEN\n", 0600);
 	assert_int_equal(try_open(error), 0);
 	write_key("KEY\n", 0600);
-	assert_int_equal(try_open(error), -EINVAL);
+	assert_int_equal(try_open(error), -EBADMSG);
 	write_key("KEY " SECRET "\n", 0600);
-	assert_int_equal(try_open(error), -EINVAL);
+	assert_int_equal(try_open(error), -EBADMSG);
 	assert_non_null(strstr(error, "first line"));
 	assert_null(strstr(error, SECRET));
 	write_key("", 0600);
-	assert_int_equal(try_open(error), -EINVAL);
+	assert_int_equal(try_open(error), -EBADMSG);
 }
 
 static void an_endpoint_is_a_scheme_and_a_host_and_nothing_else(void **state)

@@ -596,6 +596,54 @@ static void what_a_stream_held_is_delivered(void **state)
 	expect_balance(rig);
 }
 
+/* Waits until the delivery is or is not running; its problem in the status holds `problem`, NULL: it has none. */
+static void expect_delivery(struct daemon_rig *rig, bool running, const char *problem)
+{
+	uint64_t until = clock_monotonic_ms() + 20000;
+	bool seen = false;
+
+	while (!seen) {
+		json_t *a = daemon_rig_ask(rig, -1, NULL, "{s:s}", "op", "status");
+		json_t *value;
+		size_t i;
+
+		assert_true(clock_monotonic_ms() < until);
+		seen = json_is_true(json_object_get(json_array_get(json_object_get(a, "deliveries"), 0), "running")) == running;
+		json_array_foreach(json_object_get(a, "problems"), i, value)
+			if (seen && strncmp(json_string_value(value), "delivery lake: ", 15) == 0) {
+				assert_non_null(problem);
+				assert_non_null(strstr(json_string_value(value), problem));
+				problem = NULL;
+			}
+		if (seen)
+			assert_null(problem);
+		json_decref(a);
+		usleep(20000);
+	}
+}
+
+static void a_delivery_that_cannot_start_is_started_once_it_can(void **state)
+{
+	struct daemon_rig *rig = *state;
+	struct config_delivery *delivery = &rig->config->deliveries[0];
+	FILE *file;
+
+	expect_delivery(rig, false, "its stream orders does not exist");
+	delivery->destination = DESTINATION_S3;
+	strcpy(delivery->s3.endpoint, "http://127.0.0.1:1");
+	strcpy(delivery->s3.bucket, "lake");
+	snprintf(delivery->s3.access_key_file, CONFIG_PATH_MAX, "%s/key", rig->directory);
+	create(rig, "orders", 1);
+	expect_delivery(rig, false, "No such file");
+	umask(077);
+	file = fopen(delivery->s3.access_key_file, "w");
+	assert_non_null(file);
+	fputs("KEY\nSECRET\n", file);
+	fclose(file);
+	expect_delivery(rig, true, NULL);
+	assert_false(deliveries_left_behind(rig->daemon.deliveries));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -619,6 +667,7 @@ int main(void)
 		TEST(more_clients_than_there_is_room_for_are_told),
 		TEST(the_socket_is_for_the_group_and_taken_from_the_dead_only),
 		TEST(what_a_stream_held_is_delivered),
+		TEST(a_delivery_that_cannot_start_is_started_once_it_can),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,8 +10,9 @@
  * stand for themselves. https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
  */
 
-// 0, or -EINVAL with what is wrong and how to write it in `reason`.
-int prefix_check(const char *prefix, char *reason, size_t room);
+// The one judgement of a prefix, for objects of `stream` in any format. 0, or -EINVAL with what is wrong and how to write
+// it in `reason`.
+int prefix_check(const char *prefix, const char *stream, char *reason, size_t room);
 
 // Expands a prefix that prefix_check() passed. `oldest_ns` is the arrival of the oldest record in the object.
 // 0; -ENAMETOOLONG; -EINVAL when a component comes out as "." or ".." or empty.

@@ -1,11 +1,16 @@
-#include "control/delivery/prefix.h"
+#include "config/prefix.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+
+/* Behind prefix and stream: identity, shard, two sequences, ".pcapng.zst", and ".json", ".tmp" and '.' of files. */
+#define NAME_END (9 + 13 + 21 + 21 + 11 + 10)
+#define PREFIX_MAX 800 /* once expanded: with 128 bytes of a stream's name and that end an object's name is below 1024 */
 
 struct expansion {
 	const char *stream;
@@ -189,28 +194,34 @@ int prefix_path_check(const char *path)
 	}
 }
 
-int prefix_check(const char *prefix, char *reason, size_t room)
+int prefix_check(const char *prefix, const char *stream, char *reason, size_t room)
 {
-	char text[1024];
+	char text[PREFIX_MAX + 1];
 	struct expansion e = {
-		.stream = "stream", .text = text, .room = sizeof text, .reason = reason, .reason_room = room};
+		.stream = stream, .text = text, .room = sizeof text, .reason = reason, .reason_room = room};
+	const char *last;
 	int error;
 
 	text[0] = '\0';
-	e.time.tm_mday = 1;
+	e.time.tm_mday = 28; /* two digits for all of them */
+	e.time.tm_mon = 11;
+	e.time.tm_hour = e.time.tm_min = e.time.tm_sec = 59;
 	e.time.tm_year = 126;
 	error = expand(&e, prefix);
-	/* The name behind it takes 190 bytes, a stream's name 128 more than the one tried here. */
-	if (error == -ENAMETOOLONG || (error == 0 && e.used > 700))
-		return refuse(&e, "the prefix is too long: at most 700 bytes once expanded");
+	if (error == -ENAMETOOLONG)
+		return refuse(&e, "it is too long: at most %d bytes once expanded", PREFIX_MAX);
 	if (error)
 		return error;
 	if (text[0] == '/')
-		return refuse(&e, "the prefix starts with /; it is relative to the destination");
+		return refuse(&e, "it starts with /, and is relative to the destination");
 	if (prefix_path_check(text) != 0)
-		return refuse(
-			&e,
-			"the prefix has an empty, '.' or '..' component, one over 255 bytes, or a control character");
+		return refuse(&e,
+			      "it has an empty, '.' or '..' component, one over 255 bytes, or a control character");
+	last = strrchr(text, '/');
+	last = last != NULL ? last + 1 : text;
+	if (strlen(last) + strlen(stream) + NAME_END > NAME_MAX)
+		return refuse(&e, "what stands behind its last / is too long: at most %d bytes with this stream's name",
+			      (int)(NAME_MAX - NAME_END - strlen(stream)));
 	return 0;
 }
 
