@@ -45,6 +45,7 @@ struct reader {
 	struct format *format;
 	struct output *output;
 	uint64_t left;            /* of the limit */
+	bool silent;              /* penstockd does not answer, and that has been said */
 };
 
 // Connects, finds the shards and where each of them starts, opens the output on `fd`. 0, or the exit status after saying

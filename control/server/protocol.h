@@ -63,5 +63,6 @@ struct message_limits {
 // JSON nested deeper than 32 or with a key twice is -EPROTO. A message refused leaves the connection out of step: close it.
 int message_receive_within(int fd, const struct message_limits *limits, struct message *out);
 
-// Connects to penstockd's socket. A descriptor or -errno.
+// Connects to penstockd's socket. A descriptor or -errno; -ETIMEDOUT when nobody there takes connections for 5 s. Sending
+// on it waits no longer than that either.
 int protocol_connect(const char *socket_path);
