@@ -45,6 +45,7 @@ struct reader {
 	struct format *format;
 	struct output *output;
 	uint64_t left;            /* of the limit */
+	bool from_ignored;        /* said, or nothing to say */
 	bool silent;              /* penstockd does not answer, and that has been said */
 };
 
