@@ -4,7 +4,8 @@
 #include "control/server/session.h"
 
 operation operate_status, operate_ledger;
-operation operate_stream_create, operate_stream_list, operate_stream_describe, operate_stream_delete;
+operation operate_stream_create, operate_stream_list, operate_stream_describe, operate_stream_delete,
+	operate_stream_gone;
 operation operate_position, operate_read;
 operation operate_cursor_get, operate_cursor_put;
 

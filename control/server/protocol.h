@@ -24,7 +24,8 @@
  *                    retention_bytes?
  *   stream.list      -                                         {"streams": [{name, shards, retention_seconds, ...}]}
  *   stream.describe  name                                      {"stream": {..., "shards": [...], "cursors": [...]}}
- *   stream.delete    name                                      {}
+ *   stream.delete    name                                      {"gone", "id"} within 10 s; not gone: it will, ask stream.gone
+ *   stream.gone      id                                        {"gone", "id"} within 2.5 s
  *   position         stream, shard, from: "trim-horizon" |     {"sequence": next to read, "records": data records before}
  *                    "latest" | "time" | "sequence",
  *                    time_ns?, sequence?

@@ -370,6 +370,9 @@ static void a_deletion_waits_for_workers_that_still_use_the_old_map(void **state
 	atomic_store(&rig->frozen, true);
 	assert_int_equal(streams_delete(rig->daemon.streams, "orders", &id), 0);
 	assert_false(streams_wait_gone(rig->daemon.streams, id, 500));
+	json_t *waited = daemon_rig_ask(rig, -1, NULL, "{s:s, s:I}", "op", "stream.gone", "id", (json_int_t)id);
+	assert_true(json_is_false(json_object_get(waited, "gone")));
+	json_decref(waited);
 	expect_error(daemon_rig_ask(rig, -1, NULL, "{s:s, s:s, s:i}", "op", "stream.create", "name", "orders", "shards", 1),
 		     "ResourceInUse");
 	append(rig, 0, 0, "a", 10, 10); /* a worker that has not seen the new map */
