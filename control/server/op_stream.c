@@ -138,7 +138,7 @@ static json_t *shard_to_json(const struct stream *stream, uint32_t i)
 	return json;
 }
 
-static json_t *cursors_to_json(struct session *session, const struct stream *stream)
+json_t *cursors_to_json(struct session *session, const struct stream *stream)
 {
 	struct metadata_cursor *cursors;
 	json_t *list = json_array();

@@ -17,6 +17,8 @@ static const struct {
 	{"read", operate_read},
 	{"cursor.get", operate_cursor_get},
 	{"cursor.put", operate_cursor_put},
+	{"cursor.list", operate_cursor_list},
+	{"cursor.delete", operate_cursor_delete},
 };
 
 operation *operation_find(const char *name)

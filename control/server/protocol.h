@@ -34,6 +34,8 @@
  *                                                              at the tail {"tail": true, "next_sequence"} without data
  *   cursor.get       stream, shard, name                       {"sequence", "records"} or {"absent": true}
  *   cursor.put       stream, shard, name, sequence, records    {} once durable
+ *   cursor.list      stream                                    {"cursors": [{name, shard, sequence, records, behind}]}
+ *   cursor.delete    stream, name                              {}, on all shards
  *
  * "sequence" is the plain number inside a shard (as store.h counts), not the text people see. A batch answered to
  * "read" is the one that holds `sequence`, or, when that has expired, the oldest retained: first_sequence tells.

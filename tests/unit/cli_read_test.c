@@ -241,6 +241,12 @@ static void cursors_go_on_where_they_were_and_do_not_disturb_each_other(void **s
 	assert_each_once("late", "syslog", 3000, 50);
 	assert_int_equal(cli_daemon_run(&d, "stream describe syslog --json"), 0);
 	assert_said("out", "\"behind\": 0");
+	assert_int_equal(cli_daemon_run(&d, "cursor list syslog"), 0);
+	assert_said("out", "two");
+	assert_int_equal(cli_daemon_run(&d, "cursor delete syslog two"), 0);
+	assert_int_equal(cli_daemon_run(&d, "cursor list syslog --json | grep -c two"), 1);
+	assert_int_equal(cli_daemon_run(&d, "cursor delete syslog two"), 1);
+	assert_said("err", "stream syslog has no cursor two");
 }
 
 static void a_reader_killed_at_random_moments_loses_nothing_and_repeats_only_what_was_not_committed(void **state)
