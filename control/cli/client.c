@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "config/config.h"
@@ -65,6 +66,10 @@ int client_open(struct client *client, const struct cli *cli)
 	client->fd = protocol_connect(client->socket);
 	if (client->fd >= 0)
 		return 0;
+	if (client->fd == -ETIMEDOUT) {
+		client_say_broken(client, client->fd);
+		return 1;
+	}
 	fprintf(stderr, "penstock: cannot reach penstockd at %s: %s; ", client->socket, strerror(-client->fd));
 	if (client->fd == -EACCES || client->fd == -EPERM)
 		fputs("run as root or as a member of the socket's group (--socket or --config name another)\n", stderr);
@@ -87,9 +92,46 @@ void client_close(struct client *client)
 	client->fd = -1;
 }
 
+uint32_t client_patience(const char *op)
+{
+	/* These answer once the disk has taken what they change, and a disk may stall. */
+	static const char *const durable[] = {"stream.create", "stream.delete", "cursor.put", "cursor.delete"};
+
+	for (size_t i = 0; i < sizeof(durable) / sizeof(*durable); i++) {
+		if (!strcmp(op, durable[i]))
+			return CLIENT_DURABLE_MS;
+	}
+	return CLIENT_IDLE_MS;
+}
+
+int client_receive(const struct client *client, uint32_t idle_ms, struct message *answer)
+{
+	const struct message_limits limits = {PROTOCOL_JSON_MAX, PROTOCOL_DATA_MAX, idle_ms, CLIENT_TRANSFER_MS};
+
+	return message_receive_within(client->fd, &limits, answer);
+}
+
+// A socket outlives whoever listens on it, so what it takes without answering tells that its process is there and stuck.
+static void say_silent(const struct client *client)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (client->fd < 0 || getsockopt(client->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) || peer.pid <= 0) {
+		fprintf(stderr, "penstock: penstockd at %s does not answer: it is stopped or stuck; its log may say why, "
+			"restart it when it does not come back\n", client->socket);
+		return;
+	}
+	fprintf(stderr, "penstock: penstockd (process %d) at %s does not answer: it is stopped (kill -CONT %d lets it go on) or "
+		"stuck; its log may say why, restart it when it does not come back\n", (int)peer.pid, client->socket,
+		(int)peer.pid);
+}
+
 void client_say_broken(const struct client *client, int error)
 {
-	if (error == -ECONNRESET || error == -EPIPE)
+	if (error == -ETIMEDOUT)
+		say_silent(client);
+	else if (error == -ECONNRESET || error == -EPIPE)
 		fprintf(stderr, "penstock: penstockd at %s closed the connection; its log says why\n", client->socket);
 	else if (error == -EPROTO || error == -EMSGSIZE)
 		fprintf(stderr, "penstock: what answers at %s does not speak penstockd's protocol\n", client->socket);
@@ -118,7 +160,7 @@ int client_call(struct client *client, json_t *request, struct message *answer)
 	error = message_send(client->fd, request, NULL, 0);
 	json_decref(request);
 	if (!error)
-		error = message_receive(client->fd, answer);
+		error = client_receive(client, client_patience(op), answer);
 	if (error) {
 		client_say_broken(client, error);
 		return 1;

@@ -9,6 +9,10 @@
 #define CLIENT_SOCKET_DEFAULT "/run/penstock/penstockd.sock"
 #define CLIENT_CONFIG_DEFAULT "/etc/penstock/penstock.yaml"
 
+#define CLIENT_IDLE_MS 5000u      /* for the first byte of an answer */
+#define CLIENT_DURABLE_MS 30000u  /* where it waits for the disk */
+#define CLIENT_TRANSFER_MS 60000u /* from its first byte to its last */
+
 struct client {
 	int fd;
 	char socket[108]; /* sockaddr_un's own limit */
@@ -26,8 +30,14 @@ int client_open_again(const struct client *client, struct client *out);
 
 void client_close(struct client *client);
 
+// How long the first byte of the answer to `op` may take, in ms.
+uint32_t client_patience(const char *op);
+
+// Receives an answer whose first byte may take `idle_ms`. As message_receive(), and -ETIMEDOUT.
+int client_receive(const struct client *client, uint32_t idle_ms, struct message *answer);
+
 // Sends `request` (the reference is taken) and receives the answer into *answer, freed by the caller with message_free().
-// 0, or 1 after saying what is wrong: the connection broke, or the answer is an error.
+// 0, or 1 after saying what is wrong: the connection broke, nobody answered in time, or the answer is an error.
 int client_call(struct client *client, json_t *request, struct message *answer);
 
 // True when the answer is a success; else says its error, naming `op`.

@@ -1,4 +1,5 @@
 // penstock doctor
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,22 +43,30 @@ static void check_configuration(struct doctor *d)
 	free(text);
 }
 
-// Two looks at penstockd, a second apart, for rates. It need not run, and then nothing is said here.
-static void ask_penstockd(const struct cli *cli, struct message answers[2])
+// Two looks at penstockd, a second apart, for rates. It need not run, and then nothing is said here. False when one runs
+// and does not answer, said.
+static bool ask_penstockd(const struct cli *cli, struct message answers[2])
 {
 	struct client client;
 	json_t *request = json_pack("{s:s}", "op", "status");
+	int error = 0;
 
 	if (!client_find_socket(cli, client.socket) && (client.fd = protocol_connect(client.socket)) >= 0) {
 		for (int i = 0; request && i < 2; i++) {
 			if (i)
 				sleep(1);
-			if (message_send(client.fd, request, NULL, 0) || message_receive(client.fd, &answers[i]))
+			error = message_send(client.fd, request, NULL, 0);
+			if (!error)
+				error = client_receive(&client, CLIENT_IDLE_MS, &answers[i]);
+			if (error)
 				break;
 		}
+		if (error == -ETIMEDOUT)
+			client_say_broken(&client, error);
 		client_close(&client);
 	}
 	json_decref(request);
+	return error != -ETIMEDOUT;
 }
 
 static void print(const struct doctor *d)
@@ -121,7 +130,7 @@ static int doctor(struct cli *cli, const struct command *self, int argc, char **
 	if (cli->config && config_load(cli->config, stderr, &config))
 		return 1;
 	d.config = config;
-	ask_penstockd(cli, answers);
+	ok = ask_penstockd(cli, answers);
 	d.earlier = answers[0].json;
 	d.status = answers[1].json;
 	if (config)

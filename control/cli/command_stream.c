@@ -12,6 +12,7 @@
 #include "dataplane/seam/region.h"
 
 #define SECOND_NS 1000000000ull
+#define DELETE_LOOKS 20 /* of 2.5 s each, behind the 10 s that stream.delete itself waits */
 
 enum { OPTION_SHARDS = ARGUMENT_LONG, OPTION_RETENTION, OPTION_RETENTION_BYTES, OPTION_YES, OPTION_JSON };
 
@@ -198,6 +199,31 @@ static bool confirmed(const struct command *self, const char *name, int *status)
 	return false;
 }
 
+// A stream marked for deletion goes when the last worker and reader have let go of it: waits for that, saying so.
+// True once it is gone.
+static bool wait_gone(struct cli *cli, const char *name, struct message *answer)
+{
+	uint64_t id = client_number(answer->json, "id");
+
+	for (int looks = 0; !client_true(answer->json, "gone") && looks < DELETE_LOOKS; looks++) {
+		json_t *request = json_pack("{s:s, s:I}", "op", "stream.gone", "id", (json_int_t)id);
+		struct message next;
+
+		if (!looks)
+			fprintf(stderr, "penstock: stream %s is being deleted, waiting for its readers and the dataplane to let go of it\n",
+				name);
+		if (ask(cli, request, &next))
+			return false;
+		message_free(answer);
+		*answer = next;
+	}
+	if (client_true(answer->json, "gone"))
+		return true;
+	fprintf(stderr, "penstock: stream %s is still being deleted: it takes no more records and goes as soon as nobody uses it; "
+		"until then its name is taken (is the dataplane stuck? see penstock status)\n", name);
+	return false;
+}
+
 static int delete (struct cli *cli, const struct command *self, int argc, char **argv)
 {
 	struct stream_arguments a = {0};
@@ -211,7 +237,9 @@ static int delete (struct cli *cli, const struct command *self, int argc, char *
 	status = ask(cli, request_for("stream.delete", a.name), &answer);
 	if (status)
 		return status;
-	if (a.json) {
+	if (!wait_gone(cli, a.name, &answer)) {
+		status = 1;
+	} else if (a.json) {
 		status = client_print_json(answer.json, false);
 	} else {
 		printf("stream %s deleted\n", a.name);

@@ -29,7 +29,7 @@ struct input_name {
 	char name[NAME_MAX_BYTES];
 };
 
-/* penstockd serves 64 clients at once: a stream of many shards is read over a few connections, one request at a time on
+/* penstockd serves 256 connections at once: a stream of many shards is read over a few connections, one request at a time on
  * each. With no more shards than that each has its own, and its next batch is asked for while this one is printed. */
 #define READ_CONNECTIONS_MAX 8u
 
@@ -45,6 +45,8 @@ struct reader {
 	struct format *format;
 	struct output *output;
 	uint64_t left;            /* of the limit */
+	bool from_ignored;        /* said, or nothing to say */
+	bool silent;              /* penstockd does not answer, and that has been said */
 };
 
 // Connects, finds the shards and where each of them starts, opens the output on `fd`. 0, or the exit status after saying

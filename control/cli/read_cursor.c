@@ -16,7 +16,7 @@ static uint64_t now_ms(void)
 
 static int receive(struct cursors *c, const char *op, struct message *answer)
 {
-	int error = message_receive(c->client.fd, answer);
+	int error = client_receive(&c->client, client_patience(op), answer);
 
 	if (error)
 		return error;

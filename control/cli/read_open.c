@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/store/store.h"
+
 // Shards of the stream (or the one asked for) into r->sources. 0 or the exit status.
 static int find_shards(struct reader *r)
 {
@@ -94,6 +96,25 @@ static int say_cursor_broken(struct reader *r, int error)
 	return 1;
 }
 
+// penstockd moves a sequence that is not there to the nearest that is: what lies between is told, or refused. 0; 1 said.
+static int check_sequence(const struct reader *r, const struct source *s)
+{
+	uint64_t asked = r->options->from.sequence ? r->options->from.sequence : 1; /* 1 is the first ever given */
+	char from[SEQUENCE_TEXT_MAX], place[SEQUENCE_TEXT_MAX];
+
+	sequence_format(from, s->shard, asked);
+	sequence_format(place, s->shard, s->next);
+	if (s->next < asked) {
+		fprintf(stderr, "penstock read: stream %s shard %u has no sequence number %s yet, the next one will be %s: --from "
+			"latest waits for that\n", s->stream, s->shard, from, place);
+		return 1;
+	}
+	if (s->next > asked)
+		fprintf(stderr, "penstock: stream %s shard %u: sequence number %s has expired, and %" PRIu64 " records and gaps from it "
+			"on with it: reading starts at %s\n", s->stream, s->shard, from, s->next - asked, place);
+	return 0;
+}
+
 static int find_start(struct reader *r, uint32_t i)
 {
 	const struct read_options *o = r->options;
@@ -107,6 +128,9 @@ static int find_start(struct reader *r, uint32_t i)
 		if (found < 0)
 			return say_cursor_broken(r, found);
 		if (found) {
+			if (o->from_given && !r->from_ignored)
+				fprintf(stderr, "penstock read: cursor %s is there already: --from is ignored\n", o->cursor);
+			r->from_ignored = true;
 			s->next = place->sequence;
 			s->records = place->records;
 			return find_end(r, s);
@@ -115,6 +139,8 @@ static int find_start(struct reader *r, uint32_t i)
 	status = find_position(r, &o->from, s, &s->next, &s->records);
 	if (!status && o->from.kind == FROM_TIME)
 		s->not_before = o->from.time_ns;
+	if (!status && o->from.kind == FROM_SEQUENCE)
+		status = check_sequence(r, s);
 	/* The end after the start: with --from latest it may lie behind it, never in front. */
 	if (!status)
 		status = find_end(r, s);

@@ -171,6 +171,15 @@ int reader_reconnect(struct reader *r, struct source *s, int error)
 {
 	bool said = false;
 
+	/* Silent, it takes connections all the same: a new one would be waited for just as long. */
+	if (error == -ETIMEDOUT && !r->silent) {
+		client_say_broken(s->client, error);
+		r->silent = true;
+		if (r->options->follow)
+			fputs("penstock read: waiting for it to come back\n", stderr);
+	}
+	if (error == -ETIMEDOUT && !r->options->follow)
+		return 1;
 	source_reset(s);
 	client_close(s->client);
 	for (int tries = 0; (r->options->follow || tries < RECONNECT_TRIES) && !watch_ended(); tries++) {
@@ -183,7 +192,7 @@ int reader_reconnect(struct reader *r, struct source *s, int error)
 			return 0;
 		}
 		client_close(s->client);
-		if (r->options->follow && tries == RECONNECT_TRIES / 5 && !said) {
+		if (r->options->follow && tries == RECONNECT_TRIES / 5 && !said && !r->silent) {
 			client_say_broken(&r->client, error);
 			fputs("penstock read: waiting for it to come back\n", stderr);
 			said = true;
@@ -241,6 +250,10 @@ static int take(struct reader *r, struct source *s)
 	for (;;) {
 		int taken = source_take(s);
 
+		if (taken >= 0 && r->silent) {
+			fputs("penstock read: penstockd is back\n", stderr);
+			r->silent = false;
+		}
 		if (taken == 0 && !s->tail_checked)
 			return check_tail(r, s);
 		if (taken > 0)
@@ -364,7 +377,8 @@ int reader_run(struct reader *r)
 	flushed = error >= 0 || error == -EREMOTEIO ? format_end(r->format) : error;
 	if (!flushed)
 		flushed = output_flush(r->output);
-	committed = commit_last(r);
+	/* What a silent penstockd has not answered for is read again next time; waiting once more would not change that. */
+	committed = r->silent ? -EREMOTEIO : commit_last(r);
 	if (flushed == -EPIPE && !committed)
 		return 0; /* the reader of the pipe had enough */
 	if (flushed == -EINTR)

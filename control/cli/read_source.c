@@ -36,7 +36,7 @@ int source_take(struct source *s)
 	int error;
 
 	drop_batch(s);
-	error = message_receive(s->client->fd, &s->batch);
+	error = client_receive(s->client, s->wait_ms + CLIENT_IDLE_MS, &s->batch);
 	s->asked = false;
 	if (error) {
 		memset(&s->batch, 0, sizeof(s->batch));

@@ -78,7 +78,7 @@ static void print_shards(const json_t *shards)
 	table_free(t);
 }
 
-static void print_cursors(const json_t *cursors)
+void stream_print_cursors(const json_t *cursors)
 {
 	static const char *const titles[] = {"CURSOR", "SHARD", "AT SEQUENCE", "RECORDS BEHIND"};
 	static const enum table_align align[] = {TABLE_LEFT, TABLE_RIGHT, TABLE_RIGHT, TABLE_RIGHT};
@@ -97,7 +97,6 @@ static void print_cursors(const json_t *cursors)
 		table_add(t, "%s", text);
 		table_add(t, "%s", units_count(text, client_number(cursor, "behind")));
 	}
-	putchar('\n');
 	table_print(t, stdout, 2);
 	table_free(t);
 }
@@ -120,6 +119,8 @@ int stream_print(const json_t *stream)
 		puts("  NOT WRITABLE: the disk refuses its records");
 	putchar('\n');
 	print_shards(json_object_get(stream, "shards"));
-	print_cursors(json_object_get(stream, "cursors"));
+	if (json_array_size(json_object_get(stream, "cursors")))
+		putchar('\n');
+	stream_print_cursors(json_object_get(stream, "cursors"));
 	return client_finish_output();
 }

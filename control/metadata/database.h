@@ -37,6 +37,7 @@
 		      "ON CONFLICT DO UPDATE SET next_sequence=?4,records=?5")                                     \
 	X(LIST_CURSORS, "SELECT stream_id,shard,name,next_sequence,records FROM cursor WHERE stream_id=?1 "        \
 			"ORDER BY name,shard")                                                                     \
+	X(DROP_CURSOR, "DELETE FROM cursor WHERE stream_id=?1 AND name=?2")                                        \
 	X(GET_DELIVERY, "SELECT stream_id,shard,name,next_sequence,start_records,delivered_records,"               \
 			"delivered_bytes,delivered_objects,failed_records,expired_records FROM delivery "          \
 			"WHERE stream_id=?1 AND shard=?2 AND name=?3")                                             \

@@ -75,6 +75,7 @@ int metadata_list_shards(struct metadata *m, uint64_t stream_id, struct metadata
 int metadata_get_cursor(struct metadata *m, uint64_t stream_id, uint32_t shard, const char *name,
 			struct metadata_cursor *out); /* -ENOENT */
 int metadata_put_cursor(struct metadata *m, const struct metadata_cursor *cursor);
+int metadata_delete_cursor(struct metadata *m, uint64_t stream_id, const char *name); /* on every shard; -ENOENT */
 int metadata_list_cursors(struct metadata *m, uint64_t stream_id, struct metadata_cursor **out, uint32_t *count);
 
 int metadata_get_delivery(struct metadata *m, uint64_t stream_id, uint32_t shard, const char *delivery,

@@ -73,6 +73,22 @@ int metadata_put_cursor(struct metadata *m, const struct metadata_cursor *cursor
 	return error;
 }
 
+int metadata_delete_cursor(struct metadata *m, uint64_t stream_id, const char *name)
+{
+	sqlite3_stmt *s;
+	int error;
+
+	pthread_mutex_lock(&m->lock);
+	s = statement_use(m, SQL_DROP_CURSOR);
+	bind_number(s, 1, stream_id);
+	bind_text(s, 2, name);
+	error = statement_run(m, s, "delete a cursor");
+	if (!error && sqlite3_changes(m->db) == 0)
+		error = -ENOENT;
+	pthread_mutex_unlock(&m->lock);
+	return error;
+}
+
 int metadata_list_cursors(struct metadata *m, uint64_t stream_id, struct metadata_cursor **out, uint32_t *count)
 {
 	void *rows = NULL;

@@ -102,6 +102,18 @@ static void answer_batch(const struct store_batch *batch, struct answer *answer)
 	answer->data_bytes = (uint32_t)batch->length;
 }
 
+/* Followers stay for days: the last places are for those who ask once. */
+static bool may_read(struct session *session, struct answer *answer)
+{
+	if (!session->reads && atomic_load(&session->house->sessions) > session->house->readers_room) {
+		answer_refuse(answer, "LimitExceeded", "penstockd serves %u connections that read at once, and there are as many: "
+			      "end a reader that is not needed, or read fewer shards with each", session->house->readers_room);
+		return false;
+	}
+	session->reads = true;
+	return true;
+}
+
 void operate_read(struct session *session, const json_t *request, struct answer *answer)
 {
 	struct stream *stream = request_stream(session, request, "stream", answer);
@@ -112,10 +124,12 @@ void operate_read(struct session *session, const json_t *request, struct answer 
 
 	if (!stream)
 		return;
-	if (request_shard(stream, request, &shard, answer) &&
+	if (may_read(session, answer) && request_shard(stream, request, &shard, answer) &&
 	    request_number(request, "sequence", 0, INT64_MAX, REQUEST_NEEDED, &sequence, answer) &&
 	    request_number(request, "wait_ms", 0, WAIT_MOST_MS, 0, &wait_ms, answer)) {
 		got = read_or_wait(session, stream, shard, sequence, wait_ms, &batch);
+		if (got >= 0)
+			session_count_buffer(session, stream, shard, got ? batch.length : 0);
 		if (got > 0)
 			answer_batch(&batch, answer);
 		else if (got < 0)

@@ -9,6 +9,7 @@
 #define RETENTION_DEFAULT_S 86400u
 #define RETENTION_MOST_S (365ull * 86400) /* Kinesis' limit */
 #define DELETE_WAIT_MS 10000u
+#define GONE_WAIT_MS 2500u
 
 void operate_stream_create(struct session *session, const json_t *request, struct answer *answer)
 {
@@ -137,7 +138,7 @@ static json_t *shard_to_json(const struct stream *stream, uint32_t i)
 	return json;
 }
 
-static json_t *cursors_to_json(struct session *session, const struct stream *stream)
+json_t *cursors_to_json(struct session *session, const struct stream *stream)
 {
 	struct metadata_cursor *cursors;
 	json_t *list = json_array();
@@ -197,5 +198,15 @@ void operate_stream_delete(struct session *session, const json_t *request, struc
 	}
 	session_release_stale(session); /* this client's own readers must not be what is waited for */
 	/* From here on it will go, whatever happens; waiting only spares the client a name that is still taken. */
-	answer->json = json_pack("{s:b}", "gone", streams_wait_gone(session->daemon->streams, id, DELETE_WAIT_MS));
+	answer->json = json_pack("{s:b, s:I}", "gone", streams_wait_gone(session->daemon->streams, id, DELETE_WAIT_MS), "id",
+				 (json_int_t)id);
+}
+
+void operate_stream_gone(struct session *session, const json_t *request, struct answer *answer)
+{
+	uint64_t id;
+
+	if (request_number(request, "id", 0, INT64_MAX, REQUEST_NEEDED, &id, answer))
+		answer->json = json_pack("{s:b, s:I}", "gone", streams_wait_gone(session->daemon->streams, id, GONE_WAIT_MS), "id",
+					 (json_int_t)id);
 }

@@ -12,10 +12,13 @@ static const struct {
 	{"stream.list", operate_stream_list},
 	{"stream.describe", operate_stream_describe},
 	{"stream.delete", operate_stream_delete},
+	{"stream.gone", operate_stream_gone},
 	{"position", operate_position},
 	{"read", operate_read},
 	{"cursor.get", operate_cursor_get},
 	{"cursor.put", operate_cursor_put},
+	{"cursor.list", operate_cursor_list},
+	{"cursor.delete", operate_cursor_delete},
 };
 
 operation *operation_find(const char *name)

@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #define DEPTH_MAX 32
+#define CONNECT_TIMEOUT_S 5
 #define FIRST_PIECE (1u << 20) /* what a claimed length is worth before its bytes arrive */
 
 struct frame { /* little endian, as on the wire */
@@ -198,6 +200,7 @@ int message_receive(int fd, struct message *out)
 int protocol_connect(const char *socket_path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct timeval patience = {.tv_sec = CONNECT_TIMEOUT_S};
 	int fd, error;
 
 	if (strlen(socket_path) >= sizeof address.sun_path)
@@ -206,9 +209,11 @@ int protocol_connect(const char *socket_path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
+	/* A penstockd that is stopped takes nobody from its backlog, and a full one would hold us up for ever. */
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 	if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
 		return fd;
-	error = -errno;
+	error = errno == EAGAIN ? -ETIMEDOUT : -errno;
 	close(fd);
 	return error;
 }

@@ -24,7 +24,8 @@
  *                    retention_bytes?
  *   stream.list      -                                         {"streams": [{name, shards, retention_seconds, ...}]}
  *   stream.describe  name                                      {"stream": {..., "shards": [...], "cursors": [...]}}
- *   stream.delete    name                                      {}
+ *   stream.delete    name                                      {"gone", "id"} within 10 s; not gone: it will, ask stream.gone
+ *   stream.gone      id                                        {"gone", "id"} within 2.5 s
  *   position         stream, shard, from: "trim-horizon" |     {"sequence": next to read, "records": data records before}
  *                    "latest" | "time" | "sequence",
  *                    time_ns?, sequence?
@@ -33,6 +34,8 @@
  *                                                              at the tail {"tail": true, "next_sequence"} without data
  *   cursor.get       stream, shard, name                       {"sequence", "records"} or {"absent": true}
  *   cursor.put       stream, shard, name, sequence, records    {} once durable
+ *   cursor.list      stream                                    {"cursors": [{name, shard, sequence, records, behind}]}
+ *   cursor.delete    stream, name                              {}, on all shards
  *
  * "sequence" is the plain number inside a shard (as store.h counts), not the text people see. A batch answered to
  * "read" is the one that holds `sequence`, or, when that has expired, the oldest retained: first_sequence tells.
@@ -63,5 +66,6 @@ struct message_limits {
 // JSON nested deeper than 32 or with a key twice is -EPROTO. A message refused leaves the connection out of step: close it.
 int message_receive_within(int fd, const struct message_limits *limits, struct message *out);
 
-// Connects to penstockd's socket. A descriptor or -errno.
+// Connects to penstockd's socket. A descriptor or -errno; -ETIMEDOUT when nobody there takes connections for 5 s. Sending
+// on it waits no longer than that either.
 int protocol_connect(const char *socket_path);

@@ -18,7 +18,7 @@
 #include "control/server/protocol.h"
 #include "control/server/session.h"
 
-#define STACK_BYTES (1u << 20)   /* mapped, not used: JSON nests 32 levels at most */
+#define STACK_BYTES (256u << 10) /* JSON nests 32 levels at most, paths are the largest arrays */
 #define SEND_TIMEOUT_S 30        /* without a byte taken by the client */
 #define EVICT_IDLE_MS 10000u     /* a client this idle gives way when the house is full */
 #define LOOK_MS 200              /* how often readers of deleted streams are looked for */
@@ -38,6 +38,7 @@ struct server {
 	int listener, wake;
 	pthread_t thread;
 	_Atomic bool stop;
+	struct house house;
 	struct slot slots[SERVER_SESSIONS_MAX]; /* the accepting thread's, but for what the comments above say */
 };
 
@@ -46,6 +47,7 @@ static void *run_session(void *arg)
 	struct slot *slot = arg;
 
 	session_run(&slot->session);
+	atomic_fetch_sub(&slot->session.house->sessions, 1);
 	shutdown(slot->session.fd, SHUT_RDWR);
 	atomic_store(&slot->state, SLOT_ENDED);
 	return NULL;
@@ -121,6 +123,8 @@ static void take_client(struct server *server, int fd)
 	memset(&slot->session, 0, sizeof slot->session);
 	slot->session.daemon = server->daemon;
 	slot->session.fd = fd;
+	slot->session.house = &server->house;
+	atomic_fetch_add(&server->house.sessions, 1);
 	pthread_mutex_init(&slot->session.lock, NULL);
 	atomic_store(&slot->state, SLOT_RUNNING);
 	pthread_attr_init(&attributes);
@@ -129,6 +133,7 @@ static void take_client(struct server *server, int fd)
 	pthread_attr_destroy(&attributes);
 	if (error) {
 		log_error("server: no thread for a client: %s", strerror(error));
+		atomic_fetch_sub(&server->house.sessions, 1);
 		pthread_mutex_destroy(&slot->session.lock);
 		atomic_store(&slot->state, SLOT_FREE);
 		turn_away(fd);
@@ -231,6 +236,7 @@ int server_open(const char *path, struct daemon *daemon, struct server **out)
 	if (!server)
 		return -ENOMEM;
 	server->daemon = daemon;
+	server->house.readers_room = SERVER_SESSIONS_MAX - SERVER_SESSIONS_SHORT;
 	server->listener = server->wake = -1;
 	error = strlen(path) < sizeof server->path ? 0 : -ENAMETOOLONG;
 	if (!error) {

@@ -6,7 +6,8 @@
 struct daemon;
 struct server; /* opaque */
 
-#define SERVER_SESSIONS_MAX 64u
+#define SERVER_SESSIONS_MAX 256u
+#define SERVER_SESSIONS_SHORT 16u /* of them, that followers cannot take: status, ledger, streams and cursors get in */
 
 // Takes `path` (mode 0660; a socket left there by a dead penstockd is replaced) and serves it with a thread for each
 // client. 0; -EADDRINUSE another penstockd answers there; -ENOTSOCK something else lies there; -errno; all logged.

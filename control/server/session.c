@@ -9,6 +9,7 @@
 #include "control/log.h"
 #include "control/server/protocol.h"
 
+#define BUFFERED_MOST (64ull << 20) /* above it readers do not keep their buffers from one request to the next */
 #define TRANSFER_MS 10000u /* a request, from its first byte to its last */
 
 static void close_reader(struct session *session, struct held_reader *held)
@@ -16,6 +17,7 @@ static void close_reader(struct session *session, struct held_reader *held)
 	if (!held->reader)
 		return;
 	shard_reader_close(held->reader);
+	atomic_fetch_sub(&session->house->buffered, held->buffered);
 	streams_release(session->daemon->streams, held->stream);
 	*held = (struct held_reader){0};
 }
@@ -75,6 +77,29 @@ int session_reader(struct session *session, struct stream *stream, uint32_t shar
 	return 0;
 }
 
+void session_count_buffer(struct session *session, const struct stream *stream, uint32_t shard, uint64_t bytes)
+{
+	for (uint32_t i = 0; i < SESSION_READERS_MAX; i++) {
+		struct held_reader *held = &session->readers[i];
+
+		if (!held->reader || held->stream != stream || held->shard != shard || (bytes && bytes <= held->buffered))
+			continue;
+		atomic_fetch_add(&session->house->buffered, bytes - held->buffered); /* wraps round to what it is less */
+		held->buffered = bytes;
+	}
+}
+
+/* Between two requests, when all readers together keep too much: this session's give theirs back and open again. */
+static void relieve(struct session *session)
+{
+	if (atomic_load(&session->house->buffered) <= BUFFERED_MOST)
+		return;
+	for (uint32_t i = 0; i < SESSION_READERS_MAX; i++) {
+		if (session->readers[i].buffered)
+			close_reader(session, &session->readers[i]);
+	}
+}
+
 static void work(struct session *session, const json_t *request, struct answer *answer)
 {
 	const char *op;
@@ -110,6 +135,15 @@ static int reply(struct session *session, struct answer *answer)
 	json_object_set_new(json, "ok", json_boolean(answer->json != NULL));
 	error = message_send(session->fd, json, answer->data, answer->data_bytes);
 	json_decref(json);
+	if (error != -EMSGSIZE)
+		return error;
+	/* Nothing of it went out: the client can still be told. */
+	log_warning("server: an answer is longer than a message may be (%u bytes of JSON)", PROTOCOL_JSON_MAX);
+	json = json_pack("{s:b, s:s, s:s}", "ok", 0, "error", "InternalFailure", "message",
+			 "the answer is longer than a message may be: ask for less, or delete streams and cursors that are not "
+			 "needed");
+	error = json ? message_send(session->fd, json, NULL, 0) : -ENOMEM;
+	json_decref(json);
 	return error;
 }
 
@@ -137,6 +171,7 @@ void session_run(struct session *session)
 		work(session, message.json, &answer);
 		error = reply(session, &answer);
 		session_release_stale(session);
+		relieve(session);
 		pthread_mutex_unlock(&session->lock);
 		json_decref(answer.json);
 		message_free(&message);

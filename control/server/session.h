@@ -16,9 +16,18 @@ struct held_reader { /* a place in one shard, kept between two requests; the str
 	uint32_t shard;
 	struct shard_reader *reader;
 	uint64_t used;     /* when last, in requests */
+	uint64_t buffered; /* its part of the house's */
+};
+
+struct house { /* what all sessions share */
+	_Atomic uint32_t sessions;
+	uint32_t readers_room;     /* with more sessions than these none may begin to read */
+	_Atomic uint64_t buffered; /* bytes the readers kept between requests hold, as far as answers tell */
 };
 
 struct session {
+	struct house *house;
+	bool reads;                   /* it has read: it may go on */
 	struct daemon *daemon;
 	int fd;
 	_Atomic bool stop;            /* the server wants it to end */
@@ -60,6 +69,10 @@ void session_release_stale(struct session *session);
 // The session's reader of this shard, opened when there is none yet. `stream` is held by the caller and kept held by the
 // reader. Under the session's lock. 0 or -errno.
 int session_reader(struct session *session, struct stream *stream, uint32_t shard, struct shard_reader **out);
+
+// Counts the batch of `bytes` that this reader has just given (0: it has caught up and gave its buffers back). Under the
+// session's lock.
+void session_count_buffer(struct session *session, const struct stream *stream, uint32_t shard, uint64_t bytes);
 
 /* ---- request fields: true with *out; false and refused ---- */
 

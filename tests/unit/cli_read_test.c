@@ -154,6 +154,20 @@ static void a_sequence_number_of_a_json_line_is_a_place_to_start(void **state)
 	assert_int_equal(cli_daemon_run(&d, "read syslog --shard 0 --from %s", sequence), 2);
 }
 
+static void a_sequence_number_nobody_gave_yet_is_refused(void **state)
+{
+	(void)state;
+	create("syslog", 1, "");
+	cli_daemon_feed(&d, "syslog", 10, 30, 10);
+	cli_daemon_settle(&d);
+	assert_int_equal(cli_daemon_run(&d, "read syslog --from 47244640256"), 0); /* 11: the next one */
+	assert_empty("out");
+	assert_empty("err");
+	assert_int_equal(cli_daemon_run(&d, "read syslog --from 51539607552"), 1); /* 12 */
+	assert_empty("out");
+	assert_said("err", "has no sequence number 51539607552 yet, the next one will be 47244640256");
+}
+
 static void a_time_leaves_out_what_arrived_before(void **state)
 {
 	struct timespec between;
@@ -213,6 +227,7 @@ static void cursors_go_on_where_they_were_and_do_not_disturb_each_other(void **s
 	assert_int_equal(cli_daemon_run(&d, "read syslog >all"), 0);
 	/* --from is for the first use only. */
 	assert_int_equal(cli_daemon_run(&d, "read syslog --cursor one --from trim-horizon >>one"), 0);
+	assert_said("err", "cursor one is there already: --from is ignored");
 	assert_int_equal(cli_daemon_run(&d, "read syslog --cursor two >>two"), 0);
 	assert_int_equal(cli_daemon_run(&d, "read syslog --cursor one >>one"), 0);
 	assert_each_once("one", "syslog", 0, 3000);
@@ -226,6 +241,12 @@ static void cursors_go_on_where_they_were_and_do_not_disturb_each_other(void **s
 	assert_each_once("late", "syslog", 3000, 50);
 	assert_int_equal(cli_daemon_run(&d, "stream describe syslog --json"), 0);
 	assert_said("out", "\"behind\": 0");
+	assert_int_equal(cli_daemon_run(&d, "cursor list syslog"), 0);
+	assert_said("out", "two");
+	assert_int_equal(cli_daemon_run(&d, "cursor delete syslog two"), 0);
+	assert_int_equal(cli_daemon_run(&d, "cursor list syslog --json | grep -c two"), 1);
+	assert_int_equal(cli_daemon_run(&d, "cursor delete syslog two"), 1);
+	assert_said("err", "stream syslog has no cursor two");
 }
 
 static void a_reader_killed_at_random_moments_loses_nothing_and_repeats_only_what_was_not_committed(void **state)
@@ -349,6 +370,8 @@ static void a_lapped_cursor_is_told_how_many_records_it_missed(void **state)
 			break;
 		usleep(20000);
 	}
+	assert_int_equal(cli_daemon_run(&d, "read syslog --from 4294967296 --limit 1"), 0); /* 1 */
+	assert_said("err", "shard 0: sequence number 4294967296 has expired, and ");
 	assert_int_equal(cli_daemon_run(&d, "read syslog --cursor slow"), 0);
 	text = cli_daemon_file(&d, "err", NULL);
 	assert_non_null(strstr(text, "penstock: cursor slow on stream syslog shard 0 was lapped: "));
@@ -372,6 +395,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		AT(every_record_of_every_shard_comes_once_and_the_limit_is_exact),
 		AT(a_sequence_number_of_a_json_line_is_a_place_to_start),
+		AT(a_sequence_number_nobody_gave_yet_is_refused),
 		AT(a_time_leaves_out_what_arrived_before),
 		AT(delimiters_and_gaps_come_as_the_format_says),
 		AT(cursors_go_on_where_they_were_and_do_not_disturb_each_other),

@@ -370,6 +370,9 @@ static void a_deletion_waits_for_workers_that_still_use_the_old_map(void **state
 	atomic_store(&rig->frozen, true);
 	assert_int_equal(streams_delete(rig->daemon.streams, "orders", &id), 0);
 	assert_false(streams_wait_gone(rig->daemon.streams, id, 500));
+	json_t *waited = daemon_rig_ask(rig, -1, NULL, "{s:s, s:I}", "op", "stream.gone", "id", (json_int_t)id);
+	assert_true(json_is_false(json_object_get(waited, "gone")));
+	json_decref(waited);
 	expect_error(daemon_rig_ask(rig, -1, NULL, "{s:s, s:s, s:i}", "op", "stream.create", "name", "orders", "shards", 1),
 		     "ResourceInUse");
 	append(rig, 0, 0, "a", 10, 10); /* a worker that has not seen the new map */
@@ -542,6 +545,32 @@ static void more_clients_than_there_is_room_for_are_told(void **state)
 	}
 }
 
+static void readers_leave_room_for_those_who_ask_once(void **state)
+{
+	enum { ROOM = SERVER_SESSIONS_MAX - SERVER_SESSIONS_SHORT };
+	static const char read[] = "{s:s, s:s, s:i, s:i}";
+	struct daemon_rig *rig = *state;
+	int fds[ROOM + 1];
+
+	create(rig, "orders", 1);
+	for (uint32_t i = 0; i <= ROOM; i++) {
+		fds[i] = protocol_connect(rig->config->socket);
+		/* An answer tells that the connection has been taken; the one that created the stream may still be counted. */
+		expect_ok(daemon_rig_ask(rig, fds[i], NULL, "{s:s}", "op", "stream.list"));
+		if (i == 0)
+			usleep(500000);
+		if (i < ROOM)
+			expect_ok(daemon_rig_ask(rig, fds[i], NULL, read, "op", "read", "stream", "orders", "shard", 0, "sequence", 1));
+	}
+	expect_error(daemon_rig_ask(rig, fds[ROOM], NULL, read, "op", "read", "stream", "orders", "shard", 0, "sequence", 1),
+		     "LimitExceeded");
+	expect_ok(daemon_rig_ask(rig, fds[ROOM], NULL, "{s:s}", "op", "status"));
+	expect_ok(daemon_rig_ask(rig, -1, NULL, "{s:s}", "op", "ledger"));
+	expect_ok(daemon_rig_ask(rig, fds[0], NULL, read, "op", "read", "stream", "orders", "shard", 0, "sequence", 1));
+	for (uint32_t i = 0; i <= ROOM; i++)
+		close(fds[i]);
+}
+
 static void the_socket_is_for_the_group_and_taken_from_the_dead_only(void **state)
 {
 	struct daemon_rig *rig = *state;
@@ -665,6 +694,7 @@ int main(void)
 		TEST(requests_that_make_no_sense_are_refused_by_name),
 		TEST(garbage_is_answered_once_and_hung_up_on),
 		TEST(more_clients_than_there_is_room_for_are_told),
+		TEST(readers_leave_room_for_those_who_ask_once),
 		TEST(the_socket_is_for_the_group_and_taken_from_the_dead_only),
 		TEST(what_a_stream_held_is_delivered),
 		TEST(a_delivery_that_cannot_start_is_started_once_it_can),
