@@ -137,6 +137,8 @@ install: all ## install into DESTDIR
 	install -D -m 755 $(BUILD)/penstock-dataplane $(DESTDIR)$(PREFIX)/sbin/penstock-dataplane
 	install -D -m 755 $(BUILD)/penstockd $(DESTDIR)$(PREFIX)/sbin/penstockd
 	install -D -m 755 $(BUILD)/penstock $(DESTDIR)$(PREFIX)/bin/penstock
+	install -D -m 644 scripts/systemd/penstockd.service $(DESTDIR)/lib/systemd/system/penstockd.service
+	install -D -m 644 scripts/systemd/penstock-dataplane.service $(DESTDIR)/lib/systemd/system/penstock-dataplane.service
 	install -D -m 644 config/penstock.yaml $(DESTDIR)/etc/penstock/penstock.yaml
 	install -D -m 644 control/cli/penstock.1 $(DESTDIR)$(PREFIX)/share/man/man1/penstock.1
 	install -D -m 644 config/penstock.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/penstock.yaml.5

@@ -13,6 +13,7 @@
 #include "control/process.h"
 #include "control/server/server.h"
 
+#define EXIT_CONFIGURATION 2 /* starting again would not help */
 #define TICK_MS 20             /* the control region's heartbeat, a new region, a changed map: at most this late */
 #define LEDGER_MS 1000u
 #define DRAIN_MS 10000u        /* at the end: for what is published in the lanes */
@@ -160,6 +161,11 @@ static int serve(const struct config *config)
 		server_close(server);
 		error = drain(&daemon, signals);
 	}
+	if (daemon.deliveries && deliveries_left_behind(daemon.deliveries)) {
+		/* Its thread still looks at what would be freed; everything published is durable already. */
+		log_warning("a delivery does not let go of its destination: penstockd ends without it; it goes on at the next start");
+		_exit(error ? 1 : 0);
+	}
 	close_daemon(&daemon);
 	if (error)
 		log_error("penstockd ends: %s", strerror(-error));
@@ -177,7 +183,7 @@ int main(int argc, char **argv)
 	if (options_parse(argc, argv, &options) != 0)
 		return options.status;
 	if (config_load(options.config, stderr, &config) != 0)
-		return 1;
+		return EXIT_CONFIGURATION;
 	if (options.check_config) {
 		config_free(config);
 		return 0;

@@ -139,6 +139,19 @@ static json_t *inputs_to_json(const struct region_sample *s)
 	return list;
 }
 
+static void add_unavailable(struct daemon *daemon, json_t *problems)
+{
+	struct stream_trouble *troubles;
+	uint32_t count;
+
+	if (streams_list_unavailable(daemon->streams, &troubles, &count) != 0)
+		return;
+	for (uint32_t i = 0; i < count; i++)
+		add_problem(problems, "stream %s: cannot be opened: %s; tried again every now and then, the log says more",
+			    troubles[i].name, strerror(-troubles[i].error));
+	free(troubles);
+}
+
 static json_t *streams_to_json(struct daemon *daemon, json_t *problems)
 {
 	json_t *list = json_array();
@@ -157,6 +170,7 @@ static json_t *streams_to_json(struct daemon *daemon, json_t *problems)
 		streams_release(daemon->streams, streams[i]);
 	}
 	free(streams);
+	add_unavailable(daemon, problems);
 	return list;
 }
 
