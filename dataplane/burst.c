@@ -1,23 +1,26 @@
 // The hot path: a burst of frames to records in lanes. Compiled once per x86-64 level (BURST_ISA); burst_choose() picks.
 //
-//   frame -> decode -> input -> codec -> jobs -> keys hashed together -> slot -> lane
+//   frame -> decode -> input -> codec -> key -> (jobs -> keys hashed together ->) slot -> lane
 //
-// Nothing here blocks, allocates, logs or makes a system call. Frames are counted as they are decoded, records as they
-// are appended or refused; worker.c commits all of it with the lanes' positions in one store.
+// Nothing here blocks, allocates, logs or makes a system call. Frames are counted as they are decoded; worker.c commits
+// that with the lanes' positions in one store.
+//
+// Most frames are alike (decode_usual(), an input without conditions) and take a short way through everything, inlined
+// into the burst's loop; any other takes the general way, to the same records and the same counts. A record whose hash is
+// known goes straight to its lane, unless one before it still waits for its hash: then it queues behind it.
 #include <string.h>
 
 #include <rte_ethdev.h>
 #include <rte_prefetch.h>
 
-#include "dataplane/copy.h"
+#include "dataplane/append.h"
 #include "dataplane/packet/decode.h"
 #include "dataplane/packet/segments.h"
 #include "dataplane/worker.h"
 
 #define PASTE2(a, b) a##b
 #define PASTE(a, b) PASTE2(a, b)
-#define PREFETCH_AHEAD 4   /* frames */
-#define RECORD_PREFETCH 128 /* bytes behind the start of a record: where a lane's next one ends, mostly */
+#define INLINE static inline __attribute__((always_inline))
 
 #define BURST PASTE(burst_process_, BURST_ISA)
 
@@ -26,230 +29,254 @@ static inline uint32_t verified(uint64_t offload)
 {
 	uint64_t ip = offload & RTE_MBUF_F_RX_IP_CKSUM_MASK, l4 = offload & RTE_MBUF_F_RX_L4_CKSUM_MASK;
 
+	if (__builtin_expect((ip | l4) == 0, 1))
+		return 0;
 	return (ip == RTE_MBUF_F_RX_IP_CKSUM_GOOD ? DECODE_IP_CHECKSUM_GOOD : 0) |
 	       (ip == RTE_MBUF_F_RX_IP_CKSUM_BAD ? DECODE_IP_CHECKSUM_BAD : 0) |
 	       (l4 == RTE_MBUF_F_RX_L4_CKSUM_GOOD ? DECODE_L4_CHECKSUM_GOOD : 0) |
 	       (l4 == RTE_MBUF_F_RX_L4_CKSUM_BAD ? DECODE_L4_CHECKSUM_BAD : 0);
 }
 
-static __attribute__((cold, noinline)) void refuse(struct worker *w, uint32_t slot, const struct job *job)
+INLINE uint32_t slot_of(const struct plan_input *plan, struct hash_key hash)
 {
-	uint64_t *row = w->lanes[slot].row;
-
-	row[LANE_DROPPED]++;
-	if (row[LANE_GAP_COUNT]++ == 0)
-		row[LANE_GAP_FIRST_NS] = w->now_ns;
-	row[LANE_GAP_BYTES] += job->length;
-	row[LANE_GAP_LAST_NS] = w->now_ns;
-	worker_touch(w, slot);
-	ledger_add(&w->ledger, RECORD_LANE_FULL, 1);
-	ledger_add(&w->ledger, input_word(job->input, INPUT_REFUSED), 1);
-}
-
-static inline void write_record(uint8_t *at, const struct worker *w, const struct job *job, uint64_t hash,
-				uint32_t key_length)
-{
-	/* Whole words, straight to their place: a header put together byte by byte on the stack and then copied waits for
-	 * the bytes to leave the store buffer, 10 ns a record. */
-	uint64_t words[4] = {job->length | (uint64_t)key_length << 32 | (uint64_t)RECORD_DATA << 48 |
-				     (uint64_t)job->origin_kind << 56,
-			     w->now_ns,
-			     w->input_ids[job->input] | (uint64_t)job->vlan << 32 |
-				     (uint64_t)w->plan->inputs[job->input].codec << 48 | (uint64_t)job->key_kind << 56,
-			     hash};
-
-	for (int i = 0; i < 4; i++)
-		memcpy(at + 8 * i, &words[i], 8);
-	at += sizeof(struct record);
-	if (job->origin_kind == RECORD_ORIGIN_IPV4) {
-		memcpy(at, job->origin, sizeof(struct origin4));
-		at += sizeof(struct origin4);
-	} else if (job->origin_kind == RECORD_ORIGIN_IPV6) {
-		memcpy(at, job->origin, sizeof(struct origin6));
-		at += sizeof(struct origin6);
-	}
-	if (key_length > 0) {
-		copy_bytes(at, job->key, key_length);
-		at += key_length;
-	}
-	copy_bytes(at, job->payload, job->length);
-}
-
-static inline void append(struct worker *w, uint32_t slot, const struct job *job, uint64_t hash)
-{
-	uint32_t key_length = job->key_kind == RECORD_KEY_STORED ? job->key_length : 0;
-	struct worker_lane *l = &w->lanes[slot];
-	uint8_t *at = NULL;
-
-	/* A hole is told before the records after it, or the lane stays shut. */
-	if (__builtin_expect(l->row[LANE_GAP_COUNT] == 0, 1) || worker_tell_gap(w, slot))
-		at = lane_reserve(&l->lane, record_bytes(job->origin_kind, key_length, job->length));
-	if (__builtin_expect(!at, 0)) {
-		refuse(w, slot, job);
-		return;
-	}
-	write_record(at, w, job, hash, key_length);
-	/* The lane's next line, before it is needed: 39 ns a frame became 63 without. */
-	__builtin_prefetch(at + RECORD_PREFETCH, 1);
-	l->row[LANE_POSITION] = l->lane.position;
-	l->row[LANE_RECORDS]++;
-	l->row[LANE_BYTES] += job->length;
-	w->tally.appended++;
-	w->tally.appended_bytes += job->length;
-	worker_touch(w, slot);
+	return plan->only_slot != PLAN_NO_SLOT ? plan->only_slot : route_find(plan->router, hash.upper, hash.lower);
 }
 
 /* Hashes the keys gathered so far, as many at once as the vectors take, and appends every job to its lane. */
-static void append_jobs(struct worker *w)
+static __attribute__((noinline)) void append_jobs(struct worker *w)
 {
-	if (w->keys_count > 0)
-		md5_batch(w->keys, w->keys_count, w->digests);
-	for (uint32_t i = 0; i < w->jobs_count; i++) {
-		const struct job *job = &w->jobs[i];
-		const struct plan_input *input = &w->plan->inputs[job->input];
-		struct hash_key hash = job->hash;
-		uint32_t slot = input->only_slot;
+	uint32_t count = w->jobs_count;
 
-		if (job->digest != JOB_HASHED)
-			hash = hash_key_of_digest(w->digests[job->digest]);
-		if (slot == PLAN_NO_SLOT)
-			slot = route_find(input->router, hash.upper, hash.lower);
-		append(w, slot, job, hash.upper);
-	}
-	w->jobs_count = w->keys_count = 0;
-}
-
-/* The key's text is hashed with those of the other jobs; but one shard takes everything, whatever the hash. */
-static inline void hash_later(struct worker *w, struct job *job, const struct plan_input *plan)
-{
-	if (plan->only_slot != PLAN_NO_SLOT)
+	if (count == 0)
 		return;
-	job->digest = (uint16_t)w->keys_count;
-	w->keys[w->keys_count++] = (struct md5_key){job->key, job->key_length};
+	md5_batch(w->keys, count, w->digests);
+	/* All slots first: an append whose lane is known does not hold up the next one. */
+	for (uint32_t i = 0; i < count; i++) {
+		struct job *job = &w->jobs[i];
+
+		if (__builtin_expect(!job->hashed, 1))
+			job->hash = hash_key_of_digest(w->digests[i]);
+		job->slot = slot_of(job->plan, job->hash);
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		const struct job *job = &w->jobs[i];
+
+		append(w, job->slot, job, w->keys[i].bytes, job->hash.upper);
+	}
+	w->jobs_count = 0;
 }
 
-static inline void set_text(struct job *job, const void *text, uint32_t length, uint8_t kind)
+/* Queues a record behind those that wait for their keys' MD5. */
+INLINE void queue(struct worker *w, const struct job *job, struct md5_key key)
 {
-	job->key = text;
-	job->key_length = (uint16_t)length;
-	job->key_kind = kind;
+	uint32_t i = w->jobs_count;
+
+	w->jobs[i].payload = job->payload;
+	w->jobs[i].origin = job->origin;
+	w->jobs[i].sizes = job->sizes;
+	w->jobs[i].labels = job->labels;
+	w->jobs[i].plan = job->plan;
+	w->jobs[i].hashed = job->hashed;
+	if (job->hashed)
+		w->jobs[i].hash = job->hash;
+	w->keys[i] = key;
+	w->jobs_count = i + 1;
+	if (__builtin_expect(i + 1 == JOBS_MAX, 0))
+		append_jobs(w);
 }
 
-/* Gives a job its key by its input's rule. `d` may lack addresses or ports (a tap's frames of other protocols). */
-static inline void set_key(struct worker *w, struct job *job, const struct plan_input *plan, const struct datagram *d,
-			   struct frame_origin *origin)
+/* A record whose hash key is known. `key` is stored as far as job->sizes says. */
+INLINE void put_hashed(struct worker *w, struct job *job, struct md5_key key, struct hash_key hash)
 {
-	struct md5_key field;
+	job->hashed = true;
+	job->hash = hash;
+	if (__builtin_expect(w->jobs_count == 0, 1))
+		append(w, slot_of(job->plan, hash), job, key.bytes, hash.upper);
+	else
+		queue(w, job, key);
+}
 
-	job->digest = JOB_HASHED;
-	job->hash = (struct hash_key){0, 0};
-	switch (plan->key.kind) {
+/* A record whose key is text to be hashed; but one shard takes everything, whatever the hash. */
+INLINE void put_text(struct worker *w, struct job *job, struct md5_key key)
+{
+	if (__builtin_expect(job->plan->only_slot != PLAN_NO_SLOT, 0)) {
+		put_hashed(w, job, key, (struct hash_key){0, 0});
+		return;
+	}
+	job->hashed = false;
+	queue(w, job, key);
+}
+
+INLINE void put_random(struct worker *w, struct job *job)
+{
+	struct hash_key hash = {key_random_next(&w->random), 0};
+
+	job->labels |= append_key_kind(RECORD_KEY_HASH);
+	put_hashed(w, job, (struct md5_key){NULL, 0}, hash);
+}
+
+/* Where a frame came from, as its records tell. */
+struct source {
+	const uint8_t *addresses;    /* or NULL */
+	bool ports;                  /* common.origin is then its origin block */
+	uint8_t family;
+	struct frame_origin *origin; /* room for the address's text */
+};
+
+INLINE struct md5_key source_text(const struct source *source)
+{
+	struct frame_origin *o = source->origin;
+
+	if (o->text_length == 0)
+		o->text_length = (uint8_t)(source->family == RECORD_ORIGIN_IPV4 ? address4_text(source->addresses, o->text)
+									     : address6_text(source->addresses, o->text));
+	return (struct md5_key){(const uint8_t *)o->text, o->text_length};
+}
+
+/* One record of a rule of this kind: `common` has all but its own bytes and key. */
+INLINE void put_record(struct worker *w, enum config_key kind, const struct source *source, struct job common,
+		       const uint8_t *payload, uint32_t length)
+{
+	const struct key_rule *rule = &common.plan->key;
+	struct md5_key key = {NULL, 0};
+	bool stored;
+
+	common.payload = payload;
+	common.sizes |= length;
+	switch (kind) {
 	case KEY_CONSTANT:
-		set_text(job, plan->key.constant.bytes, plan->key.constant.length, RECORD_KEY_STORED);
-		job->hash = plan->key.constant_hash;
+		key = rule->constant;
+		common.sizes |= (uint64_t)key.length << 32;
+		common.labels |= append_key_kind(RECORD_KEY_STORED);
+		put_hashed(w, &common, key, rule->constant_hash);
 		return;
 	case KEY_SOURCE:
-		if (!d->addresses)
+		if (!source->addresses)
 			break;
-		if (origin->text_length == 0)
-			origin->text_length = (uint8_t)(d->family == RECORD_ORIGIN_IPV4
-								? address4_text(d->addresses, origin->text)
-								: address6_text(d->addresses, origin->text));
+		key = source_text(source);
 		/* A tap's record keeps no origin to read the text from again. */
-		set_text(job, origin->text, origin->text_length, job->origin ? RECORD_KEY_SOURCE : RECORD_KEY_STORED);
-		hash_later(w, job, plan);
+		stored = append_origin(&common) == RECORD_ORIGIN_NONE;
+		common.sizes |= stored ? (uint64_t)key.length << 32 : 0;
+		common.labels |= append_key_kind(stored ? RECORD_KEY_STORED : RECORD_KEY_SOURCE);
+		put_text(w, &common, key);
 		return;
 	case KEY_FLOW:
-		if (!d->ports)
+		if (!source->ports)
 			break;
-		job->key_kind = job->origin ? RECORD_KEY_FLOW : RECORD_KEY_HASH;
-		job->hash.upper = key_flow_hash(origin->block, record_origin_bytes(d->family));
+		common.labels |= append_key_kind(append_origin(&common) ? RECORD_KEY_FLOW : RECORD_KEY_HASH);
+		put_hashed(w, &common, key, (struct hash_key){
+			key_flow_hash(common.origin, record_origin_bytes(source->family)), 0});
 		return;
 	case KEY_FIELD:
-		if (!key_field(job->payload, job->length, plan->key.separator, plan->key.field, &field))
+		if (!key_field(payload, length, rule->separator, rule->field, &key))
 			break;
-		set_text(job, field.bytes, field.length, RECORD_KEY_STORED);
-		hash_later(w, job, plan);
+		common.sizes |= (uint64_t)key.length << 32;
+		common.labels |= append_key_kind(RECORD_KEY_STORED);
+		put_text(w, &common, key);
 		return;
 	case KEY_RANDOM:
 		break;
 	}
 	/* Random, or a record without what its rule asks for: it goes anywhere. */
-	job->key_kind = RECORD_KEY_HASH;
-	job->hash.upper = key_random_next(&w->random);
+	put_random(w, &common);
 }
 
-static inline void flush_tally(struct worker *w)
+static inline void flush_tally(struct worker *w, const struct tally *t)
 {
-	struct tally *t = &w->tally;
-
-	if (t->frames > 0) {
-		ledger_add(&w->ledger, input_word(t->input, INPUT_FRAMES), t->frames);
-		ledger_add(&w->ledger, input_word(t->input, INPUT_RECORDS), t->records);
-		ledger_add(&w->ledger, input_word(t->input, INPUT_BYTES), t->bytes);
-		ledger_add(&w->ledger, WORKER_PARSED, t->records);
-		ledger_add(&w->ledger, WORKER_PARSED_BYTES, t->bytes);
-	}
-	t->frames = t->records = t->bytes = 0;
+	if (t->frames == 0)
+		return;
+	ledger_add(&w->ledger, input_word(t->input, INPUT_FRAMES), t->frames);
+	ledger_add(&w->ledger, input_word(t->input, INPUT_RECORDS), t->records);
+	ledger_add(&w->ledger, input_word(t->input, INPUT_BYTES), t->bytes);
+	ledger_add(&w->ledger, WORKER_PARSED, t->records);
+	ledger_add(&w->ledger, WORKER_PARSED_BYTES, t->bytes);
+	if (t->accepted > 0)
+		ledger_add(&w->ledger, FRAME_ACCEPTED, t->accepted);
+	if (t->frames > t->accepted)
+		ledger_add(&w->ledger, FRAME_EMPTY, t->frames - t->accepted);
 }
 
-/* Cuts a datagram or frame for `input` into records and queues them as jobs. */
-static inline void add_records(struct worker *w, const struct datagram *d, uint32_t index, bool keep_origin,
-			       const uint8_t *bytes, uint32_t length, struct frame_origin *origin)
+/* Cuts the bytes of a datagram or frame for an input into records and puts them into lanes or the queue to them. */
+INLINE void put_records(struct worker *w, uint8_t codec, enum config_key kind, const struct source *source,
+			const struct job *common, const uint8_t *bytes, uint32_t length, struct tally *tally)
+{
+	uint64_t records = length > 0, payload = length;
+
+	if (codec != CODEC_LINES) {
+		if (length > 0)
+			put_record(w, kind, source, *common, bytes, length);
+	} else {
+		records = payload = 0;
+		while (length > 0) {
+			uint32_t consumed, count = split_lines(bytes, length, w->slices, SLICES_MAX, &consumed);
+
+			for (uint32_t i = 0; i < count; i++) {
+				payload += w->slices[i].length;
+				put_record(w, kind, source, *common, bytes + w->slices[i].offset, w->slices[i].length);
+			}
+			records += count;
+			bytes += consumed;
+			length -= consumed;
+		}
+	}
+	tally->frames++;
+	tally->records += records;
+	tally->bytes += payload;
+	tally->accepted += records > 0;
+}
+
+/* For an input whose stream does not exist (yet): the records are cut, to be counted. */
+static __attribute__((cold, noinline)) void refuse_records(struct worker *w, const struct plan_input *plan,
+							    const uint8_t *bytes, uint32_t length, struct tally *tally)
+{
+	uint64_t records = length > 0, payload = length;
+
+	if (plan->codec == CODEC_LINES) {
+		records = payload = 0;
+		while (length > 0) {
+			uint32_t consumed, count = split_lines(bytes, length, w->slices, SLICES_MAX, &consumed);
+
+			for (uint32_t i = 0; i < count; i++)
+				payload += w->slices[i].length;
+			records += count;
+			bytes += consumed;
+			length -= consumed;
+		}
+	}
+	tally->frames++;
+	tally->records += records;
+	tally->bytes += payload;
+	tally->accepted += records > 0;
+	ledger_add(&w->ledger, RECORD_NO_STREAM, records);
+	ledger_add(&w->ledger, input_word(plan->index, INPUT_REFUSED), records);
+}
+
+/* The general way of a datagram or frame for an input: `family` is of the origin its records keep. */
+static __attribute__((noinline)) void add_general(struct worker *w, const struct datagram *d, uint32_t index,
+						  uint8_t family, const uint8_t *bytes, uint32_t length,
+						  struct frame_origin *origin)
 {
 	const struct plan_input *plan = &w->plan->inputs[index];
-	struct slice whole = {0, length}, *slices = &whole;
-	uint64_t records = 0, payload = 0;
+	struct source source = {d->addresses, d->ports != NULL, d->family, origin};
+	struct job common = {.sizes = append_sizes(family, 0, 0), .labels = append_labels(plan, d->vlan), .plan = plan};
 
+	if (w->tally.input != index) {
+		flush_tally(w, &w->tally);
+		w->tally = (struct tally){.input = index};
+	}
+	if (!plan->router) {
+		refuse_records(w, plan, bytes, length, &w->tally);
+		return;
+	}
+	origin->text_length = 0;
+	/* Options or extension headers may lie between addresses and ports. */
 	datagram_copy_origin(d, origin->block);
-	if (__builtin_expect(w->tally.input != index, 0)) {
-		flush_tally(w);
-		w->tally.input = index;
-	}
-	while (length > 0) {
-		uint32_t count = 1, consumed = length;
-
-		if (w->jobs_count == JOBS_MAX)
-			append_jobs(w);
-		if (plan->codec == CODEC_LINES) {
-			slices = w->slices;
-			count = split_lines(bytes, length, slices, JOBS_MAX - w->jobs_count, &consumed);
-		}
-		for (uint32_t i = 0; i < count; i++) {
-			struct job *job = &w->jobs[w->jobs_count];
-
-			payload += slices[i].length;
-			if (__builtin_expect(!plan->router, 0))
-				continue;
-			w->jobs_count++;
-			job->payload = bytes + slices[i].offset;
-			job->length = slices[i].length;
-			job->origin = keep_origin ? origin->block : NULL;
-			job->origin_kind = keep_origin ? d->family : RECORD_ORIGIN_NONE;
-			job->vlan = d->vlan;
-			job->input = (uint8_t)index;
-			set_key(w, job, plan, d, origin);
-		}
-		records += count;
-		bytes += consumed;
-		length -= consumed;
-	}
-	w->tally.frames++;
-	w->tally.records += records;
-	w->tally.bytes += payload;
-	if (__builtin_expect(records == 0, 0))
-		ledger_add(&w->ledger, FRAME_EMPTY, 1);
-	else
-		w->accepted++;
-	if (__builtin_expect(!plan->router, 0)) {
-		ledger_add(&w->ledger, RECORD_NO_STREAM, records);
-		ledger_add(&w->ledger, input_word(index, INPUT_REFUSED), records);
-	}
+	common.origin = origin->block;
+	put_records(w, plan->codec, plan->key.kind, &source, &common, bytes, length, &w->tally);
 }
 
 /* A tap keeps the whole frame, whatever is in it; decoding only finds its tag and, for keys, its addresses. */
-static __attribute__((noinline)) void take_frame(struct worker *w, const uint8_t *bytes, uint32_t length,
-						 struct frame_origin *origin)
+static void take_frame(struct worker *w, const uint8_t *bytes, uint32_t length, struct frame_origin *origin)
 {
 	struct datagram d;
 	uint32_t input;
@@ -264,34 +291,24 @@ static __attribute__((noinline)) void take_frame(struct worker *w, const uint8_t
 		ledger_add(&w->ledger, FRAME_NO_INPUT, 1);
 		return;
 	}
-	add_records(w, &d, input, false, bytes, length, origin);
+	add_general(w, &d, input, RECORD_ORIGIN_NONE, bytes, length, origin);
 }
 
-static __attribute__((cold, noinline)) void drop(struct worker *w, const uint8_t *bytes, uint32_t length,
-						 enum counter_frame fate)
-{
-	if (fate == FRAME_ANSWERED)
-		fate = worker_answer(w, bytes, length);
-	ledger_add(&w->ledger, fate, 1);
-}
-
-static inline __attribute__((flatten)) void take_datagram(struct worker *w, const uint8_t *bytes, uint32_t length,
-							  uint64_t offload, struct frame_origin *origin)
+static void take_datagram(struct worker *w, const uint8_t *bytes, uint32_t length, uint64_t offload,
+			  struct frame_origin *origin)
 {
 	struct datagram d;
 	enum counter_frame fate = decode_frame(bytes, length, &w->port->host, verified(offload), &d);
-	uint32_t input;
+	uint32_t input = INPUT_NONE;
 
-	if (__builtin_expect(fate != FRAME_ACCEPTED, 0)) {
-		drop(w, bytes, length, fate);
-		return;
-	}
-	input = match_find(&w->port->match, &d);
-	if (__builtin_expect(input == INPUT_NONE, 0)) {
-		drop(w, bytes, length, FRAME_NO_INPUT);
-		return;
-	}
-	add_records(w, &d, input, true, bytes + d.payload, d.length, origin);
+	if (fate == FRAME_ANSWERED)
+		fate = worker_answer(w, bytes, length);
+	else if (fate == FRAME_ACCEPTED && (input = match_find(&w->port->match, &d)) == INPUT_NONE)
+		fate = FRAME_NO_INPUT;
+	if (input == INPUT_NONE)
+		ledger_add(&w->ledger, fate, 1);
+	else
+		add_general(w, &d, input, d.family, bytes + d.payload, d.length, origin);
 }
 
 static bool next_segment(void *chain, struct segment *out)
@@ -306,7 +323,7 @@ static bool next_segment(void *chain, struct segment *out)
 }
 
 /* Frames in several segments are rare. The scratch is used again, so what points into it is appended first. */
-static __attribute__((noinline)) bool gather(struct worker *w, struct rte_mbuf *m, uint32_t *length)
+static bool gather(struct worker *w, struct rte_mbuf *m, uint32_t *length)
 {
 	struct rte_mbuf *chain = m;
 	enum counter_frame fate;
@@ -321,40 +338,200 @@ static __attribute__((noinline)) bool gather(struct worker *w, struct rte_mbuf *
 	return fate == FRAME_ACCEPTED;
 }
 
+/* The general way of a frame. */
+static __attribute__((noinline)) void take(struct worker *w, struct rte_mbuf *m, struct frame_origin *origin)
+{
+	const uint8_t *bytes = rte_pktmbuf_mtod(m, const uint8_t *);
+	uint32_t length = m->data_len;
+
+	if (m->nb_segs != 1) {
+		if (!gather(w, m, &length))
+			return;
+		bytes = w->scratch;
+	}
+	if (w->tap)
+		take_frame(w, bytes, length, origin);
+	else
+		take_datagram(w, bytes, length, m->ol_flags, origin);
+}
+
+/* Usual frames for one input, one after the other: decoded, not yet cut. */
+struct run {
+	uint32_t count;
+	uint32_t raw_port; /* UDP's, as it lies in a frame; UINT32_MAX: none yet */
+	const struct plan_input *plan;
+	struct piece {
+		const uint8_t *bytes; /* UDP's payload; the origin block lies in front of it and the UDP header's rest */
+		uint32_t length;
+		uint16_t vlan, frame;
+	} pieces[BURST_MAX];
+};
+
+#define RUN_ORIGIN_BEFORE (8u + 4u + 4u) /* addresses and ports, length and checksum */
+
+INLINE void run_loop(struct worker *w, const struct run *run, uint8_t codec, enum config_key kind)
+{
+	const struct plan_input *plan = run->plan;
+	struct tally tally = {.input = plan->index};
+
+	for (uint32_t i = 0; i < run->count; i++) {
+		const struct piece *piece = &run->pieces[i];
+		const uint8_t *origin = piece->bytes - RUN_ORIGIN_BEFORE;
+		struct source source = {origin, true, RECORD_ORIGIN_IPV4, &w->origins[piece->frame]};
+		struct job common = {.origin = origin,
+				     .sizes = append_sizes(RECORD_ORIGIN_IPV4, 0, 0),
+				     .labels = append_labels(plan, piece->vlan),
+				     .plan = plan};
+
+		if (kind == KEY_SOURCE)
+			source.origin->text_length = 0;
+		put_records(w, codec, kind, &source, &common, piece->bytes, piece->length, &tally);
+	}
+	flush_tally(w, &tally);
+}
+
+/* run_loop() for datagrams by flow with nothing queued before them: all slots first, as in append_jobs(). */
+static __attribute__((noinline)) void run_flows(struct worker *w, const struct run *run)
+{
+	const struct plan_input *plan = run->plan;
+	struct tally tally = {.input = plan->index, .frames = run->count, .records = run->count, .accepted = run->count};
+	uint64_t labels = append_labels(plan, 0) | append_key_kind(RECORD_KEY_FLOW);
+
+	for (uint32_t i = 0; i < run->count; i++) {
+		struct hash_key hash = {
+			key_flow_hash(run->pieces[i].bytes - RUN_ORIGIN_BEFORE, sizeof(struct origin4)), 0};
+
+		w->jobs[i].hash.upper = hash.upper;
+		w->jobs[i].slot = slot_of(plan, hash);
+		tally.bytes += run->pieces[i].length;
+	}
+	for (uint32_t i = 0; i < run->count; i++) {
+		const struct piece *piece = &run->pieces[i];
+		struct job job = {.payload = piece->bytes,
+				  .origin = piece->bytes - RUN_ORIGIN_BEFORE,
+				  .sizes = append_sizes(RECORD_ORIGIN_IPV4, 0, piece->length),
+				  .labels = labels | (uint64_t)piece->vlan << 32,
+				  .plan = plan};
+
+		append(w, w->jobs[i].slot, &job, NULL, w->jobs[i].hash.upper);
+	}
+	flush_tally(w, &tally);
+}
+
+INLINE void run_codec(struct worker *w, const struct run *run, uint8_t codec)
+{
+	switch (run->plan->key.kind) {
+	case KEY_CONSTANT:
+		run_loop(w, run, codec, KEY_CONSTANT);
+		break;
+	case KEY_SOURCE:
+		run_loop(w, run, codec, KEY_SOURCE);
+		break;
+	case KEY_FLOW:
+		run_loop(w, run, codec, KEY_FLOW);
+		break;
+	case KEY_FIELD:
+		run_loop(w, run, codec, KEY_FIELD);
+		break;
+	case KEY_RANDOM:
+		run_loop(w, run, codec, KEY_RANDOM);
+		break;
+	}
+}
+
+/* Brings the records of a run to lanes or to the queue, by code made for this codec and kind of key. */
+static __attribute__((noinline)) void run_end(struct worker *w, struct run *run)
+{
+	if (run->count == 0)
+		return;
+	if (__builtin_expect(!run->plan->router, 0)) {
+		struct tally tally = {.input = run->plan->index};
+
+		for (uint32_t i = 0; i < run->count; i++)
+			refuse_records(w, run->plan, run->pieces[i].bytes, run->pieces[i].length, &tally);
+		flush_tally(w, &tally);
+	} else if (run->plan->key.kind == KEY_FLOW && run->plan->codec != CODEC_LINES && w->jobs_count == 0) {
+		run_flows(w, run);
+	} else if (run->plan->codec == CODEC_LINES) {
+		run_codec(w, run, CODEC_LINES);
+	} else {
+		run_codec(w, run, CODEC_DATAGRAM);
+	}
+	run->count = 0;
+}
+
+/* Ends the run and begins one for the input of another UDP port. False when that has conditions or is none. */
+static __attribute__((noinline)) bool run_turn(struct worker *w, struct run *run, uint16_t raw_port)
+{
+	uint32_t index = match_port(&w->port->match, raw_port);
+
+	run_end(w, run);
+	run->raw_port = index == INPUT_NONE ? UINT32_MAX : raw_port;
+	run->plan = index == INPUT_NONE ? NULL : &w->plan->inputs[index];
+	return index != INPUT_NONE;
+}
+
+/* A frame that goes the general way ends the run: what came before it must be in front of it. */
+static __attribute__((noinline)) void run_interrupt(struct worker *w, struct run *run, struct rte_mbuf *m, uint16_t frame)
+{
+	run_end(w, run);
+	take(w, m, &w->origins[frame]);
+}
+
+/* What decode_usual() wants to hear of a frame: 0 or DECODE_ALL_GOOD; anything else is not usual. */
+INLINE uint32_t usual_verified(uint64_t offload)
+{
+	offload &= RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK;
+	if (__builtin_expect(offload == 0, 1))
+		return 0;
+	return offload == (RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD) ? DECODE_ALL_GOOD : UINT32_MAX;
+}
+
+/* Adds a usual frame for an input without conditions to the run. False for any other. */
+INLINE bool run_add(struct worker *w, struct run *run, const struct rte_mbuf *m, uint16_t frame)
+{
+	const uint8_t *bytes = rte_pktmbuf_mtod(m, const uint8_t *);
+	uint32_t known = usual_verified(m->ol_flags);
+	struct piece *piece = &run->pieces[run->count];
+	struct datagram d;
+	uint16_t raw_port;
+
+	if (m->nb_segs != 1 || __builtin_expect(known == UINT32_MAX, 0) ||
+	    !decode_usual(bytes, m->data_len, &w->port->host, known, &d))
+		return false;
+	bytes += d.payload;
+	memcpy(&raw_port, bytes - 6, sizeof raw_port);
+	if (__builtin_expect(raw_port != run->raw_port, 0)) {
+		if (!run_turn(w, run, raw_port))
+			return false;
+		piece = run->pieces;
+	}
+	piece->bytes = bytes;
+	piece->length = d.length;
+	piece->vlan = d.vlan;
+	piece->frame = frame;
+	run->count++;
+	return true;
+}
+
 void BURST(struct worker *w, struct rte_mbuf **frames, uint16_t count)
 {
+	struct run run;
 	uint64_t total = 0;
 
-	for (uint16_t i = 0; i < count && i < PREFETCH_AHEAD; i++)
+	run.count = 0;
+	run.raw_port = UINT32_MAX;
+	for (uint32_t i = 0; i < count; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(frames[i], void *));
-	for (uint16_t i = 0; i < count; i++) {
-		struct rte_mbuf *m = frames[i];
-		const uint8_t *bytes = rte_pktmbuf_mtod(m, const uint8_t *);
-		uint32_t length = m->data_len;
-
-		if (i + PREFETCH_AHEAD < count)
-			rte_prefetch0(rte_pktmbuf_mtod(frames[i + PREFETCH_AHEAD], void *));
-		total += m->pkt_len;
-		w->origins[i].text_length = 0;
-		if (__builtin_expect(m->nb_segs != 1, 0)) {
-			if (!gather(w, m, &length))
-				continue;
-			bytes = w->scratch;
-		}
-		if (__builtin_expect(w->tap, 0))
-			take_frame(w, bytes, length, &w->origins[i]);
-		else
-			take_datagram(w, bytes, length, m->ol_flags, &w->origins[i]);
+	for (uint32_t i = 0; i < count; i++) {
+		total += frames[i]->pkt_len;
+		if (__builtin_expect(w->tap, 0) || __builtin_expect(!run_add(w, &run, frames[i], (uint16_t)i), 0))
+			run_interrupt(w, &run, frames[i], (uint16_t)i);
 	}
+	run_end(w, &run);
 	append_jobs(w);
-	flush_tally(w);
-	if (w->accepted > 0)
-		ledger_add(&w->ledger, FRAME_ACCEPTED, w->accepted);
-	if (w->tally.appended > 0) {
-		ledger_add(&w->ledger, RECORD_APPENDED, w->tally.appended);
-		ledger_add(&w->ledger, WORKER_APPENDED_BYTES, w->tally.appended_bytes);
-	}
-	w->accepted = w->tally.appended = w->tally.appended_bytes = 0;
+	flush_tally(w, &w->tally);
+	w->tally = (struct tally){0};
 	ledger_add(&w->ledger, WORKER_POLLED, count);
 	ledger_add(&w->ledger, WORKER_POLLED_BYTES, total);
 	ledger_add(&w->ledger, WORKER_BURSTS, 1);

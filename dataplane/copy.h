@@ -4,6 +4,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __AVX512BW__
+#include <immintrin.h>
+#endif
+
 #define COPY_MOVE(type, at, from)                     \
 	do {                                          \
 		type move_;                           \
@@ -61,4 +65,25 @@ static inline void copy_bytes(uint8_t *at, const uint8_t *from, uint32_t length)
 	}
 	COPY_MOVE(struct copy16, at, from);
 	COPY_MOVE(struct copy16, at + length - 16, from + length - 16);
+}
+
+#define COPY_OVER 64u /* bytes that copy_over() may write behind the last */
+
+// The same where up to COPY_OVER bytes behind at[length) are nobody's yet and may be written too. Reads nothing outside
+// from[0..length).
+static inline void copy_over(uint8_t *at, const uint8_t *from, uint32_t length)
+{
+#if defined(__AVX512BW__) && defined(__BMI2__)
+	/* A masked load touches no byte whose mask bit is clear. */
+	if (length <= 32) {
+		_mm256_storeu_si256((__m256i *)at,
+				    _mm256_maskz_loadu_epi8(_cvtu32_mask32(_bzhi_u32(~0u, length)), from));
+		return;
+	}
+	for (; length > 64; length -= 64, at += 64, from += 64)
+		_mm512_storeu_si512(at, _mm512_loadu_si512(from));
+	_mm512_storeu_si512(at, _mm512_maskz_loadu_epi8(_cvtu64_mask64(_bzhi_u64(~0ull, length)), from));
+#else
+	copy_bytes(at, from, length);
+#endif
 }

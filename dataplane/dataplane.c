@@ -91,8 +91,6 @@ static int make_worker(struct dataplane *d, const struct port *port, uint32_t qu
 	w->config = d->config;
 	w->clock = &d->clock;
 	w->process = burst_choose();
-	for (uint32_t i = 0; i < d->config->inputs_count; i++)
-		w->input_ids[i] = input_id(d->config->inputs[i].name);
 	key_random_init(&w->random, realtime_ns() ^ ((uint64_t)index << 56));
 	ledger_writer_init(&w->ledger, worker_ledger(d, index), words, lines);
 	atomic_store(&w->hole.frames, w->ledger.now[WORKER_DOWN_TOLD]);
@@ -198,7 +196,6 @@ static int bind_lanes(struct dataplane *d, const struct plan *plan)
 			}
 			lane_writer_init(&l->lane, d->region.lanes[slot * d->region.geometry.workers + i],
 					 d->region.geometry.lane_bytes, slot, &w->ledger, &d->control->head[slot][i]);
-			l->row = w->ledger.now + lane_word(slot, 0);
 		}
 		d->bound[slot / 64] |= 1ull << slot % 64;
 	}

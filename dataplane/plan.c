@@ -3,12 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataplane/seam/record.h"
+
 static void bind_input(struct plan *plan, uint32_t index, const struct config_input *config, const struct shard_map *map)
 {
 	struct plan_input *input = &plan->inputs[index];
 
 	input->only_slot = PLAN_NO_SLOT;
 	input->codec = config->codec;
+	input->index = (uint8_t)index;
+	input->labels = input_id(config->name) | (uint64_t)config->codec << 48;
 	key_rule_init(&input->key, config);
 	for (uint32_t s = 0; s < map->streams_count; s++) {
 		const struct map_stream *stream = &map->streams[s];

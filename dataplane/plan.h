@@ -11,7 +11,9 @@
 struct plan_input {
 	const struct router *router; /* NULL: the stream does not exist (yet) */
 	uint32_t only_slot;          /* its one shard's lane slot, or PLAN_NO_SLOT when there are several */
+	uint64_t labels;             /* the third word of its records' headers: input and codec; the rest 0 */
 	uint8_t codec;               /* enum record_codec */
+	uint8_t index;               /* row of the ledger's inputs */
 	struct key_rule key;
 };
 

@@ -76,7 +76,6 @@ static bool append_gap(struct worker *w, uint32_t slot, const struct gap *gap)
 		return false;
 	memcpy(at, &header, sizeof header);
 	memcpy(at + sizeof header, gap, sizeof *gap);
-	w->lanes[slot].row[LANE_POSITION] = w->lanes[slot].lane.position;
 	worker_touch(w, slot);
 	w->dirty = true;
 	ledger_add(&w->ledger, WORKER_GAPS, 1);
@@ -85,7 +84,7 @@ static bool append_gap(struct worker *w, uint32_t slot, const struct gap *gap)
 
 bool worker_tell_gap(struct worker *w, uint32_t slot)
 {
-	uint64_t *row = w->ledger.now + lane_word(slot, 0);
+	uint64_t *row = worker_row(w, slot);
 	struct gap gap = {.count = row[LANE_GAP_COUNT],
 			  .bytes = row[LANE_GAP_BYTES],
 			  .first_ns = row[LANE_GAP_FIRST_NS],
@@ -102,13 +101,28 @@ bool worker_tell_gap(struct worker *w, uint32_t slot)
 
 void worker_commit(struct worker *w)
 {
-	for (uint32_t i = 0; i < w->touched_count; i++) {
-		uint32_t slot = w->touched[i];
+	uint64_t records = 0, bytes = 0;
 
-		ledger_touch(&w->ledger, lane_word(slot, 0) / LEDGER_LINE_WORDS);
-		w->lanes[slot].touched = false;
+	for (uint32_t group = 0; group < SHARDS_MAX / 64; group++) {
+		for (uint64_t set = w->touched[group]; set; set &= set - 1) {
+			uint32_t slot = group * 64 + (uint32_t)__builtin_ctzll(set);
+			struct worker_lane *l = &w->lanes[slot];
+			uint64_t *row = worker_row(w, slot);
+
+			row[LANE_POSITION] = l->lane.position;
+			row[LANE_RECORDS] += l->moved >> 32;
+			row[LANE_BYTES] += (uint32_t)l->moved;
+			records += l->moved >> 32;
+			bytes += (uint32_t)l->moved;
+			l->moved = 0;
+			ledger_touch(&w->ledger, lane_word(slot, 0) / LEDGER_LINE_WORDS);
+		}
+		w->touched[group] = 0;
 	}
-	w->touched_count = 0;
+	if (records > 0) {
+		ledger_add(&w->ledger, RECORD_APPENDED, records);
+		ledger_add(&w->ledger, WORKER_APPENDED_BYTES, bytes);
+	}
 	ledger_commit(&w->ledger);
 	w->dirty = false;
 }
@@ -226,6 +240,23 @@ static inline void answer_quiet(struct worker *w)
 	atomic_store_explicit(&w->quiet.answered, asked, memory_order_release); /* partner: watch.c */
 }
 
+/* rte_pktmbuf_free_bulk() for what nearly all bursts are: whole, unshared frames of one pool. */
+static inline void give_back(struct rte_mbuf **frames, uint16_t count)
+{
+	struct rte_mempool *pool = frames[0]->pool;
+
+	for (uint16_t i = 0; i < count; i++) {
+		struct rte_mbuf *m = frames[i];
+
+		if (__builtin_expect(m->pool != pool || m->nb_segs != 1 || m->next || !RTE_MBUF_DIRECT(m) ||
+				     rte_mbuf_refcnt_read(m) != 1, 0)) {
+			rte_pktmbuf_free_bulk(frames, count);
+			return;
+		}
+	}
+	rte_mempool_put_bulk(pool, (void **)frames, count);
+}
+
 int worker_run(void *argument)
 {
 	struct worker *w = argument;
@@ -241,7 +272,7 @@ int worker_run(void *argument)
 			w->now_ns = clock_now_ns(w->clock);
 			w->process(w, frames, count);
 			worker_commit(w);
-			rte_pktmbuf_free_bulk(frames, count);
+			give_back(frames, count);
 		} else {
 			answer_quiet(w);
 			rte_pause();

@@ -16,43 +16,42 @@
 #include "dataplane/seam/lane.h"
 
 #define BURST_MAX 64
-#define JOBS_MAX 512u /* records routed together: enough to fill MD5's lanes, few enough to stay in the first-level cache */
+#define JOBS_MAX 128u   /* keys hashed together: a multiple of what MD5's lanes take, few enough for the first-level cache */
+#define SLICES_MAX 512u /* records cut at a time */
 
-/* A record on its way from a frame to its lane: one cache line. Pointers are into the frame, the scratch or the plan. */
+/* A record on its way from a frame to its lane: one cache line, its key is the one of the same number in keys[]. Pointers
+ * are into the frame, the scratch or the plan. */
 struct job {
 	const uint8_t *payload;
-	const uint8_t *key;       /* the partition key's text, when the rule has one */
-	const uint8_t *origin;    /* the record's origin block, or NULL */
-	struct hash_key hash;     /* unless `digest` says where it comes from */
-	uint32_t length;
-	uint16_t key_length;
-	uint16_t vlan;
-	uint16_t digest;          /* index into digests[], or JOB_HASHED */
-	uint8_t input;
-	uint8_t origin_kind;      /* enum record_origin */
-	uint8_t key_kind;         /* enum record_key_kind */
+	const uint8_t *origin;         /* the record's origin block, or NULL */
+	uint64_t sizes, labels;        /* the header's first and third word */
+	struct hash_key hash;          /* when `hashed` */
+	const struct plan_input *plan;
+	uint32_t slot;                 /* of the lane, or PLAN_NO_SLOT: the hash says */
+	bool hashed;                   /* else by its key's MD5 */
 };
 _Static_assert(sizeof(struct job) <= 64, "a job is a cache line");
 
-#define JOB_HASHED UINT16_MAX
-
-struct frame_origin { /* where a frame came from, made once for all its records */
+struct frame_origin { /* where a frame came from, for all its records; what is not just part of the frame */
 	uint8_t block[sizeof(struct origin6)];
 	uint8_t text_length; /* 0: not yet made */
 	char text[KEY_SCRATCH];
 };
 
+/* What an append needs: one cache line. */
 struct worker_lane {
 	struct lane_writer lane;
-	uint64_t *row;  /* its line of the ledger's private copy: always up to date, touched at the first append of a burst */
-	bool touched;
-};
+	uint64_t roomy; /* a record that ends at or below it is just written; else the lane is looked at. 0 while a gap is
+			 * to be told first */
+	uint64_t moved; /* in this burst: records << 32 | their payload bytes (64 frames have less than 2^32) */
+} __attribute__((aligned(64)));
+_Static_assert(sizeof(struct worker_lane) == 64, "a worker's lane is a cache line");
 
-/* What a burst adds to counters that every frame or record moves: kept here, added to the ledger once. */
+/* What a burst adds to counters that every frame moves: kept here, added to the ledger once. */
 struct tally {
 	uint32_t input;  /* whose frames these are; changes rarely within a burst */
 	uint64_t frames, records, bytes;
-	uint64_t appended, appended_bytes;
+	uint64_t accepted;
 };
 
 /* Frames of the port that no worker polled, found by the main thread. The worker tells the streams the port feeds what
@@ -94,18 +93,15 @@ struct worker {
 	struct ledger_writer ledger;
 	uint64_t now_ns;
 	struct tally tally;
-	uint64_t accepted;                 /* frames, in this burst */
-	uint16_t touched[SHARDS_MAX]; /* slots appended to in this burst */
-	uint32_t touched_count, keys_count;
+	uint64_t touched[SHARDS_MAX / 64]; /* bitmap: slots whose position or row changed in this burst */
 	uint32_t jobs_count;
 	bool dirty;                        /* something to commit */
-	uint32_t input_ids[INPUTS_MAX];    /* as records carry them */
 	struct key_random random;
 	struct worker_lane lanes[SHARDS_MAX];
 	struct job jobs[JOBS_MAX] __rte_cache_aligned;
-	struct slice slices[JOBS_MAX];
 	struct md5_key keys[JOBS_MAX];
 	uint8_t digests[JOBS_MAX][16];
+	struct slice slices[SLICES_MAX];
 	struct frame_origin origins[BURST_MAX];
 	uint8_t scratch[RECORD_PAYLOAD_MAX];
 };
@@ -121,13 +117,16 @@ worker_process burst_process_v2, burst_process_v3, burst_process_v4;
 // The widest of them that this CPU runs.
 worker_process *burst_choose(void);
 
+// A lane's line of the ledger's private copy. Its position, records and bytes are brought up to date by the commit.
+static inline uint64_t *worker_row(struct worker *w, uint32_t slot)
+{
+	return w->ledger.now + lane_word(slot, 0);
+}
+
 // Notes that a lane's line of the ledger changes in this burst.
 static inline void worker_touch(struct worker *w, uint32_t slot)
 {
-	if (w->lanes[slot].touched)
-		return;
-	w->lanes[slot].touched = true;
-	w->touched[w->touched_count++] = (uint16_t)slot;
+	w->touched[slot / 64] |= 1ull << slot % 64;
 }
 
 // Publishes the burst: its records, and every counter it moved, in one store.

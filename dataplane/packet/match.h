@@ -63,3 +63,12 @@ static inline uint32_t match_find(const struct match *match, const struct datagr
 			return rule->input;
 	return INPUT_NONE;
 }
+
+// The input that takes every datagram to a UDP port (as it lies in the frame), whatever its address and VLAN; INPUT_NONE
+// when there is none, or an earlier one has conditions: then match_find() knows.
+static inline uint32_t match_port(const struct match *match, uint16_t raw_port)
+{
+	const struct match_rule *rule = match->chains[match->chain_of[__builtin_bswap16(raw_port)]];
+
+	return rule->input == MATCH_END || rule->vlan_mask || rule->family ? INPUT_NONE : rule->input;
+}

@@ -1,8 +1,6 @@
 #include "dataplane/record/key.h"
 
 #include <string.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 void key_rule_init(struct key_rule *rule, const struct config_input *input)
 {
@@ -22,12 +20,7 @@ void key_random_init(struct key_random *random, uint64_t seed)
 	random->state = seed;
 }
 
-uint64_t key_flow_hash(const uint8_t *origin, uint32_t origin_bytes)
-{
-	return XXH3_64bits(origin, origin_bytes);
-}
-
-static uint32_t cut_at_character(const uint8_t *bytes, uint32_t length)
+uint32_t key_cut(const uint8_t *bytes, uint32_t length)
 {
 	uint32_t end = KEY_BYTES_MAX;
 
@@ -37,26 +30,6 @@ static uint32_t cut_at_character(const uint8_t *bytes, uint32_t length)
 	for (uint32_t back = 0; back < 3 && (bytes[end] & 0xc0) == 0x80; back++)
 		end--;
 	return (bytes[end] & 0xc0) == 0x80 ? KEY_BYTES_MAX : end; /* not UTF-8: any place is as good */
-}
-
-bool key_field(const uint8_t *bytes, uint32_t length, uint8_t separator, uint32_t field, struct md5_key *out)
-{
-	const uint8_t *end = bytes + length, *stop;
-
-	for (; field > 1; field--) {
-		const uint8_t *next = memchr(bytes, separator, (size_t)(end - bytes));
-
-		if (!next)
-			return false;
-		bytes = next + 1;
-	}
-	stop = memchr(bytes, separator, (size_t)(end - bytes));
-	if (!stop)
-		stop = end;
-	if (stop == bytes)
-		return false;
-	*out = (struct md5_key){bytes, cut_at_character(bytes, (uint32_t)(stop - bytes))};
-	return true;
 }
 
 static void by_hash(struct key *out, uint64_t hash, uint8_t kind)

@@ -1,7 +1,8 @@
 // Stands in for penstockd in the ingest benchmark: publishes one stream's map, then gives room back as fast as records
 // come, without reading them, and prints what the dataplane's ledger counted meanwhile.
 //
-//   ingest_sink REGION-DIRECTORY STREAM SHARDS SECONDS      prints "frames/s records/s refused frames dropped"
+//   ingest_sink REGION-DIRECTORY STREAM SHARDS SECONDS      prints "measuring" when it begins, and at the
+//                                                      end "frames/s records/s refused frames dropped"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,11 +94,13 @@ int main(int argc, char **argv)
 		pause_us(1000);
 		give_room(&region, control, shards, &first);
 	} while (first.polled == 0);
-	for (start = now(); now() - start < 0.5; pause_us(50)) /* warm */
+	for (start = now(); now() - start < 0.5; pause_us(500)) /* warm */
 		give_room(&region, control, shards, &first);
+	printf("measuring\n");
+	fflush(stdout);
 	start = now();
 	do {
-		pause_us(50);
+		pause_us(500);
 		give_room(&region, control, shards, &last);
 		end = now();
 	} while (end - start < atof(argv[4]));

@@ -1,0 +1,124 @@
+// Writing records into lanes. The inner part of burst.c, compiled once per x86-64 level with it.
+#pragma once
+
+#include <string.h>
+
+#include "dataplane/copy.h"
+#include "dataplane/worker.h"
+
+#define APPEND_PREFETCH 256 /* bytes ahead of a lane's end */
+
+/* A record's header words that its fields are put together in: see struct record. */
+static inline uint64_t append_sizes(uint8_t origin, uint32_t key_length, uint32_t length)
+{
+	return length | (uint64_t)key_length << 32 | (uint64_t)RECORD_DATA << 48 | (uint64_t)origin << 56;
+}
+
+static inline uint64_t append_labels(const struct plan_input *plan, uint16_t vlan)
+{
+	return plan->labels | (uint64_t)vlan << 32;
+}
+
+static inline uint64_t append_key_kind(uint8_t kind)
+{
+	return (uint64_t)kind << 56;
+}
+
+static inline uint32_t append_length(const struct job *job)
+{
+	return (uint32_t)job->sizes;
+}
+
+static inline uint16_t append_key_length(const struct job *job)
+{
+	return (uint16_t)(job->sizes >> 32);
+}
+
+static inline uint8_t append_origin(const struct job *job)
+{
+	return (uint8_t)(job->sizes >> 56);
+}
+
+/* `copy` is copy_bytes() or copy_over(). Whole words, straight to their place: a header put together byte by byte on the
+ * stack and then copied waits for the bytes to leave the store buffer, 10 ns a record. */
+static inline __attribute__((always_inline)) void
+append_write(uint8_t *at, uint64_t now_ns, const struct job *job, const uint8_t *key, uint64_t hash,
+	     void (*copy)(uint8_t *at, const uint8_t *from, uint32_t length))
+{
+	memcpy(at, &job->sizes, 8);
+	memcpy(at + 8, &now_ns, 8);
+	memcpy(at + 16, &job->labels, 8);
+	memcpy(at + 24, &hash, 8);
+	at += sizeof(struct record);
+	if (append_origin(job) == RECORD_ORIGIN_IPV4) {
+		memcpy(at, job->origin, sizeof(struct origin4));
+		at += sizeof(struct origin4);
+	} else if (append_origin(job) == RECORD_ORIGIN_IPV6) {
+		memcpy(at, job->origin, sizeof(struct origin6));
+		at += sizeof(struct origin6);
+	}
+	if (append_key_length(job) > 0) {
+		copy(at, key, append_key_length(job));
+		at += append_key_length(job);
+	}
+	copy(at, job->payload, append_length(job));
+}
+
+static __attribute__((cold, noinline)) void append_refuse(struct worker *w, uint32_t slot, const struct job *job)
+{
+	uint64_t *row = worker_row(w, slot);
+
+	row[LANE_DROPPED]++;
+	if (row[LANE_GAP_COUNT]++ == 0)
+		row[LANE_GAP_FIRST_NS] = w->now_ns;
+	row[LANE_GAP_BYTES] += append_length(job);
+	row[LANE_GAP_LAST_NS] = w->now_ns;
+	w->lanes[slot].roomy = 0;
+	worker_touch(w, slot);
+	ledger_add(&w->ledger, RECORD_LANE_FULL, 1);
+	ledger_add(&w->ledger, input_word(job->plan->index, INPUT_REFUSED), 1);
+}
+
+/* For a lane near its limit, or with a gap to tell. */
+static __attribute__((cold, noinline)) void append_carefully(struct worker *w, uint32_t slot, const struct job *job,
+							     const uint8_t *key, uint64_t hash)
+{
+	struct worker_lane *l = &w->lanes[slot];
+	uint8_t *at = NULL;
+
+	/* A hole is told before the records after it, or the lane stays shut. */
+	if (worker_row(w, slot)[LANE_GAP_COUNT] == 0 || worker_tell_gap(w, slot))
+		at = lane_reserve(&l->lane, record_bytes(append_origin(job), append_key_length(job), append_length(job)));
+	if (!at) {
+		append_refuse(w, slot, job);
+		return;
+	}
+	append_write(at, w->now_ns, job, key, hash, copy_bytes);
+	l->moved += (1ull << 32) + append_length(job);
+	l->roomy = l->lane.limit > COPY_OVER ? l->lane.limit - COPY_OVER : 0;
+	worker_touch(w, slot);
+}
+
+static inline __attribute__((always_inline)) void append(struct worker *w, uint32_t slot, const struct job *job,
+							 const uint8_t *key, uint64_t hash)
+{
+	uint32_t bytes = record_bytes(append_origin(job), append_key_length(job), append_length(job));
+	struct worker_lane *l = &w->lanes[slot];
+	uint64_t position = l->lane.position;
+	uint8_t *at = l->lane.bytes + (position & (l->lane.size - 1));
+
+	if (__builtin_expect(position + bytes > l->roomy, 0)) {
+		struct job copy = *job; /* this one's address is taken, so that `job` itself may live in registers */
+
+		append_carefully(w, slot, &copy, key, hash);
+		return;
+	}
+	l->lane.position = position + bytes;
+	l->moved += (1ull << 32) + append_length(job);
+	worker_touch(w, slot);
+	append_write(at, w->now_ns, job, key, hash, copy_over);
+	/* The lane's next lines, before they are needed: as many as this record took, so that none is left out. */
+	at += bytes + APPEND_PREFETCH;
+	for (uint32_t done = 0; done < bytes; done += 64)
+		__builtin_prefetch(at + done, 1);
+}
