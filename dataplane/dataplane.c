@@ -93,7 +93,8 @@ static int make_worker(struct dataplane *d, const struct port *port, uint32_t qu
 	w->process = burst_choose();
 	key_random_init(&w->random, realtime_ns() ^ ((uint64_t)index << 56));
 	ledger_writer_init(&w->ledger, worker_ledger(d, index), words, lines);
-	atomic_store(&w->hole.frames, w->ledger.now[WORKER_DOWN_TOLD]);
+	atomic_store(&w->down.frames, w->ledger.now[WORKER_DOWN_TOLD]);
+	atomic_store(&w->missed.frames, w->ledger.now[WORKER_MISSED_TOLD]);
 	d->workers[index] = w;
 	d->workers_count++;
 	return 0;

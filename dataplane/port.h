@@ -28,6 +28,7 @@ struct port {
 	bool settling;             /* frames that arrived before the first poll are not yet counted as down */
 	uint64_t base_rx, base_missed, base_errors, base_no_mbuf, base_rx_bytes, base_tx; /* of earlier processes */
 	uint64_t started_tsc;
+	uint64_t missed_since_ns;  /* when all that was missed had last been told */
 	uint64_t down_since_ns;    /* the last sign of life before this process, for the gap's times */
 };
 

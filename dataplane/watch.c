@@ -7,6 +7,7 @@
 
 #define QUIET_WAIT_US 1000
 #define SETTLE_PATIENCE_S 2
+#define MISSED_GATHER_NS 1000000000ull
 #define SPINS_BEFORE_YIELD 1000 /* a worker may share this core: then it must be let run to answer */
 
 /* Asks every worker of the port for an instant with an empty queue. False when one stays busy. */
@@ -49,6 +50,22 @@ static uint64_t committed_polled(struct worker **workers, uint32_t count)
 	return sum;
 }
 
+/* What the driver missed since it was last said, once a second: a hole in the streams, though nobody knows in which. */
+static void tell_missed(struct port *port, struct worker *first, const struct port_sample *s)
+{
+	uint64_t missed = s->missed + s->errors + s->no_mbuf, now = clock_now_ns(first->clock);
+
+	if (missed == atomic_load_explicit(&first->missed.frames, memory_order_relaxed)) {
+		port->missed_since_ns = now;
+		return;
+	}
+	if (now - port->missed_since_ns < MISSED_GATHER_NS)
+		return;
+	atomic_store_explicit(&first->missed.first_ns, port->missed_since_ns, memory_order_relaxed);
+	atomic_store_explicit(&first->missed.last_ns, now, memory_order_relaxed);
+	atomic_store_explicit(&first->missed.frames, missed, memory_order_release); /* partner: tell_hole */
+}
+
 static void sample_port(struct port *port, struct worker **workers, uint32_t count, const struct ledger_writer *ledger,
 			struct port_sample *out)
 {
@@ -82,9 +99,9 @@ static void settle(struct port *port, struct worker *first, struct ledger_writer
 	if (s->wire > seen + in_rings)
 		down += s->wire - seen - in_rings;
 	ledger_set(ledger, port_word(port->index, PORT_DOWN), down);
-	atomic_store_explicit(&first->hole.first_ns, port->down_since_ns, memory_order_relaxed);
-	atomic_store_explicit(&first->hole.last_ns, clock_now_ns(first->clock), memory_order_relaxed);
-	atomic_store_explicit(&first->hole.frames, down, memory_order_release); /* partner: tell_hole */
+	atomic_store_explicit(&first->down.first_ns, port->down_since_ns, memory_order_relaxed);
+	atomic_store_explicit(&first->down.last_ns, clock_now_ns(first->clock), memory_order_relaxed);
+	atomic_store_explicit(&first->down.frames, down, memory_order_release); /* partner: tell_hole */
 }
 
 void watch_port(struct port *port, struct worker **workers, uint32_t count, struct ledger_writer *ledger)
@@ -96,6 +113,7 @@ void watch_port(struct port *port, struct worker **workers, uint32_t count, stru
 		return; /* the driver gave no counters this time: the last ones stand */
 	if (port->settling && sample.wire_valid)
 		settle(port, workers[0], ledger, &sample);
+	tell_missed(port, workers[0], &sample);
 	ledger_set(ledger, port_word(port->index, PORT_SETTLING), port->settling);
 	port_record(port, ledger, &sample);
 	ledger_commit(ledger);

@@ -159,13 +159,13 @@ static bool all_have_room(struct worker *w, const uint64_t *slots)
  * A hole in the port concerns every shard that its inputs feed, and nobody knows which of them missed what. All of them are
  * told in one commit, which also notes that they were: so it waits until each has room.
  */
-static bool tell_port(struct worker *w, uint64_t count, uint64_t first_ns, uint64_t last_ns)
+static bool tell_port(struct worker *w, uint32_t reason, uint64_t count, uint64_t first_ns, uint64_t last_ns)
 {
 	const uint64_t *slots = w->plan->port_slots[w->port->index];
 	struct gap gap = {.count = count,
 			  .first_ns = first_ns,
 			  .last_ns = last_ns,
-			  .reason = GAP_DATAPLANE_DOWN,
+			  .reason = reason,
 			  .scope = GAP_SCOPE_PORT,
 			  .worker = (uint16_t)w->index};
 
@@ -178,22 +178,23 @@ static bool tell_port(struct worker *w, uint64_t count, uint64_t first_ns, uint6
 	return true;
 }
 
-/* Frames that an outside count of the wire knows of, and no worker met. */
-static void tell_hole(struct worker *w)
+/* Frames that somebody counted and no worker met. `told` is the worker's counter of those told already. */
+static void tell_hole(struct worker *w, const struct hole *hole, uint32_t told, uint32_t reason)
 {
-	uint64_t frames = atomic_load_explicit(&w->hole.frames, memory_order_acquire); /* partner: watch.c */
-	uint64_t told = w->ledger.now[WORKER_DOWN_TOLD];
+	uint64_t frames = atomic_load_explicit(&hole->frames, memory_order_acquire); /* partner: watch.c */
+	uint64_t before = w->ledger.now[told];
 
-	if (frames > told && tell_port(w, frames - told, atomic_load_explicit(&w->hole.first_ns, memory_order_relaxed),
-				       atomic_load_explicit(&w->hole.last_ns, memory_order_relaxed)))
-		ledger_set(&w->ledger, WORKER_DOWN_TOLD, frames);
+	if (frames > before &&
+	    tell_port(w, reason, frames - before, atomic_load_explicit(&hole->first_ns, memory_order_relaxed),
+		      atomic_load_explicit(&hole->last_ns, memory_order_relaxed)))
+		ledger_set(&w->ledger, told, frames);
 }
 
 /* A predecessor that was killed, on a port without an outside count: what was lost with it nobody can know. */
 static void tell_crash(struct worker *w)
 {
 	if (w->crashed_ns != 0 && w->ledger.now[WORKER_CRASH_TOLD] != w->crashed_ns &&
-	    tell_port(w, GAP_COUNT_UNKNOWN, w->crashed_ns, w->now_ns))
+	    tell_port(w, GAP_DATAPLANE_DOWN, GAP_COUNT_UNKNOWN, w->crashed_ns, w->now_ns))
 		ledger_set(&w->ledger, WORKER_CRASH_TOLD, w->crashed_ns);
 }
 
@@ -223,7 +224,8 @@ static void housekeep(struct worker *w)
 	}
 	w->now_ns = clock_now_ns(w->clock);
 	tell_gaps(w);
-	tell_hole(w);
+	tell_hole(w, &w->down, WORKER_DOWN_TOLD, GAP_DATAPLANE_DOWN);
+	tell_hole(w, &w->missed, WORKER_MISSED_TOLD, GAP_PORT_MISSED);
 	tell_crash(w);
 	if (w->dirty)
 		worker_commit(w);

@@ -54,8 +54,9 @@ struct tally {
 	uint64_t accepted;
 };
 
-/* Frames of the port that no worker polled, found by the main thread. The worker tells the streams the port feeds what
- * its own ledger (WORKER_DOWN_TOLD) has not told yet, so that a kill in between neither forgets nor repeats it. */
+/* Frames of the port that no worker met, found by the main thread. The worker tells the streams the port feeds what its
+ * own ledger (WORKER_DOWN_TOLD, WORKER_MISSED_TOLD) has not told yet, so that a kill in between neither forgets nor
+ * repeats it. */
 struct hole {
 	_Atomic uint64_t frames; /* since the region was made; stored last */
 	_Atomic uint64_t first_ns, last_ns;
@@ -85,7 +86,8 @@ struct worker {
 	_Atomic(const struct plan *) next_plan; /* main stores, worker takes between bursts */
 	_Atomic uint64_t acknowledged;          /* version of the plan in use */
 	_Atomic bool stop;
-	struct hole hole;
+	struct hole down;   /* arrived while nobody polled */
+	struct hole missed; /* the driver had no room for them, or found them damaged */
 	struct quiet quiet;
 
 	/* the worker's own */

@@ -87,6 +87,7 @@ const char *format_gap_reason(uint32_t reason)
 		[GAP_LANE_FULL] = "lane_full",         [GAP_DATAPLANE_DOWN] = "dataplane_down",
 		[GAP_STORE_LOST] = "store_lost",       [GAP_BATCH_DAMAGED] = "batch_damaged",
 		[GAP_EXPIRED_EARLY] = "expired_early", [GAP_REGION_LOST] = "region_lost",
+		[GAP_PORT_MISSED] = "port_missed",
 	};
 
 	return reason < sizeof names / sizeof *names && names[reason] != NULL ? names[reason] : "unknown";

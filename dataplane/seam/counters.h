@@ -57,7 +57,8 @@
 	X(WORKER_GAPS, "gaps", "gap records appended")                                                    \
 	X(WORKER_ANSWERS, "answers", "frames sent in answer")                                             \
 	X(WORKER_DOWN_TOLD, "down_told", "frames told by gap records as having met no worker")   \
-	X(WORKER_CRASH_TOLD, "crash_told", "when the last killed dataplane whose losses were told had last lived")
+	X(WORKER_CRASH_TOLD, "crash_told", "when the last killed dataplane whose losses were told had last lived") \
+	X(WORKER_MISSED_TOLD, "missed_told", "frames told by gap records as missed by the driver")
 
 // Rows start on fixed numbers so that a list can grow without moving its neighbours.
 #define COUNTER_FRAME_BASE 0
@@ -73,7 +74,7 @@ enum counter_worker { COUNTER_WORKER_FIRST = COUNTER_WORKER_BASE - 1, COUNTER_WO
 
 _Static_assert(FRAME_ACCEPTED == 0 && FRAME_ANSWER_FAILED == 27, "counter numbers are frozen");
 _Static_assert(RECORD_APPENDED == 48 && RECORD_NO_STREAM == 50, "counter numbers are frozen");
-_Static_assert(WORKER_POLLED == 64 && WORKER_DOWN_TOLD == 73 && WORKER_CRASH_TOLD == 74, "counter numbers are frozen");
+_Static_assert(WORKER_POLLED == 64 && WORKER_DOWN_TOLD == 73 && WORKER_CRASH_TOLD == 74 && WORKER_MISSED_TOLD == 75, "counter numbers are frozen");
 _Static_assert(COUNTER_FRAME_END <= COUNTER_RECORD_BASE && COUNTER_RECORD_END <= COUNTER_WORKER_BASE &&
 	       COUNTER_WORKER_END <= COUNTERS_MAX, "counter lists fit their ranges");
 

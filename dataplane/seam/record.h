@@ -84,6 +84,7 @@ enum gap_reason {                 /* frozen numbers: stored in gaps */
 	GAP_BATCH_DAMAGED = 4,    /* a stored batch no longer matches its checksum */
 	GAP_EXPIRED_EARLY = 5,    /* expired by bytes inside the promised time */
 	GAP_REGION_LOST = 6,      /* the region (a reboot) went away with records in it */
+	GAP_PORT_MISSED = 7,      /* the driver had no descriptor or buffer for frames, or found them damaged */
 };
 
 enum gap_scope {
