@@ -83,7 +83,6 @@ static inline uint64_t key_flow_hash(const uint8_t *origin, uint32_t origin_byte
 		memcpy(&a, origin, 8);
 		memcpy(&b, origin + 4, 8);
 		a = a << 32 | a >> 32;
-		b = b << 32 | b >> 32;
 	} else {
 		for (uint32_t at = 0; at + 16 < origin_bytes; at += 16) {
 			memcpy(&a, origin + at, 8);

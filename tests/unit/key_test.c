@@ -141,7 +141,8 @@ static void a_constant_key_is_hashed_once(void **state)
 }
 
 static const struct origin4 origin4 = {{192, 0, 2, 7}, {198, 51, 100, 1}, {0x02, 0x02}, {0x1f, 0xbd}};
-#define FLOW_HASH4 0xcf725a97a7242dd9ull
+#define FLOW_HASH4 0xc86996fc8407167eull /* by another implementation that passes wyhash's own test vectors */
+#define FLOW_HASH6 0xa44fad6d5b2f3baeull
 static const struct origin6 origin6 = {{0x20, 0x01, 0x0d, 0xb8, [15] = 7}, {[15] = 1}, {0xff, 0xff}, {0, 9}};
 
 static void a_source_key_is_the_address_and_is_not_stored(void **state)
@@ -178,6 +179,7 @@ static void a_flow_has_one_hash_and_others_have_others(void **state)
 	/* Written down: a stored hash must mean the same to every version. */
 	assert_true(first.hash.upper == key_flow_hash((const uint8_t *)&origin4, 12));
 	assert_true(first.hash.upper == FLOW_HASH4);
+	assert_true(key_flow_hash((const uint8_t *)&origin6, 36) == FLOW_HASH6);
 	other.source_port[1]++;
 	second = find(&input, "b", &other, RECORD_ORIGIN_IPV4, &found);
 	assert_true(first.hash.upper != second.hash.upper);

@@ -12,7 +12,7 @@
 
 #define FRAMES 1024u
 #define SHARDS 16u
-#define LANE_BYTES (4ull << 20)
+#define LANE_SIZE (4ull << 20)
 #define RUNS 100
 
 static struct config config;
@@ -120,10 +120,10 @@ static void make_worker(void)
 	ledger_writer_init(&worker->ledger, ledger, aligned_alloc(64, lines * 64), lines);
 	key_random_init(&worker->random, 1);
 	for (uint32_t s = 0; s < SHARDS; s++) {
-		uint8_t *bytes = aligned_alloc(4096, LANE_BYTES + (128 << 10));
+		uint8_t *bytes = aligned_alloc(4096, LANE_SIZE + (128 << 10));
 
-		memset(bytes, 0, LANE_BYTES + (128 << 10)); /* the mirror's start is room enough here */
-		lane_writer_init(&worker->lanes[s].lane, bytes, LANE_BYTES, s, &worker->ledger, &heads[s]);
+		memset(bytes, 0, LANE_SIZE + (128 << 10)); /* the mirror's start is room enough here */
+		lane_writer_init(&worker->lanes[s].lane, bytes, LANE_SIZE, s, &worker->ledger, &heads[s]);
 	}
 }
 
