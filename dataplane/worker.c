@@ -9,16 +9,40 @@
 #define GAP_BYTES ((uint32_t)(sizeof(struct record) + sizeof(struct gap)))
 #define HOUSEKEEPING_LOOPS 256 /* between looks at what the main thread wants; a few microseconds when idle */
 
+/* x86-64-v4 and v3, by those of their features that every compiler can ask for: no processor has these and lacks the
+ * rest (LZCNT, MOVBE, F16C). */
+static bool level_v4(void)
+{
+	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+	       __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+	       __builtin_cpu_supports("avx512vl");
+}
+
+static bool level_v3(void)
+{
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
+	       __builtin_cpu_supports("fma");
+}
+
+uint32_t burst_levels(worker_process **levels)
+{
+	uint32_t count = 0;
+
+	__builtin_cpu_init();
+	if (level_v3() && level_v4())
+		levels[count++] = burst_process_v4;
+	if (level_v3())
+		levels[count++] = burst_process_v3;
+	levels[count++] = burst_process_v2;
+	return count;
+}
+
 worker_process *burst_choose(void)
 {
-	bool v3, v4;
+	worker_process *levels[BURST_LEVELS];
 
-	/* The levels of the x86-64 psABI by the features that came last to each: clang 14 does not know their names. */
-	__builtin_cpu_init();
-	v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma");
-	v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-	     __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-	return v4 ? burst_process_v4 : v3 ? burst_process_v3 : burst_process_v2;
+	burst_levels(levels);
+	return levels[0];
 }
 
 enum counter_frame worker_answer(struct worker *w, const uint8_t *frame, uint32_t length)

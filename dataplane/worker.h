@@ -116,7 +116,12 @@ int worker_run(void *worker);
 typedef void worker_process(struct worker *w, struct rte_mbuf **frames, uint16_t count);
 worker_process burst_process_v2, burst_process_v3, burst_process_v4;
 
-// The widest of them that this CPU runs.
+#define BURST_LEVELS 3u
+
+// Those of them that this CPU runs, the widest first, into `levels` (BURST_LEVELS). How many.
+uint32_t burst_levels(worker_process **levels);
+
+// The widest.
 worker_process *burst_choose(void);
 
 // A lane's line of the ledger's private copy. Its position, records and bytes are brought up to date by the commit.

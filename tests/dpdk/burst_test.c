@@ -15,7 +15,6 @@
 
 #define LANE_SIZE (1ull << 18)
 #define SLOTS 20u /* stream a: 0 to 15, b: 16 to 18, one: 19 */
-#define LEVELS 3u
 #define BURST 32u
 
 struct rig { /* one worker of one level with its lanes */
@@ -33,7 +32,7 @@ static struct port port;
 static struct clock wall;
 static struct reference reference;
 static struct plan *plan;
-static struct rig rigs[LEVELS];
+static struct rig rigs[BURST_LEVELS];
 static uint32_t rigs_count;
 static uint64_t series = 1;
 
@@ -151,6 +150,8 @@ static void make_rig(struct rig *rig, worker_process *process)
 
 static void set_up_port(bool tap)
 {
+	worker_process *levels[BURST_LEVELS];
+
 	memset(&map, 0, sizeof map);
 	memset(&config, 0, sizeof config);
 	memset(&port, 0, sizeof port);
@@ -177,13 +178,9 @@ static void set_up_port(bool tap)
 	reference.tap = tap;
 	reference.now_ns = 1700000000000000000ull;
 	key_random_init(&reference.random, 99);
-	__builtin_cpu_init();
-	rigs_count = 0;
-	make_rig(&rigs[rigs_count++], burst_process_v2);
-	if (__builtin_cpu_supports("x86-64-v3"))
-		make_rig(&rigs[rigs_count++], burst_process_v3);
-	if (__builtin_cpu_supports("x86-64-v4"))
-		make_rig(&rigs[rigs_count++], burst_process_v4);
+	rigs_count = burst_levels(levels);
+	for (uint32_t i = 0; i < rigs_count; i++)
+		make_rig(&rigs[i], levels[i]);
 }
 
 static int set_up(void **state)
@@ -584,11 +581,14 @@ static void a_full_lane_refuses_counts_and_tells_how_many(void **state)
 {
 	static uint8_t frame[FRAME_BUILD_MAX];
 	struct rte_mbuf *frames[BURST];
+	struct chain chains[BURST];
 	uint32_t length = good_frame(frame, FULL_PORT, 4, "key and a text of some length, so that it ends anywhere");
 
 	(void)state;
-	for (uint32_t i = 0; i < BURST; i++)
-		frames[i] = make_chain(frame, length, NULL, 0).mbuf;
+	for (uint32_t i = 0; i < BURST; i++) {
+		chains[i] = make_chain(frame, length, NULL, 0);
+		frames[i] = chains[i].mbuf;
+	}
 	for (uint32_t level = 0; level < rigs_count; level++) {
 		struct rig *rig = &rigs[level];
 		uint64_t *row = rig->words + lane_word(FULL_SLOT, 0), sent, taken, refused, position;
@@ -639,6 +639,8 @@ static void a_full_lane_refuses_counts_and_tells_how_many(void **state)
 		assert_int_equal(row[LANE_RECORDS], taken + 1);
 		assert_int_equal(rig->words[WORKER_GAPS], 1);
 	}
+	for (uint32_t i = 0; i < BURST; i++)
+		free_chain(&chains[i]);
 }
 
 static void a_hole_is_told_once_to_every_shard_of_the_port(void **state)
