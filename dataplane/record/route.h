@@ -9,6 +9,7 @@
 struct router { /* of one stream; constant once made */
 	uint32_t shards; /* 1..SHARDS_MAX */
 	bool even;       /* ranges of one size: the shard is guessed by a multiplication and then checked */
+	bool exact;      /* and their number a power of two: the guess is always right */
 	uint32_t steps;  /* of the binary search: the shards padded to a power of two */
 	uint32_t slots[SHARDS_MAX + 1];          /* lane slot of each shard, in the order of their ranges */
 	unsigned __int128 first[SHARDS_MAX + 1]; /* lowest hash key of each; padded with what no key exceeds */
@@ -36,7 +37,7 @@ static inline uint32_t route_guess(const struct router *router, unsigned __int12
 	 * key * shards / 2^128 is never above the shard, because ranges are rounded down, and at most one below it: the
 	 * rounding and the lower half of the key together make up less than one shard.
 	 */
-	return at + (key >= router->first[at + 1]);
+	return router->exact ? at : at + (key >= router->first[at + 1]);
 }
 
 // The lane slot of the shard whose range the hash key (upper and lower 64 bits) lies in.
