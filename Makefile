@@ -26,7 +26,7 @@ CONTROL_LIBS := -luring -lisal -lsqlite3 -ljansson -lcurl -lcrypto -lzstd -lncur
 
 # What lies where decides what it may use: only DPDK_SRC is compiled with DPDK's flags.
 SEAM_SRC    := $(wildcard dataplane/seam/*.c)
-PURE_SRC    := $(wildcard dataplane/packet/*.c dataplane/record/*.c)
+PURE_SRC    := $(wildcard dataplane/packet/*.c dataplane/record/*.c dataplane/codec/*.c dataplane/rule/*.c)
 DPDK_SRC    := $(filter-out dataplane/main.c dataplane/burst.c,$(wildcard dataplane/*.c))
 CONFIG_SRC  := $(wildcard config/*.c)
 CONTROL_SRC := $(filter-out control/penstockd.c,$(wildcard control/*.c control/store/*.c control/delivery/*.c control/metadata/*.c control/server/*.c control/ledger/*.c))

@@ -46,6 +46,18 @@ enum record_codec {
 	CODEC_DATAGRAM = 1,
 	CODEC_LINES = 2,
 	CODEC_FRAME = 3,
+	CODEC_SYSLOG = 4,     /* RFC 3164 and 5424 */
+	CODEC_STATSD = 5,     /* with DogStatsD's tags, events and service checks */
+	CODEC_INFLUX = 6,     /* line protocol */
+	CODEC_GRAPHITE = 7,   /* plaintext protocol */
+	CODEC_JSON = 8,       /* one text a datagram */
+	CODEC_JSON_LINES = 9,
+	CODEC_GELF = 10,
+	CODEC_COLLECTD = 11,  /* binary protocol */
+	CODEC_NETFLOW = 12,   /* v5, v9 and IPFIX: a datagram is a record */
+	CODEC_SFLOW = 13,     /* v5: a datagram is a record */
+	CODEC_KPL = 14,       /* user records of a Kinesis aggregate, each with its own key */
+	CODEC_DEAD_LETTER = 15, /* what could not be taken: dataplane/codec/dead_letter.h */
 };
 
 struct record {

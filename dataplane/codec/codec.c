@@ -1,0 +1,33 @@
+#include "dataplane/codec/codec.h"
+
+static const struct codec codecs[] = {
+	{"datagram", CODEC_DATAGRAM, false, NULL, NULL},
+	{"lines", CODEC_LINES, false, split_lines, NULL},
+	{"frame", CODEC_FRAME, true, NULL, NULL},
+};
+
+const struct codec *codec_by_id(uint8_t id)
+{
+	for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++)
+		if (codecs[i].id == id)
+			return &codecs[i];
+	return NULL;
+}
+
+static const struct {
+	const char *label, *text;
+} faults[] = {
+#define CODEC_FAULT_ROW(name, label_, text_) [name] = {label_, text_},
+	CODEC_FAULTS(CODEC_FAULT_ROW)
+#undef CODEC_FAULT_ROW
+};
+
+const char *codec_fault_label(enum codec_fault fault)
+{
+	return (unsigned)fault < CODEC_FAULT_END ? faults[fault].label : "unknown";
+}
+
+const char *codec_fault_text(enum codec_fault fault)
+{
+	return (unsigned)fault < CODEC_FAULT_END ? faults[fault].text : "unknown";
+}
