@@ -16,6 +16,11 @@ int format_open(const struct format_options *options, struct format **out)
 	f = malloc(sizeof *f);
 	if (f == NULL)
 		return -ENOMEM;
+	f->scratch = options->format == FORMAT_JSONL ? malloc(CODEC_SCRATCH_BYTES) : NULL;
+	if (options->format == FORMAT_JSONL && f->scratch == NULL) {
+		free(f);
+		return -ENOMEM;
+	}
 	f->options = *options;
 	f->interfaces = NULL;
 	f->interfaces_count = f->interfaces_room = 0;
@@ -30,6 +35,7 @@ void format_close(struct format *f)
 	if (f == NULL)
 		return;
 	free(f->interfaces);
+	free(f->scratch);
 	free(f);
 }
 

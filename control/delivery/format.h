@@ -12,9 +12,15 @@
  *
  * jsonl   one object per line, fields in this order, absent where a record has none:
  *           {"sequence":"…","arrival":"2026-01-31T23:59:59.000000001Z","partition_key":"…","source":"192.0.2.1",
- *            "source_port":514,"vlan":7,"input":"syslog","codec":"lines","data":"…"}
- *         data_base64 stands for data where the payload is no UTF-8 (or base64 was asked for), partition_key_base64
- *         likewise; an input without a known name is its id in 8 hexadecimal digits; vlan is the outer tag's VLAN id.
+ *            "source_port":514,"vlan":7,"input":"syslog","codec":"syslog","fields":{…},"fault":"…","data":"…"}
+ *         data_base64 stands for data where the payload is no UTF-8, is of a binary codec (or base64 was asked for),
+ *         partition_key_base64 likewise; an input without a known name is its id in 8 hexadecimal digits; vlan is the
+ *         outer tag's VLAN id.
+ *         fields are what the record's codec decodes, as that orders them (dataplane/codec/): numbers as they stand in
+ *         the record, or the fewest digits that read back as the same double, null for one that is no number; times like
+ *         arrival; addresses as text; name_base64 for what is no text (in an array {"base64":"…"}); a byte in a name
+ *         that is no UTF-8 as U+FFFD. A name that stands twice in the record stands twice here. Codecs that decode
+ *         nothing have no fields. fault (codec_fault_label()) stands behind fields that could not be decoded to their end.
  *         A gap: {"gap":{"sequence":"…","arrival":"…","reason":"lane_full","scope":"shard","count":3,"bytes":291,
  *           "first":"…","last":"…","worker":0}}; count is null where nobody can know it, worker is absent where
  *         penstockd found the gap.
@@ -36,7 +42,7 @@ struct format_options {
 	void *context;
 };
 
-struct format; /* opaque: one object after another, not shared between threads; about 100 KiB */
+struct format; /* opaque: one object after another, not shared between threads; about 100 KiB, for jsonl 1 MiB more */
 
 // 0; -ENOMEM; -EINVAL for an unknown format. Copies the options; the strings they point to must outlive it.
 int format_open(const struct format_options *options, struct format **out);

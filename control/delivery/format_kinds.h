@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "control/delivery/format.h"
+#include "dataplane/codec/codec.h"
 
 struct pcapng_interface {
 	uint32_t input;
@@ -17,9 +18,13 @@ struct format {
 	struct pcapng_interface *interfaces; /* pcapng: those described in this object, in order */
 	uint32_t interfaces_count, interfaces_room;
 	uint64_t gap_records;                /* pcapng: of known count, so far in this object */
+	uint8_t *scratch;                    /* jsonl: CODEC_SCRATCH_BYTES for decoders */
 };
 
 void format_jsonl_add(struct format *f, uint32_t shard, uint64_t sequence, const struct record *r);
+
+// "fields":{…}, and, when the record could not be decoded to its end, "fault":"…", with the comma behind.
+void format_fields_add(struct format *f, const struct codec *codec, const struct record *r);
 
 void format_pcapng_begin(struct format *f);
 int format_pcapng_add(struct format *f, uint64_t sequence, const struct record *r); /* -ENOMEM */
