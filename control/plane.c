@@ -74,18 +74,20 @@ int plane_note_bases(struct plane *plane)
 		for (uint32_t s = 0; s < streams[i]->info.shards && !error; s++) {
 			const struct metadata_shard *row = &streams[i]->rows[s];
 			struct shard_status status;
+			uint64_t from_lanes;
 
 			if (row->slot >= SHARDS_MAX || (plane->slots[row->slot].known &&
 							plane->slots[row->slot].stream_id == row->stream_id))
 				continue;
 			shard_get_status(streams[i]->shards[s], &status);
+			from_lanes = status.stored_records - status.put_records;
 			error = metadata_get_base(plane->options.metadata, row->stream_id, row->number,
-						  plane->region.generation, &status.stored_records);
+						  plane->region.generation, &from_lanes);
 			if (error)
 				break;
 			pthread_rwlock_wrlock(&plane->lock);
 			plane->slots[row->slot].stream_id = row->stream_id;
-			plane->slots[row->slot].base = status.stored_records;
+			plane->slots[row->slot].base = from_lanes;
 			plane->slots[row->slot].known = true;
 			pthread_rwlock_unlock(&plane->lock);
 		}

@@ -49,7 +49,7 @@ struct region_sample {             /* one look at the region; all of it copied, 
 	uint64_t *words;           /* geometry.workers x words_per_worker: one consistent copy each */
 	struct {                   /* of the lane slots */
 		uint64_t stream_id;
-		uint64_t base;     /* what its shard had stored when it first met this region */
+		uint64_t base;     /* what its shard had stored from lanes when it first met this region */
 		bool known;
 	} slots[SHARDS_MAX];
 };

@@ -97,7 +97,7 @@ int metadata_finish_object(struct metadata *m, const struct metadata_object *obj
 int metadata_add_discarded(struct metadata *m, uint32_t slot, uint64_t generation, uint64_t records);
 int metadata_get_discarded(struct metadata *m, uint32_t slot, uint64_t generation, uint64_t *records);
 
-// What a shard had stored when it first met a region: from there on its records and its lanes' must agree. The first
+// What a shard had stored from lanes when it first met a region: from there on these and the lanes' must agree. The first
 // call for (stream, shard, generation) stores `records`, every later one answers with what was stored then.
 int metadata_get_base(struct metadata *m, uint64_t stream_id, uint32_t shard, uint64_t generation, uint64_t *records);
 
