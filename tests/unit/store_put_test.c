@@ -21,7 +21,7 @@
 #include "tests/support/delivery_fakes.h"
 #include "tests/support/store_rig.h"
 
-#define WAIT_MS 10000u
+#define WAIT_MS 30000u
 #define INPUT 77u /* tells put records from the feed's */
 
 static _Alignas(8) uint8_t bytes[1 << 20];
