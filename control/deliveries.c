@@ -299,6 +299,19 @@ void deliveries_close(struct deliveries *d)
 	free(d);
 }
 
+int deliveries_redrive(struct deliveries *d, const char *name, const char *object, uint32_t timeout_ms, char *reason,
+		       size_t room)
+{
+	int result = -ENODEV;
+
+	pthread_rwlock_rdlock(&d->lock);
+	for (uint32_t i = 0; i < d->config->deliveries_count; i++)
+		if (d->slots[i].delivery && strcmp(d->config->deliveries[i].name, name) == 0)
+			result = delivery_redrive(d->slots[i].delivery, object, timeout_ms, reason, room);
+	pthread_rwlock_unlock(&d->lock);
+	return result;
+}
+
 int deliveries_list(struct deliveries *d, struct delivery_row **out, uint32_t *count)
 {
 	struct delivery_row *rows = calloc(d->config->deliveries_count + 1, sizeof *rows);

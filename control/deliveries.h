@@ -29,6 +29,10 @@ void deliveries_close(struct deliveries *deliveries);
 // configuration, the metadata and the store, so none of them is to be freed; the process is to end without it.
 bool deliveries_left_behind(const struct deliveries *deliveries);
 
+// delivery_redrive() of the delivery `name`. Also -ENODEV: no such delivery, or it does not run now.
+int deliveries_redrive(struct deliveries *deliveries, const char *name, const char *object, uint32_t timeout_ms, char *reason,
+		       size_t room);
+
 struct delivery_row {
 	const struct config_delivery *config;
 	int failed;               /* why it could not be started, 0: it runs or its stream does not exist */

@@ -95,7 +95,8 @@ void client_close(struct client *client)
 uint32_t client_patience(const char *op)
 {
 	/* These answer once the disk has taken what they change, and a disk may stall. */
-	static const char *const durable[] = {"stream.create", "stream.delete", "cursor.put", "cursor.delete"};
+	static const char *const durable[] = {"stream.create", "stream.delete", "cursor.put", "cursor.delete",
+					      "delivery.redrive"};
 
 	for (size_t i = 0; i < sizeof(durable) / sizeof(*durable); i++) {
 		if (!strcmp(op, durable[i]))

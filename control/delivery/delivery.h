@@ -58,4 +58,11 @@ int delivery_stop(struct delivery *d, bool flush, uint32_t timeout_ms);
 // One row per shard into `out`, at most `room`. How many there are. From any thread.
 uint32_t delivery_get_status(struct delivery *d, struct delivery_status *out, uint32_t room);
 
+// Has the delivery's thread put one object out of the dead letters to the destination, with the name and bytes it has there,
+// and waits for that up to timeout_ms. 0: it is at the destination, counted as delivered instead of failed, and gone from the
+// dead letters. -EINPROGRESS: not yet; the same call again waits on. -EBUSY another object is asked for; -ENOENT there is no
+// such dead letter; -EAGAIN it is not settled yet; -EIO and others: `reason` says what the destination, the directory
+// or the journal said, and the object stays where it is.
+int delivery_redrive(struct delivery *delivery, const char *object, uint32_t timeout_ms, char *reason, size_t room);
+
 const struct config_delivery *delivery_get_config(const struct delivery *d);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "control/delivery/batch_walk.h"
 #include "control/delivery/engine.h"
@@ -135,6 +136,24 @@ static int add_records(struct production *p)
 	return p->records == o->records && p->bytes == o->bytes ? 0 : gone(p);
 }
 
+static int copy_spool(const struct work *w, const struct sink *sink)
+{
+	char bytes[32768];
+
+	for (uint64_t at = 0; at < w->spool_bytes;) {
+		ssize_t n = pread(w->spool, bytes, sizeof bytes, (off_t)at);
+		int error;
+
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		error = sink->write(sink->handle, bytes, (size_t)n);
+		if (error)
+			return error;
+		at += (uint64_t)n;
+	}
+	return 0;
+}
+
 int work_produce(struct delivery *d, struct work *w, const struct sink *sink, struct trouble *trouble)
 {
 	struct production p = {d, w, trouble, w->object.first_sequence, 0, 0};
@@ -142,6 +161,9 @@ int work_produce(struct delivery *d, struct work *w, const struct sink *sink, st
 	int error;
 
 	trouble->text[0] = '\0';
+	/* What was spooled is there even when its records have expired since. */
+	if (w->spool >= 0)
+		return copy_spool(w, sink);
 	error = compress_begin(d->compress, sink, &front);
 	if (error == 0)
 		error = format_begin(d->format, &front);

@@ -23,6 +23,10 @@ struct delivery_journal { /* as in control/metadata/metadata.h */
 	int (*set_upload)(struct metadata *m, const struct metadata_object *object);
 	int (*finish_object)(struct metadata *m, const struct metadata_object *object,
 			     const struct metadata_delivery *progress);
+	int (*redrive_object)(struct metadata *m, const struct metadata_object *object,
+			      const struct metadata_delivery *progress);
+	int (*is_redriven)(struct metadata *m, const struct metadata_object *object);
+	int (*forget_redriven)(struct metadata *m, const struct metadata_object *object);
 };
 
 extern const struct delivery_source delivery_source_store;

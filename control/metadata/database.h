@@ -56,6 +56,11 @@
 	X(SET_UPLOAD, "UPDATE object SET upload_id=?4 WHERE stream_id=?1 AND shard=?2 AND delivery=?3")            \
 	X(FINISH_OBJECT, "DELETE FROM object WHERE stream_id=?1 AND shard=?2 AND delivery=?3 "                     \
 			 "AND first_sequence=?4 AND last_sequence=?5")                                             \
+	X(ADD_REDRIVEN, "INSERT INTO redriven(stream_id,shard,delivery,first_sequence) VALUES(?1,?2,?3,?4)")       \
+	X(GET_REDRIVEN, "SELECT 1 FROM redriven WHERE stream_id=?1 AND shard=?2 AND delivery=?3 "                  \
+			"AND first_sequence=?4")                                                                   \
+	X(DROP_REDRIVEN, "DELETE FROM redriven WHERE stream_id=?1 AND shard=?2 AND delivery=?3 "                   \
+			 "AND first_sequence=?4")                                                                  \
 	X(ADD_DISCARDED, "INSERT INTO discarded(slot,generation,records) VALUES(?1,?2,?3) "                        \
 			 "ON CONFLICT DO UPDATE SET records=records+?3")                                           \
 	X(GET_DISCARDED, "SELECT records FROM discarded WHERE slot=?1 AND generation=?2")                          \

@@ -93,6 +93,13 @@ int metadata_set_upload(struct metadata *m, const struct metadata_object *object
 int metadata_finish_object(struct metadata *m, const struct metadata_object *object,
 			   const struct metadata_delivery *progress);
 
+// A dead object was put to its destination after all. In one transaction: that is remembered, and the delivery's row says
+// so. Once its files are gone from the dead letters it may be forgotten.
+int metadata_redrive_object(struct metadata *m, const struct metadata_object *object,
+			    const struct metadata_delivery *progress);
+int metadata_is_redriven(struct metadata *m, const struct metadata_object *object); /* 1, 0, -errno */
+int metadata_forget_redriven(struct metadata *m, const struct metadata_object *object);
+
 // Records of lane slot `slot` thrown away because their stream was deleted, under a region's generation.
 int metadata_add_discarded(struct metadata *m, uint32_t slot, uint64_t generation, uint64_t records);
 int metadata_get_discarded(struct metadata *m, uint32_t slot, uint64_t generation, uint64_t *records);

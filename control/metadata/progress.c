@@ -241,6 +241,54 @@ int metadata_finish_object(struct metadata *m, const struct metadata_object *obj
 	return error;
 }
 
+static sqlite3_stmt *use_redriven(struct metadata *m, enum statement which, const struct metadata_object *object)
+{
+	sqlite3_stmt *s = use_for(m, which, object->stream_id, object->shard, object->delivery);
+
+	bind_number(s, 4, object->first_sequence);
+	return s;
+}
+
+int metadata_redrive_object(struct metadata *m, const struct metadata_object *object,
+			    const struct metadata_delivery *progress)
+{
+	int error;
+
+	pthread_mutex_lock(&m->lock);
+	error = transaction_begin(m);
+	if (!error) {
+		error = statement_run(m, use_redriven(m, SQL_ADD_REDRIVEN, object), "remember a redriven object");
+		if (!error)
+			error = put_delivery(m, progress);
+		error = transaction_end(m, error);
+	}
+	pthread_mutex_unlock(&m->lock);
+	return error;
+}
+
+int metadata_is_redriven(struct metadata *m, const struct metadata_object *object)
+{
+	sqlite3_stmt *s;
+	int result;
+
+	pthread_mutex_lock(&m->lock);
+	s = use_redriven(m, SQL_GET_REDRIVEN, object);
+	result = statement_step(m, s, "look for a redriven object");
+	sqlite3_reset(s);
+	pthread_mutex_unlock(&m->lock);
+	return result;
+}
+
+int metadata_forget_redriven(struct metadata *m, const struct metadata_object *object)
+{
+	int error;
+
+	pthread_mutex_lock(&m->lock);
+	error = statement_run(m, use_redriven(m, SQL_DROP_REDRIVEN, object), "forget a redriven object");
+	pthread_mutex_unlock(&m->lock);
+	return error;
+}
+
 int metadata_add_discarded(struct metadata *m, uint32_t slot, uint64_t generation, uint64_t records)
 {
 	sqlite3_stmt *s;

@@ -65,6 +65,13 @@ static const char *const ladder[] = {
 	"  generation INTEGER NOT NULL,"
 	"  records INTEGER NOT NULL,"
 	"  PRIMARY KEY(stream_id, shard, generation)) STRICT;",
+	/* 2: dead objects put to their destination whose files may still be among the dead letters */
+	"CREATE TABLE redriven("
+	"  stream_id INTEGER NOT NULL REFERENCES stream(id) ON DELETE CASCADE,"
+	"  shard INTEGER NOT NULL,"
+	"  delivery TEXT NOT NULL,"
+	"  first_sequence INTEGER NOT NULL,"
+	"  PRIMARY KEY(stream_id, shard, delivery, first_sequence)) STRICT;",
 };
 
 #define VERSION ((int)(sizeof ladder / sizeof ladder[0]))

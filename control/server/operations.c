@@ -19,6 +19,10 @@ static const struct {
 	{"cursor.put", operate_cursor_put},
 	{"cursor.list", operate_cursor_list},
 	{"cursor.delete", operate_cursor_delete},
+	{"delivery.list", operate_delivery_list},
+	{"delivery.show", operate_delivery_show},
+	{"delivery.dead", operate_delivery_dead},
+	{"delivery.redrive", operate_delivery_redrive},
 };
 
 operation *operation_find(const char *name)

@@ -36,6 +36,10 @@
  *   cursor.put       stream, shard, name, sequence, records    {} once durable
  *   cursor.list      stream                                    {"cursors": [{name, shard, sequence, records, behind}]}
  *   cursor.delete    stream, name                              {}, on all shards
+ *   delivery.list    -                                         {"deliveries": [{name, stream, delivered, failed, ...}]}
+ *   delivery.show    name                                      {"delivery": {..., "shards": [...], "dead": {...}}}
+ *   delivery.dead    name, after?, most?                       {"dead": [its note, ...], "more"}: the objects behind `after`
+ *   delivery.redrive name, object                              {"done"} within 10 s; not done: it is under way, ask again
  *
  * "sequence" is the plain number inside a shard (as store.h counts), not the text people see. A batch answered to
  * "read" is the one that holds `sequence`, or, when that has expired, the oldest retained: first_sequence tells.

@@ -174,7 +174,7 @@ static json_t *streams_to_json(struct daemon *daemon, json_t *problems)
 	return list;
 }
 
-static json_t *delivery_to_json(const struct delivery_row *row, json_t *problems)
+json_t *delivery_to_json(const struct delivery_row *row, json_t *problems)
 {
 	const char *destination = row->config->destination == DESTINATION_S3 ? row->config->s3.bucket : row->config->directory;
 	struct delivery_status sum = {0};
