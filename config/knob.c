@@ -179,7 +179,7 @@ static void expect_range(const struct knob *k, char *text, size_t room)
 
 void knob_expect(const struct knob *k, char *text, size_t room)
 {
-	char words[96];
+	char words[224];
 
 	switch (k->type) {
 	case KNOB_SECTION:

@@ -175,6 +175,7 @@ INLINE void put_record(struct worker *w, enum config_key kind, const struct sour
 		put_text(w, &common, key);
 		return;
 	case KEY_RANDOM:
+	default:
 		break;
 	}
 	/* Random, or a record without what its rule asks for: it goes anywhere. */
@@ -434,6 +435,7 @@ INLINE void run_codec(struct worker *w, const struct run *run, uint8_t codec)
 		run_loop(w, run, codec, KEY_FIELD);
 		break;
 	case KEY_RANDOM:
+	default:
 		run_loop(w, run, codec, KEY_RANDOM);
 		break;
 	}
