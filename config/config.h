@@ -71,7 +71,7 @@ struct config_input {
 	uint8_t key_separator; /* KEY_FIELD: one byte */
 	char key_path[CONFIG_KEY_PATH_MAX + 1]; /* KEY_PATH: see dataplane/codec/path.h */
 	char key_rule[NAME_MAX_BYTES]; /* KEY_CAPTURE: the name of one of its rules */
-	uint32_t key_group;    /* KEY_CAPTURE: of that rule's pattern, from 1 */
+	char key_group[NAME_MAX_BYTES]; /* KEY_CAPTURE: a group of that rule's pattern, by number or name */
 	enum config_missing missing;
 	enum config_invalid invalid;
 	char dead_letter[STREAM_NAME_MAX + 1]; /* the stream of what could not be taken; "" when there is none */

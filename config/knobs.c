@@ -134,8 +134,8 @@ const struct knob knobs[] = {
 	 .example = "/host", .text = "The name of a decoded field, or a JSON pointer to it (from: path)."},
 	{"inputs[].key.rule", KNOB_NAME, INPUT(key_rule), .fallback = "", .aside = true, .example = "who",
 	 .text = "The rule of this input whose pattern has the group (from: capture)."},
-	{"inputs[].key.group", KNOB_NUMBER, INPUT(key_group), .fallback = "1", .least = 1, .most = 99, .aside = true,
-	 .text = "Which group of the pattern is the key, counted from 1 (from: capture)."},
+	{"inputs[].key.group", KNOB_NAME, INPUT(key_group), .fallback = "1", .aside = true,
+	 .text = "Which group of the pattern is the key, by its number from 1 or its name (from: capture)."},
 	{"inputs[].key.missing", KNOB_CHOICE, INPUT(missing), .fallback = "random", .words = "random|constant|dead_letter",
 	 .aside = true,
 	 .text = "What becomes of a record without the key: it goes to any shard, or gets the key `value`, or becomes a dead "

@@ -84,7 +84,7 @@ static const struct {
 	 "main.yaml:1:36: error: expected one of datagram, lines, frame, syslog, statsd, influx, graphite, json, json_lines, gelf, "
 	 "collectd, netflow, sflow, kpl, got 'xml'"},
 	{"inputs: [{name: i, port: a, codec: dead_letter, stream: s}]\n", "main.yaml:1:36: error: expected one of datagram, lines"},
-	{PORT STREAM "inputs: [" IN ", key: {from: capture, group: 0}}]\n", "main.yaml:3:82: error: expected a number from 1 to 99"},
+	{PORT STREAM "inputs: [" IN ", key: {from: capture, group: \"\"}}]\n", "main.yaml:3:82: error: expected a name of 1 to 63"},
 	{PORT STREAM "inputs: [" IN ", invalid: maybe}]\n", "main.yaml:3:63: error: expected one of keep, drop, dead_letter"},
 	{PORT STREAM "inputs: [" IN ", dead_letter: \"\"}]\n", "main.yaml:3:67: error: expected a name of 1 to 128"},
 	{PORT STREAM "inputs: [" IN ", vlan: 4095}]\n",
