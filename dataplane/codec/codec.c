@@ -4,6 +4,10 @@ static const struct codec codecs[] = {
 	{"datagram", CODEC_DATAGRAM, false, NULL, NULL},
 	{"lines", CODEC_LINES, false, split_lines, NULL},
 	{"frame", CODEC_FRAME, true, NULL, NULL},
+	{"gelf", CODEC_GELF, false, NULL, gelf_decode},
+	{"collectd", CODEC_COLLECTD, true, NULL, collectd_decode},
+	{"kpl", CODEC_KPL, false, kpl_cut, NULL},
+	{"dead_letter", CODEC_DEAD_LETTER, true, NULL, dead_letter_decode},
 };
 
 const struct codec *codec_by_id(uint8_t id)
