@@ -10,6 +10,10 @@ static const struct codec codecs[] = {
 	{"graphite", CODEC_GRAPHITE, false, split_lines, graphite_decode},
 	{"json", CODEC_JSON, false, NULL, json_decode},
 	{"json_lines", CODEC_JSON_LINES, false, split_lines, json_decode},
+	{"gelf", CODEC_GELF, false, NULL, gelf_decode},
+	{"collectd", CODEC_COLLECTD, true, NULL, collectd_decode},
+	{"kpl", CODEC_KPL, false, kpl_cut, NULL},
+	{"dead_letter", CODEC_DEAD_LETTER, true, NULL, dead_letter_decode},
 };
 
 const struct codec *codec_by_id(uint8_t id)

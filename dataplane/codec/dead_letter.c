@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "dataplane/codec/field_put.h"
+#include "dataplane/codec/put.h"
 #include "dataplane/codec/utf8.h"
 
 static const struct {
@@ -105,33 +105,34 @@ enum codec_fault dead_letter_read(const uint8_t *bytes, uint32_t length, struct 
 	return CODEC_OK;
 }
 
-static bool put_string(struct field_sink *sink, const char *name, uint32_t name_length, const char *text)
+static enum codec_fault put_string(struct field_sink *sink, const char *name, uint32_t name_length, const char *text)
 {
-	return field_put_bytes(sink, FIELD_TEXT, name, name_length, text, (uint32_t)strlen(text));
+	return put_text(sink, name, name_length, (const uint8_t *)text, (uint32_t)strlen(text));
+}
+
+static enum codec_fault put_letter(const struct dead_letter *letter, struct field_sink *sink)
+{
+	const struct dead_letter_header *h = &letter->header;
+	bool text = utf8_valid(letter->bytes, letter->length);
+	uint8_t input[8];
+
+	for (uint32_t i = 0; i < 8; i++)
+		input[i] = (uint8_t)"0123456789abcdef"[h->input >> (28 - 4 * i) & 15];
+	PUT_TRY(put_string(sink, PUT_NAME("stage"), dead_letter_stage_label(h->stage)));
+	PUT_TRY(put_string(sink, PUT_NAME("reason"), dead_letter_reason_label(h->reason)));
+	PUT_TRY(put_string(sink, PUT_NAME("codec"), codec_by_id(h->codec)->name));
+	PUT_TRY(put_unsigned(sink, FIELD_UNSIGNED, PUT_NAME("parser_version"), h->parser_version));
+	PUT_TRY(put_text(sink, PUT_NAME("input"), input, sizeof input));
+	PUT_TRY(put_unsigned(sink, FIELD_UNSIGNED, PUT_NAME("detail"), h->detail));
+	PUT_TRY(put_unsigned(sink, FIELD_TIME, PUT_NAME("time"), h->arrival_ns));
+	PUT_TRY(put_unsigned(sink, FIELD_UNSIGNED, PUT_NAME("length"), letter->length));
+	return put_slice(sink, text ? FIELD_TEXT : FIELD_BYTES, PUT_NAME("data"), letter->bytes, letter->length);
 }
 
 enum codec_fault dead_letter_decode(const struct codec_record *record, struct field_sink *sink)
 {
 	struct dead_letter letter;
-	enum codec_fault fault = dead_letter_read(record->bytes, record->length, &letter);
-	const struct dead_letter_header *h = &letter.header;
-	enum field_type data;
-	char input[9];
 
-	if (fault != CODEC_OK)
-		return fault;
-	for (int i = 0; i < 8; i++)
-		input[i] = "0123456789abcdef"[h->input >> (28 - 4 * i) & 15];
-	data = utf8_valid(letter.bytes, letter.length) ? FIELD_TEXT : FIELD_BYTES;
-	/* A chain: it ends where the sink has what it wanted. */
-	(void)(put_string(sink, FIELD_NAME("stage"), dead_letter_stage_label(h->stage)) &&
-	       put_string(sink, FIELD_NAME("reason"), dead_letter_reason_label(h->reason)) &&
-	       put_string(sink, FIELD_NAME("codec"), codec_by_id(h->codec)->name) &&
-	       field_put_unsigned(sink, FIELD_UNSIGNED, FIELD_NAME("parser_version"), h->parser_version) &&
-	       field_put_bytes(sink, FIELD_TEXT, FIELD_NAME("input"), input, 8) &&
-	       field_put_unsigned(sink, FIELD_UNSIGNED, FIELD_NAME("detail"), h->detail) &&
-	       field_put_unsigned(sink, FIELD_TIME, FIELD_NAME("time"), h->arrival_ns) &&
-	       field_put_unsigned(sink, FIELD_UNSIGNED, FIELD_NAME("length"), letter.length) &&
-	       field_put_bytes(sink, data, FIELD_NAME("data"), letter.bytes, letter.length));
-	return CODEC_OK;
+	PUT_TRY(dead_letter_read(record->bytes, record->length, &letter));
+	return put_result(put_letter(&letter, sink));
 }

@@ -28,7 +28,7 @@
  *     repeated Tag tags = 4;
  *   }
  */
-#define KPL_TABLE_MAX 8192u /* keys of one aggregate, and explicit hashes; more are CODEC_TOO_MANY */
+#define KPL_TABLE_MAX 4096u /* keys of one aggregate, and explicit hashes; more are CODEC_TOO_MANY */
 
 struct kpl_record { /* all offsets from the datagram's first byte */
 	struct slice data;          /* may be empty */
