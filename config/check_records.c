@@ -3,6 +3,7 @@
 
 #include "config/check.h"
 #include "config/knobs.h"
+#include "dataplane/codec/path.h"
 
 #define KEY_CHARACTERS_MAX 256u /* Kinesis' limit of a partition key */
 
@@ -17,15 +18,12 @@ static uint32_t count_characters(const char *text)
 
 static bool has_fields(uint8_t codec)
 {
-	return codec >= CODEC_SYSLOG && codec <= CODEC_SFLOW;
+	return codec_by_id(codec) && codec_by_id(codec)->decode;
 }
 
 static const char *codec_name(uint8_t codec)
 {
-	static const char *const names[] = {[CODEC_DATAGRAM] = "datagram", [CODEC_LINES] = "lines", [CODEC_FRAME] = "frame",
-					    [CODEC_KPL] = "kpl"};
-
-	return names[codec];
+	return codec_by_id(codec) ? codec_by_id(codec)->name : "";
 }
 
 /* On a port for telemetry a datagram has its addresses and ports; a tap's frame may be anything. */
@@ -92,6 +90,7 @@ static void check_key(struct loading *l, uint32_t i)
 {
 	const struct config *c = l->config;
 	const struct config_input *in = &c->inputs[i];
+	struct field_path path;
 
 	if (origin_bad(c, "inputs[].key.from", i) || origin_bad(c, "inputs[].key", i))
 		return;
@@ -105,6 +104,10 @@ static void check_key(struct loading *l, uint32_t i)
 	if (in->key == KEY_PATH && !in->key_path[0] && !origin_bad(c, "inputs[].key.path", i))
 		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key", i,
 			      "a key from a path needs it: {from: path, path: /host}");
+	if (in->key == KEY_PATH && in->key_path[0] && field_path_parse(in->key_path, &path) != 0)
+		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key.path", i,
+			      "neither the name of a field nor a JSON pointer of at most %u bytes and %u steps, with ~0 for ~ and ~1 for /",
+			      FIELD_PATH_BYTES_MAX, FIELD_DEPTH_MAX + 1);
 	if (in->key == KEY_CAPTURE && !in->key_rule[0] && !origin_bad(c, "inputs[].key.rule", i))
 		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key", i,
 			      "a key from a capture needs the rule's name: {from: capture, rule: NAME, group: 1}");
@@ -136,7 +139,7 @@ void check_records(struct loading *l, uint32_t i)
 	const struct config_input *in = &c->inputs[i];
 
 	check_key(l, i);
-	if (in->invalid != INVALID_KEEP && !has_fields(in->codec) && !origin_bad(c, "inputs[].codec", i))
+	if (in->invalid != INVALID_KEEP && !has_fields(in->codec) && in->codec != CODEC_KPL && !origin_bad(c, "inputs[].codec", i))
 		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].invalid", i,
 			      "codec %s takes any bytes: none of its records is invalid", codec_name(in->codec));
 	check_dead_letters(l, i);

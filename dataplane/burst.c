@@ -16,6 +16,7 @@
 #include "dataplane/append.h"
 #include "dataplane/packet/decode.h"
 #include "dataplane/packet/segments.h"
+#include "dataplane/refine.h"
 #include "dataplane/worker.h"
 
 #define PASTE2(a, b) a##b
@@ -261,6 +262,10 @@ static __attribute__((noinline)) void add_general(struct worker *w, const struct
 	struct source source = {d->addresses, d->ports != NULL, d->family, origin};
 	struct job common = {.sizes = append_sizes(family, 0, 0), .labels = append_labels(plan, d->vlan), .plan = plan};
 
+	if (plan->refine) {
+		refine_add(w, plan, d, family, bytes, length);
+		return;
+	}
 	if (w->tally.input != index) {
 		flush_tally(w, &w->tally);
 		w->tally = (struct tally){.input = index};
@@ -330,6 +335,8 @@ static bool gather(struct worker *w, struct rte_mbuf *m, uint32_t *length)
 	enum counter_frame fate;
 
 	append_jobs(w);
+	if (w->refining)
+		refine_flush(w);
 	fate = segments_copy(next_segment, &chain, w->scratch, length);
 	/* Drivers that count segments in 16 bits (net_pcap) hand out a longer frame cut, with its true length beside. */
 	if (fate == FRAME_ACCEPTED && *length != m->pkt_len)
@@ -470,6 +477,10 @@ static __attribute__((noinline)) bool run_turn(struct worker *w, struct run *run
 	run_end(w, run);
 	run->raw_port = index == INPUT_NONE ? UINT32_MAX : raw_port;
 	run->plan = index == INPUT_NONE ? NULL : &w->plan->inputs[index];
+	if (index != INPUT_NONE && run->plan->refine) { /* the general way, each of them */
+		run->raw_port = UINT32_MAX;
+		return false;
+	}
 	return index != INPUT_NONE;
 }
 
@@ -532,6 +543,8 @@ void BURST(struct worker *w, struct rte_mbuf **frames, uint16_t count)
 	}
 	run_end(w, &run);
 	append_jobs(w);
+	if (__builtin_expect(w->refining, 0))
+		refine_flush(w);
 	flush_tally(w, &w->tally);
 	w->tally = (struct tally){0};
 	ledger_add(&w->ledger, WORKER_POLLED, count);

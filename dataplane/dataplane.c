@@ -14,6 +14,7 @@
 #include "dataplane/driver.h"
 #include "dataplane/log.h"
 #include "dataplane/placement.h"
+#include "dataplane/refine.h"
 #include "dataplane/takeover.h"
 #include "dataplane/watch.h"
 
@@ -100,6 +101,22 @@ static int make_worker(struct dataplane *d, const struct port *port, uint32_t qu
 	return 0;
 }
 
+/* Memory for what the plan asks of workers, before they get it. */
+static int equip_workers(struct dataplane *d, const struct plan *plan)
+{
+	for (uint32_t i = 0; plan->refines && i < d->workers_count; i++) {
+		struct worker *w = d->workers[i];
+
+		if (!w->refiner)
+			w->refiner = refiner_new(w->port->config->cores[w->queue]);
+		if (!w->refiner) {
+			LOG_ERROR("no memory for codecs and rules of worker %u\n", i);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
 static int open_ports(struct dataplane *d)
 {
 	uint32_t first = 0;
@@ -142,6 +159,8 @@ int dataplane_open(struct dataplane *d, const struct config *config, bool replac
 	if (!d->plan)
 		return -ENOMEM;
 	error = open_ports(d);
+	if (!error)
+		error = equip_workers(d, d->plan);
 	if (error)
 		return error;
 	for (uint32_t i = 0; i < d->workers_count; i++)
@@ -250,6 +269,8 @@ static void follow_map(struct dataplane *d)
 		return;
 	plan = plan_create(d->config, &d->map, version);
 	error = plan ? bind_lanes(d, plan) : -ENOMEM;
+	if (!error)
+		error = equip_workers(d, plan);
 	if (error) {
 		if (plan)
 			plan_free(plan);
@@ -308,8 +329,10 @@ void dataplane_close(struct dataplane *d)
 {
 	for (uint32_t p = 0; p < d->ports_count; p++)
 		port_close(&d->ports[p]);
-	for (uint32_t i = 0; i < d->workers_count; i++)
+	for (uint32_t i = 0; i < d->workers_count; i++) {
+		refiner_free(d->workers[i]->refiner);
 		placement_free(d->workers[i], sizeof *d->workers[i] + d->workers[i]->ledger.lines * sizeof(struct ledger_line));
+	}
 	if (d->plan)
 		plan_free(d->plan);
 	control_close(d->control);

@@ -6,6 +6,8 @@
 #include <rte_mbuf.h>
 #include <rte_pause.h>
 
+#include "dataplane/refine.h"
+
 #define GAP_BYTES ((uint32_t)(sizeof(struct record) + sizeof(struct gap)))
 #define HOUSEKEEPING_LOOPS 256 /* between looks at what the main thread wants; a few microseconds when idle */
 
@@ -247,6 +249,7 @@ static void housekeep(struct worker *w)
 		atomic_store_explicit(&w->acknowledged, next->version, memory_order_release);
 	}
 	w->now_ns = clock_now_ns(w->clock);
+	w->dirty |= refine_expire(w);
 	tell_gaps(w);
 	tell_hole(w, &w->down, WORKER_DOWN_TOLD, GAP_DATAPLANE_DOWN);
 	tell_hole(w, &w->missed, WORKER_MISSED_TOLD, GAP_PORT_MISSED);
@@ -289,6 +292,7 @@ int worker_run(void *argument)
 	struct rte_mbuf *frames[BURST_MAX];
 	uint32_t loops = 0;
 
+	w->dirty |= refine_begin(w);
 	housekeep(w);
 	announce(w);
 	while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
@@ -306,6 +310,7 @@ int worker_run(void *argument)
 		if (++loops % HOUSEKEEPING_LOOPS == 0)
 			housekeep(w);
 	}
+	w->dirty |= refine_end(w);
 	housekeep(w);
 	return 0;
 }

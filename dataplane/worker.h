@@ -98,6 +98,8 @@ struct worker {
 	uint64_t touched[SHARDS_MAX / 64]; /* bitmap: slots whose position or row changed in this burst */
 	uint32_t jobs_count;
 	bool dirty;                        /* something to commit */
+	bool refining;                     /* refine_add() was called since the last refine_flush() */
+	struct refiner *refiner;           /* made by the main thread before a plan that needs it; refine.h */
 	struct key_random random;
 	struct worker_lane lanes[SHARDS_MAX];
 	struct job jobs[JOBS_MAX] __rte_cache_aligned;

@@ -166,6 +166,8 @@ static const struct {
 	 "main.yaml:3:59: error: codec lines decodes no fields to take a key from"},
 	{PORT STREAM "inputs: [{name: i, port: a, codec: json, stream: s, key: path}]\n",
 	 "main.yaml:3:58: error: a key from a path needs it: {from: path, path: /host}"},
+	{PORT STREAM "inputs: [{name: i, port: a, codec: json, stream: s, key: {from: path, path: /a~2}}]\n",
+	 "main.yaml:3:77: error: neither the name of a field nor a JSON pointer"},
 	{PORT STREAM "inputs: [" IN ", key: capture}]\n", "main.yaml:3:59: error: a key from a capture needs the rule's name"},
 	{PORT STREAM "inputs: [" IN ", key: own}]\n", "main.yaml:3:59: error: only records of codec kpl"},
 	{PORT STREAM "inputs: [" IN ", key: {from: field, missing: constant}}]\n",
