@@ -4,6 +4,8 @@ static const struct codec codecs[] = {
 	{"datagram", CODEC_DATAGRAM, false, NULL, NULL},
 	{"lines", CODEC_LINES, false, split_lines, NULL},
 	{"frame", CODEC_FRAME, true, NULL, NULL},
+	{"netflow", CODEC_NETFLOW, true, NULL, netflow_decode},
+	{"sflow", CODEC_SFLOW, true, NULL, sflow_decode},
 };
 
 const struct codec *codec_by_id(uint8_t id)
