@@ -71,7 +71,7 @@ const struct knob knobs[] = {
 	{"control.socket", KNOB_PATH, AT(socket), .fallback = "/run/penstock/penstockd.sock", .most = CONFIG_SOCKET_MAX,
 	 .text = "The local socket of the penstock command."},
 	{"control.log_level", KNOB_CHOICE, AT(log_level), .fallback = "info", .words = "error|warning|info|debug",
-	 .text = "The least important kind of message that both daemons log."},
+	 .live = KNOB_LIVE, .text = "The least important kind of message that both daemons log."},
 
 	{"ports", ITEMS(ports, PORTS_MAX), .text = "Network ports the dataplane receives from."},
 	{"ports[].name", KNOB_NAME, PORT(name), .example = "uplink",
@@ -96,7 +96,7 @@ const struct knob knobs[] = {
 	 .fallback = "", .most = CONFIG_ADDRESSES_MAX, .example = "[\"198.18.0.2/24\", \"2001:db8::2/64\"]",
 	 .text = "Addresses with prefix length that the port answers for: ARP, neighbour discovery and echo."},
 
-	{"inputs", ITEMS(inputs, INPUTS_MAX),
+	{"inputs", ITEMS(inputs, INPUTS_MAX), .live = KNOB_LIVE,
 	 .text = "Which traffic becomes records of which stream; the most specific input wins."},
 	{"inputs[].name", KNOB_NAME, INPUT(name), .example = "syslog",
 	 .text = "The input's name in logs and the ledger."},
@@ -145,10 +145,12 @@ const struct knob knobs[] = {
 	{"inputs[].dead_letter", KNOB_NAME, INPUT(dead_letter), .fallback = "", .aside = true, .example = "dead-letters",
 	 .text = "The stream of its dead letters: what could not be taken, whole, with the reason."},
 
-	{"streams", ITEMS(streams, CONFIG_STREAMS_MAX),
+	{"streams", ITEMS(streams, CONFIG_STREAMS_MAX), .live = KNOB_LIVE,
+	 .stays = "it stays with its records until `penstock stream delete`",
 	 .text = "Streams that penstockd makes when they are not there; the penstock command can make more."},
 	{"streams[].name", KNOB_NAME, STREAM(name), .example = "syslog", .text = "The stream's name."},
 	{"streams[].shards", KNOB_NUMBER, STREAM(shards), .fallback = "1", .least = 1, .most = SHARDS_MAX,
+	 .live = KNOB_NEVER, .stays = "a stream keeps the shards it was made with",
 	 .text = "Shards it is made with; a record's key decides its shard, and order is kept within one."},
 	{"streams[].retention", KNOB_DURATION, STREAM(retention_seconds), .fallback = "24h", .least = 1,
 	 .most = 365 * DAY, .text = "How long records stay readable."},
@@ -157,7 +159,7 @@ const struct knob knobs[] = {
 	 .text = "Disk space for the stream; records that it forces out before their time are counted as expired "
 		 "early."},
 
-	{"deliveries", ITEMS(deliveries, CONFIG_DELIVERIES_MAX),
+	{"deliveries", ITEMS(deliveries, CONFIG_DELIVERIES_MAX), .live = KNOB_LIVE,
 	 .text = "Where records of a stream are delivered in batches."},
 	{"deliveries[].name", KNOB_NAME, DELIVERY(name), .example = "syslog-files",
 	 .text = "The delivery's name; its progress is kept under it."},

@@ -266,9 +266,9 @@ static __attribute__((noinline)) void add_general(struct worker *w, const struct
 		refine_add(w, plan, d, family, bytes, length);
 		return;
 	}
-	if (w->tally.input != index) {
+	if (w->tally.input != plan->index) {
 		flush_tally(w, &w->tally);
-		w->tally = (struct tally){.input = index};
+		w->tally = (struct tally){.input = plan->index};
 	}
 	if (!plan->router) {
 		refuse_records(w, plan, bytes, length, &w->tally);
@@ -292,7 +292,7 @@ static void take_frame(struct worker *w, const uint8_t *bytes, uint32_t length, 
 		return;
 	}
 	decode_frame(bytes, length, &w->port->host, DECODE_IP_CHECKSUM_GOOD | DECODE_L4_CHECKSUM_GOOD, &d);
-	input = match_find(&w->port->match, &d);
+	input = match_find(w->match, &d);
 	if (input == INPUT_NONE) {
 		ledger_add(&w->ledger, FRAME_NO_INPUT, 1);
 		return;
@@ -309,7 +309,7 @@ static void take_datagram(struct worker *w, const uint8_t *bytes, uint32_t lengt
 
 	if (fate == FRAME_ANSWERED)
 		fate = worker_answer(w, bytes, length);
-	else if (fate == FRAME_ACCEPTED && (input = match_find(&w->port->match, &d)) == INPUT_NONE)
+	else if (fate == FRAME_ACCEPTED && (input = match_find(w->match, &d)) == INPUT_NONE)
 		fate = FRAME_NO_INPUT;
 	if (input == INPUT_NONE)
 		ledger_add(&w->ledger, fate, 1);
@@ -472,7 +472,7 @@ static __attribute__((noinline)) void run_end(struct worker *w, struct run *run)
 /* Ends the run and begins one for the input of another UDP port. False when that has conditions or is none. */
 static __attribute__((noinline)) bool run_turn(struct worker *w, struct run *run, uint16_t raw_port)
 {
-	uint32_t index = match_port(&w->port->match, raw_port);
+	uint32_t index = match_port(w->match, raw_port);
 
 	run_end(w, run);
 	run->raw_port = index == INPUT_NONE ? UINT32_MAX : raw_port;

@@ -238,6 +238,18 @@ static void forget_gaps(struct worker *w, const struct plan *next)
 	}
 }
 
+/* Rows that counted for another input begin at 0, in the commit that comes before the acknowledgement. */
+static void clear_rows(struct worker *w, uint64_t fresh)
+{
+	for (; fresh; fresh &= fresh - 1) {
+		uint32_t row = (uint32_t)__builtin_ctzll(fresh);
+
+		for (uint32_t i = 0; i < LEDGER_LINE_WORDS; i++)
+			ledger_set(&w->ledger, input_word(row, 0) + i, 0);
+		w->dirty = true;
+	}
+}
+
 static void housekeep(struct worker *w)
 {
 	const struct plan *next = atomic_load_explicit(&w->next_plan, memory_order_acquire);
@@ -245,8 +257,8 @@ static void housekeep(struct worker *w)
 	if (next != w->plan) {
 		if (w->plan)
 			forget_gaps(w, next);
-		w->plan = next;
-		atomic_store_explicit(&w->acknowledged, next->version, memory_order_release);
+		clear_rows(w, next->fresh);
+		worker_take_plan(w, next);
 	}
 	w->now_ns = clock_now_ns(w->clock);
 	w->dirty |= refine_expire(w);
@@ -256,6 +268,9 @@ static void housekeep(struct worker *w)
 	tell_crash(w);
 	if (w->dirty)
 		worker_commit(w);
+	/* What the old plan brought is committed, and so is what the new one began with: the old one may go. */
+	if (atomic_load_explicit(&w->acknowledged, memory_order_relaxed) != next->serial)
+		atomic_store_explicit(&w->acknowledged, next->serial, memory_order_release);
 }
 
 /* The queue was empty just now, and everything before is committed. */
