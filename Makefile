@@ -20,7 +20,7 @@ DPDK_CFLAGS := $(shell pkg-config --cflags libdpdk 2>/dev/null)
 DPDK_LIBS   := $(shell pkg-config --libs libdpdk 2>/dev/null)
 
 SEAM_LIBS    := -lxxhash -lnuma
-PURE_LIBS    := -lcrypto
+PURE_LIBS    := -lcrypto -lisal
 CONFIG_LIBS  := -lfyaml
 CONTROL_LIBS := -luring -lisal -lsqlite3 -ljansson -lcurl -lcrypto -lzstd -lncursesw -ltinfo -lpthread -lm
 
@@ -33,7 +33,7 @@ CONTROL_SRC := $(filter-out control/penstockd.c,$(wildcard control/*.c control/s
 CLI_SRC     := $(filter-out control/cli/main.c,$(wildcard control/cli/*.c))
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
-LIBS := $(BUILD)/libcontrol.a $(BUILD)/libpure.a $(BUILD)/libconfig.a $(BUILD)/libseam.a
+LIBS := $(BUILD)/libcontrol.a $(BUILD)/libconfig.a $(BUILD)/libpure.a $(BUILD)/libseam.a
 
 PROGRAMS := $(if $(wildcard dataplane/main.c),$(BUILD)/penstock-dataplane) \
             $(if $(wildcard control/penstockd.c),$(BUILD)/penstockd) \
@@ -71,7 +71,7 @@ $(BUILD)/lib%.a:
 	@rm -f $@
 	ar rcs $@ $^
 
-$(BUILD)/penstock-dataplane: $(call obj,dataplane/main.c) $(BUILD)/libdataplane.a $(BUILD)/libpure.a $(BUILD)/libconfig.a $(BUILD)/libseam.a
+$(BUILD)/penstock-dataplane: $(call obj,dataplane/main.c) $(BUILD)/libdataplane.a $(BUILD)/libconfig.a $(BUILD)/libpure.a $(BUILD)/libseam.a
 	$(CC) $(ALL_LDFLAGS) $^ $(DPDK_LIBS) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) -lpthread -o $@
 $(BUILD)/penstockd: $(call obj,control/penstockd.c) $(LIBS)
 	$(CC) $(ALL_LDFLAGS) $^ $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
@@ -127,8 +127,8 @@ lint: ## static analysis
 	cppcheck --quiet --enable=warning,performance,portability --inline-suppr --error-exitcode=1 -I. dataplane control config
 	clang-tidy --quiet $(SEAM_SRC) $(PURE_SRC) $(CONFIG_SRC) $(CONTROL_SRC) $(CLI_SRC) -- -std=c11 -D_GNU_SOURCE -I. $(MARCH)
 
-$(BUILD)/config-files: $(call obj,config/tools/config_files.c) $(BUILD)/libconfig.a $(BUILD)/libseam.a
-	$(CC) $(ALL_LDFLAGS) $^ $(SEAM_LIBS) $(CONFIG_LIBS) -o $@
+$(BUILD)/config-files: $(call obj,config/tools/config_files.c) $(BUILD)/libconfig.a $(BUILD)/libpure.a $(BUILD)/libseam.a
+	$(CC) $(ALL_LDFLAGS) $^ $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) -o $@
 config-files: $(BUILD)/config-files ## write config/penstock.yaml and its manual page anew from the table of knobs
 	$(BUILD)/config-files config
 

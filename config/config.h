@@ -40,7 +40,20 @@ struct config_port {
 	uint32_t line, column;
 };
 
-enum config_key { KEY_RANDOM, KEY_CONSTANT, KEY_SOURCE, KEY_FLOW, KEY_FIELD };
+enum config_key {
+	KEY_RANDOM,
+	KEY_CONSTANT,
+	KEY_SOURCE,
+	KEY_FLOW,
+	KEY_FIELD,
+	KEY_PATH,    /* a field that the codec decodes */
+	KEY_CAPTURE, /* a group of a rule's pattern */
+	KEY_OWN,     /* what the sender gave the record (codec kpl) */
+};
+enum config_missing { MISSING_RANDOM, MISSING_CONSTANT, MISSING_DEAD_LETTER }; /* what a record without its key gets */
+enum config_invalid { INVALID_KEEP, INVALID_DROP, INVALID_DEAD_LETTER }; /* keep: not decoded on arrival */
+
+#define CONFIG_KEY_PATH_MAX 255u
 
 struct config_input {
 	char name[NAME_MAX_BYTES];
@@ -53,9 +66,15 @@ struct config_input {
 	uint8_t codec;         /* enum record_codec */
 	char stream[STREAM_NAME_MAX + 1];
 	enum config_key key;
-	char key_constant[RECORD_KEY_MAX + 1]; /* KEY_CONSTANT */
+	char key_constant[RECORD_KEY_MAX + 1]; /* KEY_CONSTANT or MISSING_CONSTANT */
 	uint32_t key_field;    /* KEY_FIELD: from 1 */
 	uint8_t key_separator; /* KEY_FIELD: one byte */
+	char key_path[CONFIG_KEY_PATH_MAX + 1]; /* KEY_PATH: see dataplane/codec/path.h */
+	char key_rule[NAME_MAX_BYTES]; /* KEY_CAPTURE: the name of one of its rules */
+	char key_group[NAME_MAX_BYTES]; /* KEY_CAPTURE: a group of that rule's pattern, by number or name */
+	enum config_missing missing;
+	enum config_invalid invalid;
+	char dead_letter[STREAM_NAME_MAX + 1]; /* the stream of what could not be taken; "" when there is none */
 	const char *file;
 	uint32_t line, column;
 };

@@ -46,7 +46,7 @@ static const char *shown_value(const struct knob *k)
 
 static void print_sentence(FILE *out, const char *lead, const struct knob *k)
 {
-	char text[512], expected[160];
+	char text[512], expected[256];
 	bool section = k->type == KNOB_SECTION || k->type == KNOB_ITEMS;
 
 	knob_expect(k, expected, sizeof expected);
@@ -140,7 +140,7 @@ static void print_default(FILE *out, const struct knob *k)
 
 static void print_manual_knob(FILE *out, const struct knob *k)
 {
-	char expected[160];
+	char expected[256];
 
 	fputs(".TP\n.B ", out);
 	print_roff(out, k->path);

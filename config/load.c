@@ -72,7 +72,7 @@ static int take_value(struct loading *l, uint32_t index, const struct node *node
 	const struct knob *k = &knobs[index];
 	struct place *place = origin_place(l->origin, index, item);
 	bool container = k->type == KNOB_SECTION || k->type == KNOB_ITEMS;
-	char expected[160];
+	char expected[256];
 	int error;
 
 	if (k->type != KNOB_ITEMS)
@@ -113,7 +113,7 @@ static void report_unknown(struct loading *l, uint32_t parent, const struct node
 
 static void report_missing(struct loading *l, uint32_t parent, const struct node *mapping, uint32_t item)
 {
-	char expected[160];
+	char expected[256];
 	const char *name;
 
 	for (uint32_t i = 0; i < knobs_count; i++) {
@@ -160,8 +160,11 @@ static void complete(struct config *c)
 {
 	for (uint32_t i = 0; i < c->ports_count; i++)
 		place_item(c, "ports", i, &c->ports[i].file, &c->ports[i].line, &c->ports[i].column);
-	for (uint32_t i = 0; i < c->inputs_count; i++)
+	for (uint32_t i = 0; i < c->inputs_count; i++) {
 		place_item(c, "inputs", i, &c->inputs[i].file, &c->inputs[i].line, &c->inputs[i].column);
+		if (c->inputs[i].codec == CODEC_KPL && !origin_place(c->origin, knob_find("inputs[].key.from"), i)->node)
+			c->inputs[i].key = KEY_OWN;
+	}
 	for (uint32_t i = 0; i < c->streams_count; i++)
 		place_item(c, "streams", i, &c->streams[i].file, &c->streams[i].line, &c->streams[i].column);
 	for (uint32_t i = 0; i < c->deliveries_count; i++) {

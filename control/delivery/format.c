@@ -49,7 +49,7 @@ int format_begin(struct format *f, const struct sink *sink)
 
 static void add_raw(struct format *f, const struct record *r)
 {
-	if (r->kind != RECORD_DATA)
+	if (!record_is_data(r))
 		return;
 	gather_put(&f->gather, record_payload(r), r->length);
 	if (f->options.delimiter != NULL)

@@ -96,7 +96,7 @@ static int add_batch(struct production *p, const struct store_batch *b)
 		if (error)
 			return error;
 		p->next++;
-		if (r->kind == RECORD_DATA) {
+		if (record_is_data(r)) {
 			p->records++;
 			p->bytes += r->length;
 		} else {

@@ -57,7 +57,7 @@ static uint64_t records_in_front(const struct store_batch *b, uint64_t next)
 	uint64_t records = 0;
 
 	while (walk.sequence < next && (r = batch_walk_next(&walk)) != NULL)
-		records += r->kind == RECORD_DATA;
+		records += record_is_data(r);
 	return records;
 }
 
@@ -90,8 +90,8 @@ static void take(struct delivery *d, struct scan *scan, const struct record *r)
 	if (r->arrival_ns < scan->oldest_ns)
 		scan->oldest_ns = r->arrival_ns;
 	/* Gaps leave nothing in a raw object. */
-	scan->content += r->kind == RECORD_DATA || d->config->format != FORMAT_RAW;
-	if (r->kind != RECORD_DATA)
+	scan->content += record_is_data(r) || d->config->format != FORMAT_RAW;
+	if (!record_is_data(r))
 		return;
 	scan->records++;
 	scan->position++;

@@ -48,7 +48,7 @@ bool gather_count(const struct shard *shard, uint32_t worker, uint64_t head, uin
 		bytes = record_check(&r, RECORD_BYTES_MAX); /* looks at the header alone */
 		if (bytes == 0 || bytes > left)
 			return false;
-		*records += r.kind == RECORD_DATA;
+		*records += record_is_data(&r);
 		head += bytes;
 	}
 	return true;

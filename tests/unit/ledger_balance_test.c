@@ -27,7 +27,12 @@ static void fill_worker(struct balance_worker *w, uint64_t polled)
 		w->counters[c] = c;
 	w->counters[WORKER_POLLED] = polled;
 	w->counters[FRAME_ACCEPTED] = polled - (COUNTER_FRAME_END - 1) * COUNTER_FRAME_END / 2;
-	w->counters[WORKER_PARSED] = 10000;
+	w->counters[WORKER_PARSED] = 10015;
+	w->counters[RECORD_INVALID] = 1;
+	w->counters[RECORD_RULE_DROPPED] = 2;
+	w->counters[RECORD_SAMPLED_OUT] = 3;
+	w->counters[RECORD_INCOMPLETE] = 4;
+	w->counters[RECORD_TOO_LARGE] = 5;
 	w->counters[RECORD_LANE_FULL] = 10;
 	w->counters[RECORD_NO_STREAM] = 7;
 	w->counters[RECORD_APPENDED] = 9983;
