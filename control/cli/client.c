@@ -97,6 +97,8 @@ uint32_t client_patience(const char *op)
 	/* These answer once the disk has taken what they change, and a disk may stall. */
 	static const char *const durable[] = {"stream.create", "stream.delete", "cursor.put", "cursor.delete"};
 
+	if (!strcmp(op, "reload"))
+		return CLIENT_RELOAD_MS;
 	for (size_t i = 0; i < sizeof(durable) / sizeof(*durable); i++) {
 		if (!strcmp(op, durable[i]))
 			return CLIENT_DURABLE_MS;
