@@ -138,6 +138,23 @@ static void print_default(FILE *out, const struct knob *k)
 	fputs(".\n", out);
 }
 
+// When a change of it takes effect; said where it is another than that of what it stands in.
+static void print_live(FILE *out, uint32_t index)
+{
+	switch (knob_live(index)) {
+	case KNOB_LIVE:
+		fputs("A change takes effect at a reload\n.RB ( \"penstock reload\" ).\n", out);
+		break;
+	case KNOB_NEVER:
+		fputs("A change takes no effect: ", out);
+		print_roff(out, knobs[index].stays);
+		fputs(".\n", out);
+		break;
+	case KNOB_AS_ABOVE:
+		break; /* the next start, as a whole says */
+	}
+}
+
 static void print_manual_knob(FILE *out, const struct knob *k)
 {
 	char expected[256];
@@ -157,6 +174,8 @@ static void print_manual_knob(FILE *out, const struct knob *k)
 	print_roff(out, expected);
 	fputs(".\n", out);
 	print_default(out, k);
+	if (k->live != KNOB_AS_ABOVE)
+		print_live(out, (uint32_t)(k - knobs));
 }
 
 void config_print_manual(FILE *out)
@@ -171,7 +190,8 @@ void config_print_manual(FILE *out)
 	      "One YAML 1.2 file describes what both daemons do.\n"
 	      "It is checked as a whole before anything is started; every error is told with its file, line and "
 	      "column.\n"
-	      ".B penstock check\ntells them without starting anything.\n.PP\n",
+	      ".B penstock check\ntells them without starting anything.\n"
+	      "A change takes effect at the next start of both daemons, but where a reload is named.\n.PP\n",
 	      out);
 	print_roff(out, conventions);
 	fputc('\n', out);
@@ -187,6 +207,7 @@ void config_print_manual(FILE *out)
 			fputc('\n', out);
 			if (k->type == KNOB_ITEMS)
 				fprintf(out, "A list of at most %d entries.\n", (int)k->most);
+			print_live(out, i);
 		} else {
 			print_manual_knob(out, k);
 		}

@@ -6,18 +6,20 @@
 #include "control/ledger/monitor.h"
 #include "control/metadata/metadata.h"
 #include "control/plane.h"
+#include "control/reload.h"
 #include "control/store/store.h"
 #include "control/streams.h"
 
 #define PENSTOCK_VERSION "0.1.0"
 
 struct daemon { /* all of it constant once the server runs; what it points to takes care of its own threads */
-	const struct config *config;
+	const struct config *config; /* penstockd started with it: what cannot change while it runs */
 	struct metadata *metadata;
 	struct store *store;
 	struct streams *streams;
 	struct plane *plane;
 	struct deliveries *deliveries;
 	struct monitor *monitor;
+	struct reload *reload;
 	uint64_t started_ms; /* CLOCK_MONOTONIC */
 };

@@ -59,7 +59,7 @@ static int open_streams(struct daemon *daemon)
 
 	/* What cannot be made is logged, and made at the next start; those there are must be served meanwhile. */
 	if (!error)
-		declare_streams(daemon->config, daemon->streams);
+		declare_streams(daemon->config, daemon->streams, NULL);
 	return error;
 }
 
@@ -94,6 +94,8 @@ static int open_daemon(struct daemon *daemon, struct server **server)
 	if (!error)
 		error = open_plane(daemon);
 	if (!error)
+		error = reload_open(daemon, &daemon->reload);
+	if (!error)
 		error = server_open(daemon->config->socket, daemon, server);
 	return error;
 }
@@ -101,6 +103,7 @@ static int open_daemon(struct daemon *daemon, struct server **server)
 /* And down: deliveries and readers leave the shards before the store closes them. */
 static void close_daemon(struct daemon *daemon)
 {
+	reload_close(daemon->reload);
 	streams_end_retries(daemon->streams);
 	monitor_close(daemon->monitor);
 	plane_close(daemon->plane);
@@ -129,8 +132,10 @@ static void run(struct daemon *daemon, int signals)
 			next_word = now + watchdog_ms;
 		}
 		number = process_next_signal(signals, TICK_MS);
-		if (number == SIGHUP)
-			log_warning("SIGHUP: the configuration cannot be read again while running; restart penstockd instead");
+		if (number == SIGHUP) {
+			log_info("SIGHUP: the configuration is read again");
+			reload_run_soon(daemon->reload);
+		}
 	}
 	log_info("told to end: draining");
 }
@@ -158,6 +163,7 @@ static int serve(const struct config *config)
 		log_info("penstockd " PENSTOCK_VERSION " serves %s, stores in %s", config->socket, config->store_directory);
 		process_notify("READY=1");
 		run(&daemon, signals);
+		reload_end(daemon.reload);
 		server_close(server);
 		error = drain(&daemon, signals);
 	}

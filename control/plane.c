@@ -200,6 +200,7 @@ int plane_detach(struct plane *plane, uint32_t timeout_ms)
 static void publish_map(struct plane *plane)
 {
 	struct shard_map *map;
+	uint64_t changes;
 
 	if (plane->map_changes && plane->map_changes == streams_changes(plane->options.streams))
 		return;
@@ -209,8 +210,9 @@ static void publish_map(struct plane *plane)
 		free(map);
 		return;
 	}
-	plane->map_changes = streams_fill_map(plane->options.streams, plane->region.geometry.shards, map);
+	changes = streams_fill_map(plane->options.streams, plane->region.geometry.shards, map);
 	control_publish_map(plane->control, map);
+	plane->map_changes = changes; /* only now: partner plane_has_map() */
 	log_debug("region: map %llu published: %u streams, %u shards",
 		  (unsigned long long)atomic_load(&plane->control->map_version), map->streams_count, map->shards_count);
 	free(map);

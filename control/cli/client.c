@@ -98,6 +98,8 @@ uint32_t client_patience(const char *op)
 	static const char *const durable[] = {"stream.create", "stream.delete", "cursor.put", "cursor.delete",
 					      "delivery.redrive"};
 
+	if (!strcmp(op, "reload"))
+		return CLIENT_RELOAD_MS;
 	for (size_t i = 0; i < sizeof(durable) / sizeof(*durable); i++) {
 		if (!strcmp(op, durable[i]))
 			return CLIENT_DURABLE_MS;

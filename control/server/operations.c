@@ -8,6 +8,7 @@ static const struct {
 } operations[] = {
 	{"status", operate_status},
 	{"ledger", operate_ledger},
+	{"reload", operate_reload},
 	{"stream.create", operate_stream_create},
 	{"stream.list", operate_stream_list},
 	{"stream.describe", operate_stream_describe},

@@ -3,7 +3,7 @@
 
 #include "control/server/session.h"
 
-operation operate_status, operate_ledger;
+operation operate_status, operate_ledger, operate_reload;
 operation operate_stream_create, operate_stream_list, operate_stream_describe, operate_stream_delete,
 	operate_stream_gone;
 operation operate_position, operate_read;

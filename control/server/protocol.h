@@ -20,6 +20,8 @@
  *   op               request                                   answer
  *   status           -                                         the whole state, see control/server/status.c
  *   ledger           -                                         {"balanced", "unaccounted", "sections": [...]}
+ *   reload           dry_run?                                  {"refused", "report", "complete", "changes": [{path, kind, live,
+ *                                                               text, ...}], "failures", "dataplane", "hash", ...} within 30 s
  *   stream.create    name, shards, retention_seconds?,         {}
  *                    retention_bytes?
  *   stream.list      -                                         {"streams": [{name, shards, retention_seconds, ...}]}

@@ -23,6 +23,20 @@ static void remove_stream(void *with, const struct stream *stream)
 	deliveries_remove_stream(((struct daemon *)with)->deliveries, stream);
 }
 
+/* As the dataplane does, but that the test says what it makes of its configuration. */
+static void answer_reload(struct daemon_rig *rig)
+{
+	struct region *region = rig->region.region;
+	uint64_t asked = rig->control ? atomic_load(&rig->control->reload_request) : 0;
+
+	if (!rig->control || asked == atomic_load(&region->reload_answer) >> 8)
+		return;
+	atomic_fetch_add(&rig->reloads, 1);
+	if (rig->reload)
+		atomic_store(&region->config_hash, rig->reload(rig));
+	atomic_store(&region->reload_answer, asked << 8 | atomic_load(&rig->reload_outcome));
+}
+
 static void *tick(void *arg)
 {
 	struct daemon_rig *rig = arg;
@@ -40,6 +54,7 @@ static void *tick(void *arg)
 
 			atomic_store(&rig->region.region->heartbeat_ns, clock_realtime_ns());
 			atomic_store(&rig->region.region->map_version, version);
+			answer_reload(rig);
 		}
 		pthread_mutex_unlock(&rig->lock);
 		usleep(2000);
@@ -62,6 +77,7 @@ void daemon_rig_start_daemon(struct daemon_rig *rig)
 	assert_int_equal(plane_open(&plane, &d->plane), 0);
 	struct monitor_parts parts = {d->metadata, d->store, d->streams, d->plane, d->deliveries};
 	assert_int_equal(monitor_open(&parts, &d->monitor), 0);
+	assert_int_equal(reload_open(d, &d->reload), 0);
 	assert_int_equal(server_open(rig->config->socket, d, &rig->server), 0);
 	atomic_store(&rig->stop, false);
 	assert_int_equal(pthread_create(&rig->ticker, NULL, tick, rig), 0);
@@ -71,6 +87,7 @@ void daemon_rig_stop_daemon(struct daemon_rig *rig, bool drain)
 {
 	struct daemon *d = &rig->daemon;
 
+	reload_end(d->reload);
 	server_close(rig->server);
 	streams_end_retries(d->streams);
 	atomic_store(&rig->stop, true);
@@ -79,6 +96,7 @@ void daemon_rig_stop_daemon(struct daemon_rig *rig, bool drain)
 		assert_int_equal(plane_detach(d->plane, PATIENCE_MS), 0);
 		deliveries_stop(d->deliveries, PATIENCE_MS);
 	}
+	reload_close(d->reload);
 	monitor_close(d->monitor);
 	plane_close(d->plane);
 	deliveries_close(d->deliveries);
@@ -120,7 +138,7 @@ void daemon_rig_close(struct daemon_rig *rig)
 		daemon_rig_stop_dataplane(rig);
 	snprintf(command, sizeof command, "rm -rf %s %s", rig->directory, rig->region_directory);
 	assert_int_equal(system(command), 0);
-	free(rig->config);
+	config_free(rig->config);
 	pthread_mutex_destroy(&rig->lock);
 }
 
