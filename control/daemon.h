@@ -3,6 +3,7 @@
 
 #include "config/config.h"
 #include "control/deliveries.h"
+#include "control/learner.h"
 #include "control/ledger/monitor.h"
 #include "control/metadata/metadata.h"
 #include "control/plane.h"
@@ -19,6 +20,7 @@ struct daemon { /* all of it constant once the server runs; what it points to ta
 	struct streams *streams;
 	struct plane *plane;
 	struct deliveries *deliveries;
+	struct learner *learner;
 	struct monitor *monitor;
 	struct reload *reload;
 	uint64_t started_ms; /* CLOCK_MONOTONIC */

@@ -58,6 +58,7 @@ static int start(struct deliveries *d, struct delivery_slot *slot)
 						 .shards = slot->shards,
 						 .shards_count = slot->shards_count,
 						 .identity = slot->identity,
+						 .flows = &d->flows,
 						 .spool = d->spool,
 						 .input_name = input_name,
 						 .say = say,
@@ -128,7 +129,7 @@ struct delivery_slot *deliveries_make_slot(const struct config_delivery *config)
 	return slot;
 }
 
-int deliveries_open(const struct config *config, struct metadata *metadata, struct deliveries **out)
+int deliveries_open(const struct config *config, struct metadata *metadata, struct learner *learner, struct deliveries **out)
 {
 	struct deliveries *d = calloc(1, sizeof *d);
 	pthread_condattr_t attributes;
@@ -136,6 +137,7 @@ int deliveries_open(const struct config *config, struct metadata *metadata, stru
 	if (!d)
 		return -ENOMEM;
 	d->metadata = metadata;
+	d->flows = (struct delivery_flows){learner_passed, learner_load, learner};
 	input_names_init(&d->names);
 	input_names_add(&d->names, config);
 	snprintf(d->spool, sizeof d->spool, "%s/spool", config->store_directory);

@@ -6,13 +6,15 @@
 
 #include "config/config.h"
 #include "control/delivery/delivery.h"
+#include "control/learner.h"
 #include "control/metadata/metadata.h"
 #include "control/streams.h"
 
 struct deliveries; /* opaque; any thread may call */
 
-// `metadata` outlives it; of `config` it keeps copies. 0 or -ENOMEM. A thread of its own tries starts that failed again.
-int deliveries_open(const struct config *config, struct metadata *metadata, struct deliveries **out);
+// `metadata` and `learner` outlive it; of `config` it keeps copies. 0 or -ENOMEM. A thread of its own tries starts that failed again.
+int deliveries_open(const struct config *config, struct metadata *metadata, struct learner *learner,
+		    struct deliveries **out);
 
 // Starts those of `stream`. 0 or the first -errno (the others run all the same; what failed is logged, reported
 // and, but for -EINVAL, tried again: after 1 s, then twice as long each time, up to 60 s).

@@ -23,6 +23,7 @@ struct delivery_slot {
 
 struct deliveries {
 	struct metadata *metadata;
+	struct delivery_flows flows;
 	char spool[CONFIG_PATH_MAX + 8];
 	struct input_names names;
 	pthread_rwlock_t lock; /* of the slots: a delivery is freed only under the writing side */

@@ -88,9 +88,13 @@ static int open_daemon(struct daemon *daemon, struct server **server)
 	if (!error)
 		error = open_store(daemon);
 	if (!error)
-		error = deliveries_open(daemon->config, daemon->metadata, &daemon->deliveries);
+		error = learner_open(daemon->config, daemon->metadata, &daemon->learner);
+	if (!error)
+		error = deliveries_open(daemon->config, daemon->metadata, daemon->learner, &daemon->deliveries);
 	if (!error)
 		error = open_streams(daemon);
+	if (!error)
+		error = learner_begin(daemon->learner, daemon->streams);
 	if (!error)
 		error = open_plane(daemon);
 	if (!error)
@@ -108,6 +112,7 @@ static void close_daemon(struct daemon *daemon)
 	monitor_close(daemon->monitor);
 	plane_close(daemon->plane);
 	deliveries_close(daemon->deliveries);
+	learner_close(daemon->learner);
 	if (daemon->store)
 		store_close(daemon->store);
 	streams_close(daemon->streams);

@@ -123,6 +123,8 @@ static void apply(struct applying *a)
 	error = plane_request_reload(r->daemon->plane, &request);
 	/* While the dataplane does its part. */
 	apply_deliveries(a);
+	if (learner_configure(r->daemon->learner, a->next))
+		fputs("flow templates: no memory to learn those of other streams than before\n", a->failures);
 	atomic_store(&r->hash, a->result->hash);
 	a->result->dataplane = error ? RELOAD_DATAPLANE_DOWN : await_answer(a, request);
 	config_free(r->now);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "control/store/store.h"
+#include "dataplane/codec/templates.h"
 
 // Shards of the stream (or the one asked for) into r->sources. 0 or the exit status.
 static int find_shards(struct reader *r)
@@ -180,6 +181,7 @@ static int open_output(struct reader *r, int fd)
 		.payload = o->payload,
 		.delimiter = o->delimiter,
 		.input_name = input_name,
+		.flows = reader_flows,
 		.context = r,
 	};
 	struct sink sink = {.write = output_write};
@@ -242,6 +244,7 @@ void reader_close(struct reader *r)
 	client_close(&r->cursors.client);
 	client_close(&r->client);
 	format_close(r->format);
+	templates_free(r->templates);
 	if (r->output)
 		output_close(r->output);
 	free(r->sources);

@@ -22,6 +22,7 @@ struct delivery_options {
 	const struct delivery_shard *shards; /* copied */
 	uint32_t shards_count;
 	uint32_t identity; /* of the stream's incarnation, in every object's name; the same at every start */
+	const struct delivery_flows *flows; /* what decodes JSON lines of flows; NULL: nothing. Outlives the delivery */
 	const char *spool; /* a directory for objects on their way to a bucket; made when absent, STORE/spool */
 	// The name of an input, or NULL; may be NULL itself. Called on the delivery's thread.
 	const char *(*input_name)(void *context, uint32_t input);

@@ -27,6 +27,7 @@ struct scan { /* the next object, as far as it was looked for: row.next_sequence
 	uint64_t content;   /* records that leave something in the object */
 	uint64_t oldest_ns; /* least arrival in it */
 	uint64_t seen_ns;   /* monotonic, when its first record was seen: age goes on when the clock is set back */
+	uint64_t ready_ns;  /* monotonic, since when it could be planned and waits for flow templates; 0: it does not */
 	bool begun;
 };
 

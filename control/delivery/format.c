@@ -1,5 +1,6 @@
 #include "control/delivery/format.h"
 #include "control/delivery/format_kinds.h"
+#include "dataplane/codec/dead_letter.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@ int format_open(const struct format_options *options, struct format **out)
 		return -ENOMEM;
 	}
 	f->options = *options;
+	f->templates = NULL;
 	f->interfaces = NULL;
 	f->interfaces_count = f->interfaces_room = 0;
 	f->gather.used = 0;
@@ -39,6 +41,11 @@ void format_close(struct format *f)
 	free(f);
 }
 
+void format_use_templates(struct format *f, struct codec_templates *templates)
+{
+	f->templates = templates;
+}
+
 int format_begin(struct format *f, const struct sink *sink)
 {
 	gather_begin(&f->gather, sink);
@@ -47,11 +54,23 @@ int format_begin(struct format *f, const struct sink *sink)
 	return f->gather.error;
 }
 
+struct original format_original(const struct record *r)
+{
+	struct dead_letter letter;
+
+	if (r->codec == CODEC_DEAD_LETTER && dead_letter_read(record_payload(r), r->length, &letter) == CODEC_OK)
+		return (struct original){letter.bytes, letter.length, codec_by_id(letter.header.codec)};
+	return (struct original){record_payload(r), r->length, codec_by_id(r->codec)};
+}
+
 static void add_raw(struct format *f, const struct record *r)
 {
+	struct original original;
+
 	if (!record_is_data(r))
 		return;
-	gather_put(&f->gather, record_payload(r), r->length);
+	original = format_original(r);
+	gather_put(&f->gather, original.bytes, original.length);
 	if (f->options.delimiter != NULL)
 		gather_text(&f->gather, f->options.delimiter);
 }

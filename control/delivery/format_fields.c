@@ -19,6 +19,7 @@ struct printer {
 	uint64_t arrays;  /* bit i: the object or array `i` deep is an array; the record itself, 0, is none */
 	uint32_t depth;
 	uint32_t left;    /* of FIELDS_BYTES_MAX */
+	bool letter;      /* a dead letter's */
 	bool first;       /* nothing stands in the innermost one yet */
 	enum codec_fault fault; /* why the printing ended, CODEC_OK if it did not */
 };
@@ -197,6 +198,27 @@ static void put_value(struct printer *p, const struct field *field)
 	}
 }
 
+static bool is_named(const struct field *field, const char *name)
+{
+	return field->name_length == strlen(name) && memcmp(field->name, name, field->name_length) == 0;
+}
+
+/* A dead letter's input goes by its name, and its bytes stand in the line as data. True: that is all of the field. */
+static bool take_letter(struct printer *p, const struct field *field)
+{
+	char id[9] = "";
+	const char *name;
+
+	if (is_named(field, "data"))
+		return true;
+	if (!is_named(field, "input") || field->length != 8)
+		return false;
+	memcpy(id, field->bytes, 8);
+	name = format_input(p->f, (uint32_t)strtoul(id, NULL, 16), id);
+	put_string(p, field, (const uint8_t *)name, strlen(name));
+	return true;
+}
+
 static bool take_field(struct field_sink *sink, const struct field *field)
 {
 	struct printer *p = (struct printer *)sink;
@@ -213,25 +235,51 @@ static bool take_field(struct field_sink *sink, const struct field *field)
 		return false;
 	}
 	p->left -= (uint32_t)cost;
+	if (p->letter && p->depth == 0 && field->name != NULL && take_letter(p, field))
+		return true;
 	if (field->type == FIELD_OBJECT || field->type == FIELD_ARRAY)
 		return open_nested(p, field);
 	put_value(p, field);
 	return true;
 }
 
+static bool pass_over(struct field_sink *sink, const struct field *field)
+{
+	(void)sink;
+	(void)field;
+	return true;
+}
+
+/* Flows before their template: whoever prints them may get it. What has gone into the gather cannot be taken back. */
+static void look_for_templates(struct format *f, const struct codec *codec, struct codec_record *record)
+{
+	struct field_sink sink = {pass_over};
+
+	if (f->options.flows == NULL || codec->id != CODEC_NETFLOW)
+		return;
+	f->options.flows(f->options.context, false);
+	record->templates = f->templates;
+	if (codec->decode(record, &sink) == CODEC_NO_TEMPLATE)
+		f->options.flows(f->options.context, true);
+	record->templates = f->templates;
+}
+
 void format_fields_add(struct format *f, const struct codec *codec, const struct record *r)
 {
-	struct printer p = {.sink = {take_field}, .f = f, .left = FIELDS_BYTES_MAX, .first = true};
+	struct printer p = {.sink = {take_field}, .f = f, .left = FIELDS_BYTES_MAX, .letter = codec->id == CODEC_DEAD_LETTER,
+			    .first = true};
 	struct codec_record record = {
 		.bytes = record_payload(r),
 		.length = r->length,
 		.source_bytes = r->origin == RECORD_ORIGIN_IPV4 ? 4 : r->origin == RECORD_ORIGIN_IPV6 ? 16 : 0,
 		.source = record_origin(r),
 		.arrival_ns = r->arrival_ns,
+		.templates = f->templates,
 		.scratch = f->scratch,
 	};
 	enum codec_fault fault;
 
+	look_for_templates(f, codec, &record);
 	gather_text(&f->gather, "\"fields\":{");
 	fault = codec->decode(&record, &p.sink);
 	if (p.fault != CODEC_OK)

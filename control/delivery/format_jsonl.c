@@ -64,6 +64,7 @@ void format_jsonl_add(struct format *f, uint32_t shard, uint64_t sequence, const
 	const struct codec *codec = codec_by_id(r->codec);
 	char number[SEQUENCE_TEXT_MAX], arrival[FORMAT_TIME_MAX], text[160], id[9];
 	struct gather *w = &f->gather;
+	struct original original;
 	const char *input;
 
 	sequence_format(number, shard, sequence);
@@ -86,9 +87,10 @@ void format_jsonl_add(struct format *f, uint32_t shard, uint64_t sequence, const
 	gather_text(w, "\",\"codec\":\"");
 	gather_text(w, codec != NULL ? codec->name : "unknown");
 	gather_text(w, "\",");
+	original = format_original(r);
 	if (codec != NULL && codec->decode != NULL)
 		format_fields_add(f, codec, r);
-	format_text_member(w, "data", record_payload(r), r->length,
-			   f->options.payload == PAYLOAD_TEXT && (codec == NULL || !codec->binary));
+	format_text_member(w, "data", original.bytes, original.length,
+			   f->options.payload == PAYLOAD_TEXT && (original.codec == NULL || !original.codec->binary));
 	gather_text(w, "}\n");
 }

@@ -19,6 +19,7 @@ struct format {
 	uint32_t interfaces_count, interfaces_room;
 	uint64_t gap_records;                /* pcapng: of known count, so far in this object */
 	uint8_t *scratch;                    /* jsonl: CODEC_SCRATCH_BYTES for decoders */
+	struct codec_templates *templates;   /* jsonl: the caller's */
 };
 
 void format_jsonl_add(struct format *f, uint32_t shard, uint64_t sequence, const struct record *r);
@@ -31,6 +32,15 @@ int format_pcapng_add(struct format *f, uint64_t sequence, const struct record *
 
 // The input's name or its id in hexadecimal.
 const char *format_input(const struct format *f, uint32_t input, char text[9]);
+
+struct original { /* what a record brought */
+	const uint8_t *bytes;
+	uint32_t length;
+	const struct codec *codec; /* NULL: of a number nobody defined */
+};
+
+// A record's payload; of a dead letter that can be read, the bytes that could not be taken, with the codec they were for.
+struct original format_original(const struct record *r);
 
 // A gap record's payload, copied: it need not lie aligned.
 struct gap format_gap(const struct record *r);

@@ -4,48 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BASE64_STEP 12288u /* of payload at a time: a multiple of 3, so that the pieces join */
+#include "dataplane/codec/utf8.h"
 
-// How long the UTF-8 character at `s` is, 0 when it is none (RFC 3629: no overlong forms, no surrogates).
-static size_t utf8_character(const uint8_t *s, size_t left)
-{
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] >= 0xc2 && s[0] <= 0xdf)
-		return left >= 2 && (s[1] & 0xc0) == 0x80 ? 2 : 0;
-	if (s[0] >= 0xe0 && s[0] <= 0xef) {
-		if (left < 3 || (s[1] & 0xc0) != 0x80 || (s[2] & 0xc0) != 0x80)
-			return 0;
-		return (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ? 0 : 3;
-	}
-	if (s[0] >= 0xf0 && s[0] <= 0xf4) {
-		if (left < 4 || (s[1] & 0xc0) != 0x80 || (s[2] & 0xc0) != 0x80 || (s[3] & 0xc0) != 0x80)
-			return 0;
-		return (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f) ? 0 : 4;
-	}
-	return 0;
-}
+#define BASE64_STEP 12288u /* of payload at a time: a multiple of 3, so that the pieces join */
 
 bool format_text_valid(const uint8_t *s, size_t length)
 {
-	for (size_t i = 0; i < length;) {
-		size_t n;
-		uint64_t word;
-
-		/* Eight ASCII bytes at a time: most telemetry is nothing else. */
-		if (length - i >= 8) {
-			memcpy(&word, s + i, 8);
-			if ((word & 0x8080808080808080u) == 0) {
-				i += 8;
-				continue;
-			}
-		}
-		n = utf8_character(s + i, length - i);
-		if (n == 0)
-			return false;
-		i += n;
-	}
-	return true;
+	return utf8_valid(s, (uint32_t)length);
 }
 
 void format_text_escape(struct gather *w, const uint8_t *s, size_t length)
@@ -93,9 +58,9 @@ void format_text_repair(struct gather *w, const uint8_t *s, size_t length)
 	if (length == 0)
 		return;
 	for (size_t i = 0; i < length;) {
-		size_t n = utf8_character(s + i, length - i);
+		uint32_t n = utf8_character(s + i, (uint32_t)(length - i));
 
-		if (n > 0) {
+		if (n > 0 && s[i] != '\0') {
 			i += n;
 			continue;
 		}

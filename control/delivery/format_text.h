@@ -7,13 +7,14 @@
 
 #include "control/delivery/sink.h"
 
-// Whether it is UTF-8 (RFC 3629: no overlong forms, no surrogates).
+// Whether it is UTF-8. Less than 4 GiB, like everything here.
 bool format_text_valid(const uint8_t *s, size_t length);
 
 // The inside of a JSON string: `s`, which is UTF-8, with what RFC 8259, 7 demands escaped.
 void format_text_escape(struct gather *w, const uint8_t *s, size_t length);
 
-// The same of bytes that need not be UTF-8: U+FFFD stands for every byte that belongs to no character.
+// The same of bytes that need not be UTF-8: U+FFFD stands for every byte that belongs to no character,
+// and for NUL, which many a parser takes in values but in no name.
 void format_text_repair(struct gather *w, const uint8_t *s, size_t length);
 
 // Base64 with padding (RFC 4648, 4).

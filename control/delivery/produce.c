@@ -8,6 +8,7 @@
 #include "control/delivery/batch_walk.h"
 #include "control/delivery/engine.h"
 #include "config/prefix.h"
+#include "dataplane/codec/templates.h"
 
 static void extension(const struct delivery *d, char text[32])
 {
@@ -154,9 +155,25 @@ static int copy_spool(const struct work *w, const struct sink *sink)
 	return 0;
 }
 
+// Those the object was planned with, afresh: decoding adds to them, and a second attempt must not know more than the first.
+static int load_templates(struct delivery *d, const struct work *w, struct trouble *trouble, struct codec_templates **out)
+{
+	const struct delivery_flows *flows = d->options.flows;
+	int error = 0;
+
+	if (flows != NULL && d->config->format == FORMAT_JSONL)
+		error = flows->load(flows->context, w->object.stream_id, w->object.templates, out);
+	if (error) {
+		trouble_set(trouble, "flow templates: %s", strerror(-error));
+		trouble->local = true;
+	}
+	return error;
+}
+
 int work_produce(struct delivery *d, struct work *w, const struct sink *sink, struct trouble *trouble)
 {
 	struct production p = {d, w, trouble, w->object.first_sequence, 0, 0};
+	struct codec_templates *templates = NULL;
 	struct sink front;
 	int error;
 
@@ -164,6 +181,10 @@ int work_produce(struct delivery *d, struct work *w, const struct sink *sink, st
 	/* What was spooled is there even when its records have expired since. */
 	if (w->spool >= 0)
 		return copy_spool(w, sink);
+	error = load_templates(d, w, trouble, &templates);
+	if (error)
+		return error;
+	format_use_templates(d->format, templates);
 	error = compress_begin(d->compress, sink, &front);
 	if (error == 0)
 		error = format_begin(d->format, &front);
@@ -173,6 +194,8 @@ int work_produce(struct delivery *d, struct work *w, const struct sink *sink, st
 		error = format_end(d->format);
 	if (error == 0)
 		error = compress_end(d->compress);
+	format_use_templates(d->format, NULL);
+	templates_free(templates);
 	if (error && trouble->text[0] == '\0')
 		trouble_set(trouble, "%s", strerror(-error));
 	return error;

@@ -175,6 +175,7 @@ static void read_object(sqlite3_stmt *s, void *row)
 	object->bytes = column_number(s, 6);
 	column_string(s, 7, object->name, sizeof object->name);
 	column_string(s, 8, object->upload_id, sizeof object->upload_id);
+	object->templates = column_number(s, 9);
 }
 
 int metadata_get_object(struct metadata *m, uint64_t stream_id, uint32_t shard, const char *delivery,
@@ -196,6 +197,7 @@ int metadata_plan_object(struct metadata *m, const struct metadata_object *objec
 	bind_number(s, 7, object->bytes);
 	bind_text(s, 8, object->name);
 	bind_text(s, 9, object->upload_id);
+	bind_number(s, 10, object->templates);
 	error = statement_run(m, s, "plan an object");
 	if (error == -EEXIST && sqlite3_extended_errcode(m->db) == SQLITE_CONSTRAINT_FOREIGNKEY)
 		error = -ENOENT;

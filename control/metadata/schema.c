@@ -72,6 +72,22 @@ static const char *const ladder[] = {
 	"  delivery TEXT NOT NULL,"
 	"  first_sequence INTEGER NOT NULL,"
 	"  PRIMARY KEY(stream_id, shard, delivery, first_sequence)) STRICT;",
+	/* 3: flow templates, how far shards were read for them, and which of them an object is decoded by */
+	"CREATE TABLE template("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  stream_id INTEGER NOT NULL REFERENCES stream(id) ON DELETE CASCADE,"
+	"  domain BLOB NOT NULL,"
+	"  number INTEGER NOT NULL,"
+	"  from_ns INTEGER NOT NULL,"
+	"  seen_ns INTEGER NOT NULL,"
+	"  saved BLOB NOT NULL,"
+	"  UNIQUE(stream_id, domain, number, from_ns, saved)) STRICT;"
+	"CREATE TABLE learned("
+	"  stream_id INTEGER NOT NULL REFERENCES stream(id) ON DELETE CASCADE,"
+	"  shard INTEGER NOT NULL,"
+	"  next_sequence INTEGER NOT NULL,"
+	"  PRIMARY KEY(stream_id, shard)) STRICT;"
+	"ALTER TABLE object ADD COLUMN templates INTEGER NOT NULL DEFAULT 0;",
 };
 
 #define VERSION ((int)(sizeof ladder / sizeof ladder[0]))

@@ -38,6 +38,8 @@
  *   cursor.put       stream, shard, name, sequence, records    {} once durable
  *   cursor.list      stream                                    {"cursors": [{name, shard, sequence, records, behind}]}
  *   cursor.delete    stream, name                              {}, on all shards
+ *   template.list    stream, after?                            {"last", "more"} + data: flow templates kept behind number
+ *                                                              `after`, each with its length in front, 16 bits little endian
  *   delivery.list    -                                         {"deliveries": [{name, stream, delivered, failed, ...}]}
  *   delivery.show    name                                      {"delivery": {..., "shards": [...], "dead": {...}}}
  *   delivery.dead    name, after?, most?                       {"dead": [its note, ...], "more"}: the objects behind `after`

@@ -71,8 +71,10 @@ void daemon_rig_start_daemon(struct daemon_rig *rig)
 	*d = (struct daemon){.config = rig->config, .started_ms = clock_monotonic_ms()};
 	assert_int_equal(metadata_open(store.directory, &d->metadata), 0);
 	assert_int_equal(store_open(&store, &d->store), 0);
-	assert_int_equal(deliveries_open(rig->config, d->metadata, &d->deliveries), 0);
+	assert_int_equal(learner_open(rig->config, d->metadata, &d->learner), 0);
+	assert_int_equal(deliveries_open(rig->config, d->metadata, d->learner, &d->deliveries), 0);
 	assert_int_equal(streams_open(d->metadata, d->store, RIG_SLOTS, &listener, &d->streams), 0);
+	assert_int_equal(learner_begin(d->learner, d->streams), 0);
 	struct plane_options plane = {rig->region_directory, d->metadata, d->store, d->streams};
 	assert_int_equal(plane_open(&plane, &d->plane), 0);
 	struct monitor_parts parts = {d->metadata, d->store, d->streams, d->plane, d->deliveries};
@@ -100,6 +102,7 @@ void daemon_rig_stop_daemon(struct daemon_rig *rig, bool drain)
 	monitor_close(d->monitor);
 	plane_close(d->plane);
 	deliveries_close(d->deliveries);
+	learner_close(d->learner);
 	store_close(d->store);
 	streams_close(d->streams);
 	metadata_close(d->metadata);
