@@ -51,7 +51,8 @@ struct rule_scratch; /* one worker's memory for scanning, and the counters of it
 // Compiles the rules of config->inputs[input], or takes them from the cache at config->rule_cache. Takes up to
 // config->rule_seconds: not for a worker. What a pattern's fault is goes to `errors` with its place, as config_load()
 // reports. 0 with *out; 0 with *out NULL when the input has no rules: then nothing else here needs to be called for it.
-// -EINVAL after such a report; -errno when this machine cannot (said, too). *out keeps pointing into `config`.
+// -EINVAL after such a report; -errno when this machine cannot (said, too). *out does not point into `config`, but its
+// numbers of rules are indices there.
 int ruleset_compile(const struct config *config, uint32_t input, FILE *errors, struct ruleset **out);
 void ruleset_free(struct ruleset *set);
 
