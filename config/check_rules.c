@@ -1,7 +1,9 @@
+#include <errno.h>
 #include <string.h>
 
 #include "config/check.h"
 #include "config/knobs.h"
+#include "dataplane/rule/capture.h"
 
 #define MARKS_MAX 64u /* RULE_MARKS_MAX of dataplane/rule/rule.h, which says what for */
 
@@ -59,6 +61,10 @@ static void check_verdict(struct loading *l, uint32_t i)
 			      "sample needs how many records one is kept of: {every: 100}");
 	if (rule->verdict != VERDICT_SAMPLE && every)
 		origin_report(c, &l->reports, SEVERITY_ERROR, "rules[].every", i, "only for verdict: sample");
+	if (rule->verdict == VERDICT_DEAD_LETTER && rule->input_index != UINT32_MAX &&
+	    !c->inputs[rule->input_index].dead_letter[0] && !origin_bad(c, "inputs[].dead_letter", rule->input_index))
+		origin_report(c, &l->reports, SEVERITY_ERROR, "rules[].verdict", i,
+			      "input '%s' names no stream for dead letters: dead_letter: NAME", rule->input);
 	if (rule->verdict == VERDICT_REDACT && rule->invert && !origin_bad(c, "rules[].invert", i))
 		origin_report(c, &l->reports, SEVERITY_ERROR, "rules[].invert", i,
 			      "redact overwrites what the pattern matches: inverted, there is nothing to overwrite");
@@ -110,6 +116,45 @@ static void check_budget(struct loading *l, uint32_t input)
 	}
 }
 
+// A key that is a group of a rule's pattern.
+static void check_capture(struct loading *l, uint32_t input)
+{
+	const struct config *c = l->config;
+	const struct config_input *in = &c->inputs[input];
+	struct rule_capture *capture = NULL;
+	char reason[256];
+
+	if (in->key != KEY_CAPTURE || !in->key_rule[0] || origin_bad(c, "inputs[].name", input) || l->incomplete)
+		return;
+	for (uint32_t i = 0; i < c->rules_count; i++) {
+		if (origin_bad(c, "rules[].name", i) || origin_bad(c, "rules[].input", i))
+			return; /* it may be this one */
+		if (strcmp(c->rules[i].name, in->key_rule) != 0 || c->rules[i].input_index != input)
+			continue;
+		if (!origin_bad(c, "rules[].pattern", i) && !origin_bad(c, "inputs[].key.group", input) &&
+		    rule_capture_compile(c, i, in->key_group, reason, sizeof reason, &capture) == -EINVAL)
+			origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key.group", input, "rule '%s': %s", in->key_rule,
+				      reason);
+		rule_capture_free(capture);
+		return;
+	}
+	origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key.rule", input, "input '%s' has no rule '%s'", in->name,
+		      in->key_rule);
+}
+
+// Records carry a tag as its name's id.
+static void check_tag(struct loading *l, uint32_t i)
+{
+	const struct config *c = l->config;
+
+	for (uint32_t j = 0; j < i && c->rules[i].verdict == VERDICT_TAG; j++)
+		if (c->rules[j].verdict == VERDICT_TAG && strcmp(c->rules[i].name, c->rules[j].name) != 0 &&
+		    input_id(c->rules[i].name) == input_id(c->rules[j].name) && !origin_bad(c, "rules[].name", i))
+			origin_report(c, &l->reports, SEVERITY_ERROR, "rules[].name", i,
+				      "the tags '%s' and '%s' have the same 32-bit id in records: rename one", c->rules[i].name,
+				      c->rules[j].name);
+}
+
 void check_rules(struct loading *l)
 {
 	check_names(l, "rules[].name", l->config->rules_count);
@@ -117,7 +162,10 @@ void check_rules(struct loading *l)
 		find_input(l, i);
 		check_verdict(l, i);
 		check_characters(l, i);
+		check_tag(l, i);
 	}
-	for (uint32_t i = 0; i < l->config->inputs_count; i++)
+	for (uint32_t i = 0; i < l->config->inputs_count; i++) {
 		check_budget(l, i);
+		check_capture(l, i);
+	}
 }
