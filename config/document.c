@@ -10,7 +10,7 @@ static const char conventions[] = "Sizes are bytes or carry a unit: 4MiB, 5MB. D
 				  "24h, 7d. Relative paths start at the "
 				  "directory of the main configuration file, also in files of conf.d. Beside the main "
 				  "file, conf.d/*.yaml is read in the "
-				  "order of names: ports, inputs, streams and deliveries add up, any other knob "
+				  "order of names: ports, inputs, rules, streams and deliveries add up, any other knob "
 				  "replaces the one read before. Secrets "
 				  "never stand here, only the paths of files that hold them.";
 

@@ -11,6 +11,7 @@
 #define PORT(member) .offset = offsetof(struct config_port, member), .size = sizeof(((struct config_port *)0)->member)
 #define INPUT(member)                                                                                                  \
 	.offset = offsetof(struct config_input, member), .size = sizeof(((struct config_input *)0)->member)
+#define RULE(member) .offset = offsetof(struct config_rule, member), .size = sizeof(((struct config_rule *)0)->member)
 #define STREAM(member)                                                                                                 \
 	.offset = offsetof(struct config_stream, member), .size = sizeof(((struct config_stream *)0)->member)
 #define DELIVERY(member)                                                                                               \
@@ -66,6 +67,14 @@ const struct knob knobs[] = {
 	 .text = "Disk space given up when the disk is full, so that metadata can still be written."},
 	{"store.direct_io", KNOB_BOOL, AT(direct_io), .fallback = "true",
 	 .text = "Write past the page cache (O_DIRECT) where the file system can."},
+
+	{"matching", KNOB_SECTION, .fallback = "", .text = "How the patterns of rules are compiled."},
+	{"matching.cache", KNOB_PATH, AT(rule_cache), .fallback = "/var/cache/penstock", .most = CONFIG_PATH_MAX - 1,
+	 .text = "Directory of compiled rules, kept by content; what is in it may be deleted at any time."},
+	{"matching.seconds", KNOB_DURATION, AT(rule_seconds), .fallback = "30s", .least = 1, .most = 600,
+	 .text = "The longest that compiling the rules of one input may take."},
+	{"matching.memory", KNOB_SIZE, AT(rule_memory), .fallback = "512MiB", .least = 64 * MIB, .most = 64 * GIB,
+	 .text = "Memory that it may take meanwhile; compiled rules are far smaller."},
 
 	{"control", KNOB_SECTION, .fallback = "", .text = "How penstockd is reached and what it says."},
 	{"control.socket", KNOB_PATH, AT(socket), .fallback = "/run/penstock/penstockd.sock", .most = CONFIG_SOCKET_MAX,
@@ -144,6 +153,33 @@ const struct knob knobs[] = {
 	 .text = "What becomes of records that do not follow the codec's format; keep does not look on arrival."},
 	{"inputs[].dead_letter", KNOB_NAME, INPUT(dead_letter), .fallback = "", .aside = true, .example = "dead-letters",
 	 .text = "The stream of its dead letters: what could not be taken, whole, with the reason."},
+
+	{"rules", ITEMS(rules, CONFIG_RULES_MAX), .live = KNOB_LIVE,
+	 .text = "What becomes of an input's records by what is in them; tried in this order, the first that matches and is "
+		 "neither tag nor redact decides, and a record that none decides is kept."},
+	{"rules[].name", KNOB_NAME, RULE(name), .example = "debug-lines",
+	 .text = "The rule's name in logs, the ledger and tags."},
+	{"rules[].input", KNOB_NAME, RULE(input), .example = "syslog", .text = "The input whose records it is tried on."},
+	{"rules[].pattern", KNOB_TEXT, RULE(pattern), .least = 1, .example = "'level=(debug|trace)'",
+	 .text = "A regular expression of Perl's kind as Hyperscan takes it, searched anywhere in the record; single quotes "
+		 "around it keep backslashes as they are."},
+	{"rules[].verdict", KNOB_CHOICE, RULE(verdict), .words = "keep|drop|route|tag|sample|redact|dead_letter",
+	 .example = "drop",
+	 .text = "Keep the record, drop it, store it in another stream, tag it with the rule's name, keep one in so many, "
+		 "overwrite what matched with '*', or store it in the stream of dead letters."},
+	{"rules[].stream", KNOB_NAME, RULE(stream), .fallback = "", .aside = true, .example = "audit",
+	 .text = "The stream that takes the records instead of the input's (verdict: route)."},
+	{"rules[].every", KNOB_NUMBER, RULE(every), .fallback = "none", .least = 2, .most = 1000000000,
+	 .words = "none=0", .aside = true, .example = "100",
+	 .text = "The first of so many matching records is kept, counted by each worker for itself (verdict: sample)."},
+	{"rules[].invert", KNOB_BOOL, RULE(invert), .fallback = "false",
+	 .text = "The rule matches records that the pattern is not found in."},
+	{"rules[].caseless", KNOB_BOOL, RULE(caseless), .fallback = "false", .text = "Letters match in either case."},
+	{"rules[].dotall", KNOB_BOOL, RULE(dotall), .fallback = "false", .text = "A dot matches line ends, too."},
+	{"rules[].multiline", KNOB_BOOL, RULE(multiline), .fallback = "false",
+	 .text = "^ and $ match at every line of the record, not only at its ends."},
+	{"rules[].utf8", KNOB_BOOL, RULE(utf8), .fallback = "false",
+	 .text = "Characters are those of UTF-8 and not bytes; a record that is not UTF-8 does not match."},
 
 	{"streams", ITEMS(streams, CONFIG_STREAMS_MAX), .live = KNOB_LIVE,
 	 .stays = "it stays with its records until `penstock stream delete`",

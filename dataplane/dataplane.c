@@ -273,18 +273,33 @@ static bool all_acknowledged(const struct dataplane *d, uint64_t serial)
 	return true;
 }
 
+/* What a fresh plan needs beside itself. Gives it up when that fails. */
+static int complete_plan(struct dataplane *d, struct refine_set *set, const struct config *config, const struct shard_map *map,
+			 struct plan *plan)
+{
+	int error = refine_set_attach(set, plan, config, map, d->workers_count);
+
+	if (!error)
+		error = equip_workers(d, plan);
+	if (error)
+		plan_free(plan);
+	return error;
+}
+
 int dataplane_make_plan(struct dataplane *d, const struct config *config, const struct rows *rows, struct plan **out)
 {
+	struct refine_set *set;
 	struct plan *plan;
-	int error = plan_create(config, rows, d->ports_count, &d->map, d->plan ? d->plan->version : 0, &plan);
+	int error = refine_set_compile(config, stderr, &set);
 
 	if (error)
 		return error;
-	error = equip_workers(d, plan);
-	if (error) {
-		plan_free(plan);
+	error = plan_create(config, rows, d->ports_count, &d->map, d->plan ? d->plan->version : 0, &plan);
+	if (!error)
+		error = complete_plan(d, set, config, &d->map, plan);
+	refine_set_release(set); /* the plan has it */
+	if (error)
 		return error;
-	}
 	plan->serial = ++d->serial;
 	*out = plan;
 	return 0;
@@ -326,11 +341,13 @@ static void follow_map(struct dataplane *d)
 		return;
 	error = plan_create(d->now, &d->rows, d->ports_count, &d->next_map, version, &plan);
 	if (!error)
+		error = complete_plan(d, d->plan->set, d->now, &d->next_map, plan);
+	if (!error) {
 		error = bind_lanes(d, plan);
-	if (!error)
-		error = equip_workers(d, plan);
+		if (error)
+			plan_free(plan);
+	}
 	if (error) {
-		plan_free(plan);
 		if (d->refused_version != version)
 			LOG_ERROR("shard map %lu cannot be taken up (%s); the last one stays in use\n", version,
 				  strerror(-error));

@@ -8,10 +8,8 @@
 #include "dataplane/seam/record.h"
 
 #define ALIGNMENT 64u
-#define NO_STREAM UINT32_MAX
 
-/* Notes that the port feeds this stream, when there is one. Its number in the map. */
-static uint32_t feed(struct plan *plan, uint32_t port, const struct shard_map *map, const char *name)
+uint32_t plan_feed(struct plan *plan, uint32_t port, const struct shard_map *map, const char *name)
 {
 	for (uint32_t s = 0; s < map->streams_count; s++) {
 		const struct map_stream *stream = &map->streams[s];
@@ -25,22 +23,22 @@ static uint32_t feed(struct plan *plan, uint32_t port, const struct shard_map *m
 		}
 		return s;
 	}
-	return NO_STREAM;
+	return PLAN_NO_STREAM;
 }
 
 static void bind_input(struct plan *plan, struct plan_input *input, const struct config_input *config, uint32_t row,
 		       const struct shard_map *map)
 {
 	const struct codec *codec = codec_by_id(config->codec);
-	uint32_t stream = feed(plan, config->port_index, map, config->stream);
+	uint32_t stream = plan_feed(plan, config->port_index, map, config->stream);
 
-	feed(plan, config->port_index, map, config->dead_letter);
+	plan_feed(plan, config->port_index, map, config->dead_letter);
 	input->only_slot = PLAN_NO_SLOT;
 	input->codec = codec && codec->cut == split_lines ? CODEC_LINES : CODEC_DATAGRAM;
 	input->index = (uint8_t)row;
 	input->labels = input_id(config->name) | (uint64_t)config->codec << 48;
 	key_rule_init(&input->key, config);
-	if (stream == NO_STREAM)
+	if (stream == PLAN_NO_STREAM)
 		return;
 	input->router = &plan->routers[stream];
 	if (map->streams[stream].shards == 1)
@@ -50,7 +48,7 @@ static void bind_input(struct plan *plan, struct plan_input *input, const struct
 /* What the inputs ask for that burst.c does not do. */
 static int bind_refine(struct plan *plan, uint32_t index, const struct config *config, const struct shard_map *map)
 {
-	if (!refine_needed(&config->inputs[index]))
+	if (!refine_needed(config, index))
 		return 0;
 	if (!plan->refines)
 		plan->refines = calloc(config->inputs_count, sizeof *plan->refines);
@@ -120,6 +118,7 @@ void plan_free(struct plan *plan)
 {
 	if (!plan)
 		return;
+	refine_set_detach(plan);
 	free(plan->refines);
 	free(plan->matches);
 	free(plan);

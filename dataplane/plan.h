@@ -9,8 +9,12 @@
 #include "dataplane/seam/region.h"
 
 #define PLAN_NO_SLOT UINT32_MAX
+#define PLAN_NO_STREAM UINT32_MAX
 
 struct refine;
+struct refine_set;
+struct refine_target;
+struct rule_scratch;
 
 struct plan_input {
 	const struct router *router; /* NULL: the stream does not exist (yet) */
@@ -29,6 +33,9 @@ struct plan {
 	struct match *matches;       /* by port; they find places in inputs[] */
 	struct plan_input inputs[INPUTS_MAX];            /* in the order of the configuration */
 	struct refine *refines;      /* of those inputs that need it, by place; NULL when none does */
+	struct refine_set *set;      /* their rules; NULL: none */
+	struct refine_target *routes;           /* by place of the rule */
+	struct rule_scratch *scratch[WORKERS_MAX];
 	uint64_t slots[SHARDS_MAX / 64];                 /* bitmap: every slot in use */
 	uint64_t port_slots[PORTS_MAX][SHARDS_MAX / 64]; /* of those, the ones a port's inputs feed */
 	struct router routers[];     /* one per stream of the map */
@@ -39,6 +46,10 @@ struct plan {
 // Freed with plan_free() once every worker has acknowledged a newer one; `config` outlives it.
 int plan_create(const struct config *config, const struct rows *rows, uint32_t ports, const struct shard_map *map,
 		uint64_t version, struct plan **out);
+
+// Notes that a port feeds a stream, when there is one of that name. Its number in the map, or PLAN_NO_STREAM. For what is
+// made beside plan_create().
+uint32_t plan_feed(struct plan *plan, uint32_t port, const struct shard_map *map, const char *stream);
 
 // NULL is fine.
 void plan_free(struct plan *plan);

@@ -109,6 +109,30 @@ static uint8_t *make_room(struct worker *w, const struct plan_input *plan, uint3
 	return room;
 }
 
+/*
+ * Where the bytes to store are. A message that was put together lies in the assembly only until its next datagram; what
+ * rules look at lies in the block, with a line end between one and the next, so that no pattern matches across.
+ */
+static const uint8_t *keep(struct worker *w, const struct plan_input *plan, const struct refine_piece *piece,
+			   const uint8_t **bytes, uint32_t length)
+{
+	bool elsewhere = *bytes < piece->bytes || *bytes >= piece->bytes + piece->length;
+	uint8_t *room;
+
+	if (!elsewhere && !plan->refine->rules)
+		return *bytes;
+	room = make_room(w, plan, (elsewhere ? length : 0) + length + 1);
+	if (elsewhere) {
+		*bytes = memcpy(room, *bytes, length);
+		room += length;
+	}
+	if (!plan->refine->rules)
+		return *bytes;
+	memcpy(room, *bytes, length);
+	room[length] = '\n';
+	return room;
+}
+
 static void cut_piece(struct worker *w, const struct plan_input *plan, uint32_t index, struct tally *tally)
 {
 	struct refiner *r = w->refiner;
@@ -123,10 +147,7 @@ static void cut_piece(struct worker *w, const struct plan_input *plan, uint32_t 
 	if (length > 0 && plan->refine->codec->id == CODEC_GELF)
 		held = !refine_gelf(w, piece, &bytes, &length, &reason);
 	if (length > 0 && !held) {
-		/* A message that was put together lies in the assembly only until its next datagram. */
-		if (bytes < piece->bytes || bytes >= piece->bytes + piece->length)
-			bytes = memcpy(make_room(w, plan, length), bytes, length);
-		kept = bytes;
+		kept = keep(w, plan, piece, &bytes, length);
 		if (plan->refine->codec->id == CODEC_KPL) {
 			cut_kpl(w, plan, index, bytes, kept, length, tally);
 		} else if (plan->refine->codec->cut) {

@@ -9,12 +9,15 @@
 #include "dataplane/codec/path.h"
 #include "dataplane/packet/decode.h"
 #include "dataplane/plan.h"
+#include "dataplane/rule/capture.h"
+#include "dataplane/rule/rule.h"
 
 /*
  *   burst.c --refine_add()--> pieces --refine_flush()--> cut -> rules -> decode -> key -> jobs -> keys hashed together -> lanes
  *
  * A burst's datagrams are taken input by input, those of one in the order in which they came. They are looked at where they
- * lie; only where rules overwrite bytes is it done to a copy, so that keys and decoding see what was sent.
+ * lie; where there are rules they are copied into one block, which is scanned once, and in which rules overwrite bytes: keys
+ * and decoding see what was sent.
  *
  * What becomes of a record, the first that applies:
  *   1. a rule drops it, keeps it out of a sample, or makes it a dead letter;
@@ -40,10 +43,32 @@ struct refine { /* of one input; constant while workers run, part of the plan */
 	struct md5_key missing_key; /* MISSING_CONSTANT; the bytes are the configuration's */
 	struct hash_key missing_hash;
 	struct field_path path; /* KEY_PATH */
+	const struct ruleset *rules;        /* NULL: none */
+	const struct rule_capture *capture; /* KEY_CAPTURE */
+	const struct refine_target *routes; /* by a rule's place in the configuration, as in verdicts */
+	const uint32_t *rule_ids;           /* input_id() of its name, likewise */
 };
 
+/* The rules and captures of a configuration, compiled. Shared by the plans made of it. */
+struct refine_set;
+
+// Compiles them, or takes them from the cache; takes its time. What is wrong goes to `errors` as ruleset_compile() writes it.
+// 0 with *out, NULL when there are none; -EINVAL or another -errno, said.
+int refine_set_compile(const struct config *config, FILE *errors, struct refine_set **out);
+
+// Frees the set when no plan has it any more. NULL is fine. Main thread only, as all that changes who has it.
+void refine_set_release(struct refine_set *set);
+
+// Gives a fresh plan, of the same configuration, its set (NULL is fine) and each of `workers` workers memory to scan with.
+// 0 or -ENOMEM.
+int refine_set_attach(struct refine_set *set, struct plan *plan, const struct config *config, const struct shard_map *map,
+		      uint32_t workers);
+
+// Gives all of that back: plan_free() calls it.
+void refine_set_detach(struct plan *plan);
+
 // What an input asks for that burst.c cannot do. False: it is cut and keyed there.
-bool refine_needed(const struct config_input *input);
+bool refine_needed(const struct config *config, uint32_t input);
 
 // Fills `out` for an input that needs it. Streams are looked for among the plan's routers. Keeps pointing into `input` and
 // `plan`. 0, or -EINVAL for a key path that is none, which the configuration refuses.

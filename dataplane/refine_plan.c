@@ -6,17 +6,21 @@
 #include "dataplane/placement.h"
 #include "dataplane/refiner.h"
 
-bool refine_needed(const struct config_input *input)
+bool refine_needed(const struct config *config, uint32_t index)
 {
+	const struct config_input *input = &config->inputs[index];
 	const struct codec *codec = codec_by_id(input->codec);
 
+	for (uint32_t i = 0; i < config->rules_count; i++)
+		if (config->rules[i].input_index == index)
+			return true;
 	if (input->codec == CODEC_GELF || input->codec == CODEC_KPL || (codec && codec->cut && codec->cut != split_lines))
 		return true;
 	return input->key == KEY_PATH || input->key == KEY_CAPTURE || input->key == KEY_OWN ||
 	       input->missing != MISSING_RANDOM || input->invalid != INVALID_KEEP;
 }
 
-static struct refine_target find_target(const struct plan *plan, const struct shard_map *map, const char *name)
+struct refine_target refine_target_find(const struct plan *plan, const struct shard_map *map, const char *name)
 {
 	for (uint32_t s = 0; s < map->streams_count; s++)
 		if (strcmp(map->streams[s].name, name) == 0)
@@ -33,9 +37,9 @@ int refine_init(struct refine *out, const struct config_input *input, const stru
 	out->codec = codec_by_id(input->codec);
 	if (!out->codec)
 		return -EINVAL;
-	out->stream = find_target(plan, map, input->stream);
+	out->stream = refine_target_find(plan, map, input->stream);
 	out->has_dead_letter = input->dead_letter[0] != '\0';
-	out->dead_letter = find_target(plan, map, input->dead_letter);
+	out->dead_letter = refine_target_find(plan, map, input->dead_letter);
 	out->missing = input->missing;
 	out->invalid = input->invalid;
 	out->missing_key = (struct md5_key){(const uint8_t *)input->key_constant,
@@ -59,7 +63,8 @@ struct refiner *refiner_new(unsigned core)
 
 	if (!r)
 		return NULL;
-	if (getrandom(secret, sizeof secret, 0) != (ssize_t)sizeof secret ||
+	r->capture = rule_capture_scratch_new();
+	if (!r->capture || getrandom(secret, sizeof secret, 0) != (ssize_t)sizeof secret ||
 	    !refine_gelf_init(r, (uint8_t *)r + gelf_offset, secret)) {
 		refiner_free(r);
 		return NULL;
@@ -71,6 +76,8 @@ void refiner_free(struct refiner *r)
 {
 	size_t gelf_offset;
 
-	if (r)
-		placement_free(r, refiner_bytes(&gelf_offset));
+	if (!r)
+		return;
+	rule_capture_scratch_free(r->capture);
+	placement_free(r, refiner_bytes(&gelf_offset));
 }

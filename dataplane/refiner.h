@@ -7,7 +7,7 @@
 #define REFINE_RECORDS 1024u                       /* cut before they are looked at together */
 #define REFINE_DEAD_BYTES (2 * RECORD_PAYLOAD_MAX) /* dead letters on their way to a lane */
 #define REFINE_KEY_BYTES (64u << 10)               /* keys that do not lie in their records */
-#define REFINE_KEY_ROOM (RECORD_KEY_MAX + 4 * RECORD_TAGS_MAX)
+#define REFINE_KEY_ROOM (KEY_BYTES_MAX + RECORD_KEY_MAX + 4 * RECORD_TAGS_MAX) /* of one record, at most */
 #define REFINE_BLOCK_BYTES ((256u << 10) + RECORD_PAYLOAD_MAX)
 #define REFINE_GELF_MESSAGES 1024u                 /* incomplete at once */
 #define REFINE_GELF_BYTES (1u << 20)               /* and their chunks */
@@ -48,6 +48,8 @@ struct refiner {
 	struct refine_own own[REFINE_RECORDS]; /* codec kpl: of the record of the same number */
 	struct kpl_record kpl[REFINE_RECORDS];
 	struct slice slices[REFINE_RECORDS];
+	struct rule_verdict verdicts[REFINE_RECORDS];
+	struct rule_capture_scratch *capture;
 	struct job jobs[JOBS_MAX] __attribute__((aligned(64)));
 	const struct refine_target *targets[JOBS_MAX];
 	const uint8_t *stored[JOBS_MAX];       /* the key bytes of a job, as many as its sizes say */
@@ -92,6 +94,9 @@ bool refine_gelf(struct worker *w, const struct refine_piece *piece, const uint8
 
 // Brings WORKER_HELD up to date. True when it changed.
 bool refine_gelf_tell(struct worker *w);
+
+// refine_plan.c: the stream of that name, NULL in it when the map has none.
+struct refine_target refine_target_find(const struct plan *plan, const struct shard_map *map, const char *name);
 
 bool refine_gelf_init(struct refiner *r, void *memory, const uint8_t secret[16]);
 

@@ -168,6 +168,11 @@ static const struct {
 	 "main.yaml:3:58: error: a key from a path needs it: {from: path, path: /host}"},
 	{PORT STREAM "inputs: [{name: i, port: a, codec: json, stream: s, key: {from: path, path: /a~2}}]\n",
 	 "main.yaml:3:77: error: neither the name of a field nor a JSON pointer"},
+	{PORT STREAM "inputs: [" IN ", key: {from: capture, rule: r}}]\n", "main.yaml:3:81: error: input 'i' has no rule 'r'"},
+	{PORT STREAM "inputs: [" IN ", key: {from: capture, rule: r, group: 2}}]\n"
+	 "rules: [{name: r, input: i, pattern: '(a)b', verdict: keep}]\n", "main.yaml:3:91: error: rule 'r': "},
+	{PORT STREAM "inputs: [" IN "}]\nrules: [{name: r, input: i, pattern: a, verdict: dead_letter}]\n",
+	 "main.yaml:4:50: error: input 'i' names no stream for dead letters"},
 	{PORT STREAM "inputs: [" IN ", key: capture}]\n", "main.yaml:3:59: error: a key from a capture needs the rule's name"},
 	{PORT STREAM "inputs: [" IN ", key: own}]\n", "main.yaml:3:59: error: only records of codec kpl"},
 	{PORT STREAM "inputs: [" IN ", key: {from: field, missing: constant}}]\n",
