@@ -77,6 +77,7 @@ const char *codec_fault_text(enum codec_fault fault);
 enum codec_fault syslog_decode(const struct codec_record *record, struct field_sink *sink);
 uint32_t syslog_cut(const uint8_t *bytes, uint32_t length, struct slice *out, uint32_t room, uint32_t *consumed);
 enum codec_fault statsd_decode(const struct codec_record *record, struct field_sink *sink);
+uint32_t influx_cut(const uint8_t *bytes, uint32_t length, struct slice *out, uint32_t room, uint32_t *consumed);
 enum codec_fault influx_decode(const struct codec_record *record, struct field_sink *sink);
 enum codec_fault graphite_decode(const struct codec_record *record, struct field_sink *sink);
 enum codec_fault json_decode(const struct codec_record *record, struct field_sink *sink);
