@@ -141,6 +141,30 @@ static void keep_gap(void)
 	keep("record", "", 0, &both, sizeof both);
 }
 
+/* Datagrams of the text formats; the byte in front says how many records there is room for. */
+static void keep_texts(void)
+{
+	static const struct {
+		const char *target, *text;
+	} texts[] = {
+		{"syslog", "<34>1 2003-10-11T22:14:15.003Z mymachine.example.com su - ID47 - \xef\xbb\xbf'su root' failed for lonvick"},
+		{"syslog", "<165>1 2003-08-24T05:14:15.000003-07:00 192.0.2.1 myproc 8710 - [a@1 b=\"3\" c=\"\\\"\\]\"][d] text"},
+		{"syslog", "<38>Jan  2 03:04:05 gateway sshd[21847]: Accepted publickey\n  more of it\n<13>Oct 11 2003 22:14:15.5: %ASA-6: Built\n"},
+		{"syslog", "7 <13>a: b60 <13>2026-01-02T04:04:05.5+01:00 gw app: text that ends too early"},
+		{"statsd", "gorets:1|c|@0.1\nglork:320|ms\ngaugor:-10|g\nuniques:765|s\n"},
+		{"statsd", "a:1:.5:+007|d|@0.5|#env:prod,canary|c:83c0a99c|T1656581400|e:it|card:low|new"},
+		{"statsd", "_e{3,7}:a|b|x\\ny|z:|d:1656581400|h:web|k:key|p:low|s:src|t:warning|#a:b\n_sc|a|2|d:1|h:web|#a|m:it m\\: x"},
+		{"influx", "cpu,host=web-17,cpu=cpu0 user=12.5,idle=84i,n=3u,up=t 1767323045123456789\n# comment\nmem free=.5\n"},
+		{"influx", "my\\ m,tag\\ Key=tag\\=Value f\\ 1=\"x \\\"y\\\" \\\\ z\nnext line\",g=F\nm a=\"open\nn b=1"},
+		{"graphite", "servers.web-17.cpu.user 12.5 1767323045\ndisk.used;dc=dc1;rack=a1 +05.25 -1\na nan N\n"},
+		{"json", "{\"time\":\"2026-01-02T03:04:05Z\",\"a\":{\"b\":[1,-2.5e3,true,null]},\"m\\u0065\":\"\\ud83d\\ude00 \\n\"}\n{}\n[[0]]\n"},
+		{"json", "[\"\xc3\xa4 \xf0\x9f\x98\x80\",{\"a\":\"b\",\"a\":{\"\":0}},[],1E+5,-0]"},
+	};
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		keep(texts[i].target, (uint8_t[]){(uint8_t)i}, 1, texts[i].text, strlen(texts[i].text));
+}
+
 static void keep_file(const char *path)
 {
 	static char bytes[1 << 20];
@@ -159,6 +183,7 @@ int main(int argc, char **argv)
 	mkdir(corpus, 0755);
 	keep_frames();
 	keep_lines();
+	keep_texts();
 	keep_messages();
 	keep_segments();
 	keep_gap();
