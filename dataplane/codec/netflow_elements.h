@@ -7,8 +7,7 @@
 #include "dataplane/codec/templates.h"
 
 enum element_kind {           /* abstract data types: RFC 7011 6.1. Values may be sent in fewer bytes (6.2) */
-	ELEMENT_UNKNOWN,      /* an unsigned number, or bytes where it is longer than one or says its own length */
-	ELEMENT_UNSIGNED,
+	ELEMENT_UNSIGNED,     /* also elements that are not known, if at most 8 bytes; others are ELEMENT_BYTES */
 	ELEMENT_SIGNED,
 	ELEMENT_REAL,         /* 4 or 8 bytes, IEEE 754 */
 	ELEMENT_BOOL,         /* 1 true, 2 false */
@@ -54,7 +53,7 @@ struct element_name {
 #define ELEMENTS_END 530u
 extern const struct element_name element_names[ELEMENTS_END]; /* IANA's, by number */
 
-// How a field is read, by enum element_kind; of its `kind` and `occurrence` nothing is read.
+// How a field is read, by enum element_kind; its `kind` and `occurrence` are not looked at.
 uint8_t element_kind(uint8_t version, bool scope, const struct template_field *field);
 
 // The name of a field that element_names does not simply give: written to `out` (ELEMENT_NAME_MAX), returns its length.
