@@ -10,13 +10,12 @@ struct checker {
 	struct field_sink sink;
 	bool array[FIELD_DEPTH_MAX + 1];
 	uint32_t depth;
-	uint64_t fields, end_after;
+	uint64_t fields, end_after, bytes;
 };
 
 static bool check(struct field_sink *sink, const struct field *field)
 {
 	struct checker *c = (struct checker *)sink;
-	static volatile uint8_t last;
 
 	c->fields++;
 	fuzz_require(c->end_after == 0 || c->fields <= c->end_after);
@@ -27,14 +26,14 @@ static bool check(struct field_sink *sink, const struct field *field)
 	}
 	fuzz_require(!field->name == c->array[c->depth]);
 	for (uint32_t i = 0; field->name && i < field->name_length; i++)
-		last = (uint8_t)field->name[i];
+		c->bytes += (uint8_t)field->name[i];
 	switch (field->type) {
 	case FIELD_TEXT:
 	case FIELD_BYTES:
 	case FIELD_ADDRESS:
 	case FIELD_MAC:
 		for (uint32_t i = 0; i < field->length; i++)
-			last = field->bytes[i];
+			c->bytes += field->bytes[i];
 		break;
 	case FIELD_OBJECT:
 	case FIELD_ARRAY:

@@ -6,13 +6,12 @@ struct checker {
 	struct field_sink sink;
 	bool array[FIELD_DEPTH_MAX + 1];
 	uint32_t depth;
-	uint64_t fields, end_after;
+	uint64_t fields, end_after, bytes;
 };
 
 static bool check(struct field_sink *sink, const struct field *field)
 {
 	struct checker *c = (struct checker *)sink;
-	static volatile uint8_t last;
 
 	c->fields++;
 	fuzz_require(c->end_after == 0 || c->fields <= c->end_after);
@@ -24,7 +23,7 @@ static bool check(struct field_sink *sink, const struct field *field)
 	fuzz_require(!field->name == c->array[c->depth]);
 	if (field->type == FIELD_TEXT || field->type == FIELD_BYTES || field->type == FIELD_ADDRESS || field->type == FIELD_MAC)
 		for (uint32_t i = 0; i < field->length; i++)
-			last = field->bytes[i];
+			c->bytes += field->bytes[i];
 	if (field->type == FIELD_OBJECT || field->type == FIELD_ARRAY) {
 		fuzz_require(c->depth < FIELD_DEPTH_MAX);
 		c->array[++c->depth] = field->type == FIELD_ARRAY;
