@@ -53,24 +53,17 @@ struct element_name {
 #define ELEMENTS_END 530u
 extern const struct element_name element_names[ELEMENTS_END]; /* IANA's, by number */
 
-// How a field is read, by enum element_kind; its `kind` and `occurrence` are not looked at.
+// How a field is read, by enum element_kind; what the store fills in is not looked at.
 uint8_t element_kind(uint8_t version, bool scope, const struct template_field *field);
 
-// The name of a field that element_names does not simply give: written to `out` (ELEMENT_NAME_MAX), returns its length.
+// Whether a field's name is what element_names says for its id. Of the field `written` is not looked at.
+static inline bool element_is_plain(uint8_t version, bool scope, const struct template_field *field)
+{
+	return field->enterprise == 0 && field->occurrence <= 1 && !(scope && version == 9) && field->id < ELEMENTS_END &&
+	       element_names[field->id].name;
+}
+
+// The name of a field that is not plain: written to `out` (ELEMENT_NAME_MAX), returns its length, which is above 0.
 // "reverseOctetDeltaCount" for the way back, "ie_ENTERPRISE_ID" for an unknown one, v9's scopes by RFC 3954 6.1, and
 // "_2" and so on at the end for elements that a template has several times.
 uint32_t element_name_write(uint8_t version, bool scope, const struct template_field *field, char *out);
-
-// The name of a field: constant, or in `out`.
-static inline const char *element_name(uint8_t version, bool scope, const struct template_field *field, char *out,
-				       uint32_t *length)
-{
-	bool plain = field->enterprise == 0 && field->occurrence <= 1 && !(scope && version == 9);
-
-	if (__builtin_expect(plain && field->id < ELEMENTS_END && element_names[field->id].name, 1)) {
-		*length = element_names[field->id].length;
-		return element_names[field->id].name;
-	}
-	*length = element_name_write(version, scope, field, out);
-	return out;
-}

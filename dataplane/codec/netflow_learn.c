@@ -32,7 +32,7 @@ static void put_announcement(struct learner *l, const struct announcement *a)
 	if (!l->opened)
 		flow_put_mark(l->put, FIELD_ARRAY, FLOW_NAME("templates"));
 	l->opened = true;
-	flow_put_mark(l->put, FIELD_OBJECT, NULL, 0);
+	flow_put_element(l->put);
 	flow_put_unsigned(l->put, FLOW_NAME("template_id"), a->id);
 	flow_put_unsigned(l->put, FLOW_NAME("fields"), a->fields);
 	if (a->options)

@@ -369,6 +369,7 @@ static void the_first_format_is_read_for_ever(void **state)
 	assert_true(template->variable);
 	assert_int_equal(template->parts->fields[1].enterprise, 35632);
 	assert_int_equal(template->parts->fields[1].id, 80);
+	assert_memory_equal(template->names->bytes, "\x0bie_35632_80", 13);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, drop)
