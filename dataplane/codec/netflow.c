@@ -186,6 +186,8 @@ static enum codec_fault decode_sets(const struct codec_record *record, struct fi
 		return fault;
 	put_header(&d, record->bytes);
 	blame(&d, netflow_learn_sets(record, &d.domain, d.sets, &d.message.put));
+	if (d.domain.version == 10)
+		d.message.init_ns = netflow_init_ns(record, &d.domain);
 	put_data(&d, record, false);
 	if (d.options)
 		put_data(&d, record, true);

@@ -39,6 +39,7 @@ enum { /* elements that the decoder itself has to know */
        ELEMENT_END_MICROSECONDS = 155,
        ELEMENT_START_NANOSECONDS = 156,
        ELEMENT_END_NANOSECONDS = 157,
+       ELEMENT_SYSTEM_INIT_ID = 160,
 };
 
 #define ELEMENT_REVERSE_ENTERPRISE 29305u /* RFC 5103 6.1: IANA's elements for the way back */

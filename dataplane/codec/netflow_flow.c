@@ -246,8 +246,8 @@ static bool uptime_ns(const struct flow_message *m, const struct times *times, u
 	int64_t before = (int32_t)(m->uptime_ms - uptime) * 1000000ll;
 
 	if (m->version == 10) {
-		*ns = times->init_ns + uptime * 1000000ull;
-		return times->has & HAS_INIT;
+		*ns = (times->has & HAS_INIT ? times->init_ns : m->init_ns) + uptime * 1000000ull;
+		return (times->has & HAS_INIT) || m->init_ns;
 	}
 	*ns = m->export_ns - (uint64_t)before;
 	return before < 0 || (uint64_t)before <= m->export_ns;
@@ -332,4 +332,22 @@ void flow_put_record(struct flow_message *m, const struct template *template, co
 	if (times.has)
 		put_times(m, template, &times);
 	flow_put_end(&m->put);
+}
+
+uint64_t flow_system_init(const struct template *template, const uint8_t *at)
+{
+	const struct template_part *part = template->parts;
+	uint32_t left = UINT32_MAX, length;
+	uint64_t ns;
+
+	for (uint32_t i = 0; i < template->count; part = part->next)
+		for (uint32_t j = 0; j < TEMPLATE_PART_FIELDS && i < template->count; i++, j++) {
+			length = part->fields[j].length;
+			if (length == TEMPLATE_VARIABLE)
+				variable_length(&at, &left, &length);
+			if (part->fields[j].kind == ELEMENT_SYSTEM_INIT)
+				return get_time(ELEMENT_SYSTEM_INIT, at, length, &ns) ? ns / 1000000u : 0;
+			at += length;
+		}
+	return 0;
 }

@@ -60,6 +60,7 @@ static void describe(struct template *template, const struct template_field *fie
 	template->variable |= field->length == TEMPLATE_VARIABLE;
 	if (scope || field->enterprise != 0)
 		return;
+	template->system_init |= field->id == ELEMENT_SYSTEM_INIT_ID;
 	template->starts_absolute |= field->id == ELEMENT_START_SECONDS || field->id == ELEMENT_START_MILLISECONDS ||
 				     field->id == ELEMENT_START_MICROSECONDS || field->id == ELEMENT_START_NANOSECONDS;
 	template->ends_absolute |= field->id == ELEMENT_END_SECONDS || field->id == ELEMENT_END_MILLISECONDS ||
@@ -288,7 +289,7 @@ void templates_withdraw_all(struct codec_templates *t, const struct template_dom
 
 		list_remove(&entry->used);
 		list_add_first(&domain->entries, &entry->used);
-		if (version && version->template.count && version->template.options == options)
+		if (entry->id >= TEMPLATE_ID_MIN && version && version->template.count && version->template.options == options)
 			learn_entry(t, entry, arrival_ns, &nothing, true);
 	}
 }

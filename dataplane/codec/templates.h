@@ -29,6 +29,7 @@ struct codec_templates;
 
 #define TEMPLATE_FIELDS_MAX 512u /* scope fields included */
 #define TEMPLATE_VARIABLE 65535u /* length of a field that carries its own: RFC 7011 7 */
+#define TEMPLATE_ID_MIN 256u      /* lower ones are no templates, and not withdrawn with all: the caller's to use */
 #define TEMPLATES_HISTORY 16u
 #define TEMPLATES_BYTES_MIN (64u << 10)
 
@@ -77,6 +78,7 @@ struct template { /* a definition as the store has it. Read only; gone with the 
 	uint16_t count, scopes;
 	bool options, variable;
 	bool starts_absolute, ends_absolute; /* has an absolute time of the flow's start, end */
+	bool system_init;                    /* tells when the exporter started */
 };
 
 struct templates_figures {

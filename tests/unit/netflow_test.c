@@ -332,6 +332,35 @@ static void ipfix_uptimes_count_from_the_start_that_the_flow_tells(void **state)
 			       "\"flowStartMilliseconds\":2023-11-14T22:13:20.500000000Z}]"));
 }
 
+static void ipfix_uptimes_count_from_the_start_that_options_tell(void **state)
+{
+	static const uint32_t flow[1][2] = {{22, 4}}, options[2][2] = {{149, 4}, {160, 8}};
+
+	(void)state;
+	for (uint64_t restart = 0; restart < 2; restart++) {
+		flow_build_header(&b, 10, 0);
+		flow_build_template(&b, 300, flow, 1, 0);
+		flow_build_template(&b, 301, options, 2, 1);
+		flow_build_set(&b, 301);
+		flow_build32(&b, 42);
+		flow_build64(&b, 1700000000000 + restart * 1000000);
+		flow_build_set_end(&b);
+		if (restart) /* of all templates: when it started is none */
+			flow_build_template(&b, 2, flow, 0, 0);
+		decode_at(200 + 100 * restart);
+	}
+	flow_build_header(&b, 10, 0);
+	flow_build_template(&b, 300, flow, 1, 0);
+	decode_at(310);
+	flow_build_header(&b, 10, 0);
+	flow_build_set(&b, 300);
+	flow_build32(&b, 500);
+	flow_build_set_end(&b);
+	assert_non_null(strstr(decode_at(100), "\"flowStartMilliseconds\":2023-11-14T22:13:20.500000000Z}]"));
+	assert_non_null(strstr(decode_at(250), "\"flowStartMilliseconds\":2023-11-14T22:13:20.500000000Z}]"));
+	assert_non_null(strstr(decode_at(350), "\"flowStartMilliseconds\":2023-11-14T22:30:00.500000000Z}]"));
+}
+
 static void variable_fields_carry_their_length(void **state)
 {
 	static const uint32_t fields[3][2] = {{4, 1}, {371, 65535}, {7, 2}};
@@ -447,6 +476,7 @@ int main(void)
 		TEST(values_are_read_by_their_type_whatever_length_they_are_sent_in),
 		TEST(times_are_read_by_their_type),
 		TEST(ipfix_uptimes_count_from_the_start_that_the_flow_tells),
+		TEST(ipfix_uptimes_count_from_the_start_that_options_tell),
 		TEST(variable_fields_carry_their_length),
 		TEST(enterprise_and_repeated_elements_have_names_of_their_own),
 		TEST(ipfix_options_have_their_scope_apart),
