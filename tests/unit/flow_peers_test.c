@@ -1,5 +1,5 @@
 // What tshark decodes from the same datagrams: those of the captures under ../shared/captures (PENSTOCK_CAPTURES says where
-// else), and those that softflowd makes of them, when these are there.
+// else), and those that softflowd and pmacct make of them, when these are there.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -276,29 +276,23 @@ static void dump(pcap_dumper_t *dumper, uint16_t port, const uint8_t *bytes, uin
 	pcap_dump((uint8_t *)dumper, &header, packet);
 }
 
-/* Runs softflowd over a capture; what it exports goes to `path`. Returns its port. */
-static uint16_t run_softflowd(const char *capture, const char *options, const char *path)
+/* Runs an exporter: what it sends to `port`, which `listening` listens at, goes to `path`. */
+static void run_exporter(const char *command, int listening, uint16_t port, const char *path)
 {
 	static uint8_t bytes[65536];
 	pcap_t *kind = pcap_open_dead(DLT_RAW, 65535);
 	pcap_dumper_t *dumper = pcap_dump_open(kind, path);
-	char command[1024];
-	uint16_t port;
-	int fd = listen_udp(&port), status = 0;
-	ssize_t got;
-	pid_t child;
+	pid_t child = fork();
+	int status = 0;
 
-	snprintf(command, sizeof command,
-		 "PATH=$PATH:/usr/sbin; exec timeout 30 softflowd -r '%s' -d -c none -p '%s.pid' -n 127.0.0.1:%u %s >/dev/null 2>&1",
-		 capture, path, port, options);
-	child = fork();
 	assert_true(dumper && child >= 0);
 	if (child == 0) {
 		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
 		_exit(127);
 	}
 	for (bool over = false;;) {
-		got = recv(fd, bytes, sizeof bytes, 0);
+		ssize_t got = recv(listening, bytes, sizeof bytes, 0);
+
 		if (got > 0)
 			dump(dumper, port, bytes, (uint32_t)got);
 		else if (over)
@@ -306,42 +300,78 @@ static uint16_t run_softflowd(const char *capture, const char *options, const ch
 		over = over || waitpid(child, &status, WNOHANG) == child;
 	}
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-	close(fd);
 	pcap_dump_close(dumper);
 	pcap_close(kind);
-	return port;
+}
+
+struct run {
+	const char *capture, *options;
+	uint8_t codec;
+};
+
+/* softflowd with options, or pmacctd with lines of its configuration. */
+static void compare_exports(const char *program, const struct run *runs, size_t count)
+{
+	const char *directory = captures();
+	char command[2048], path[] = "/tmp/flow_peers.XXXXXX", file[64];
+
+	if (!directory || !have("tshark") || !have(program))
+		return;
+	close(mkstemp(path));
+	snprintf(file, sizeof file, "%s.more", path); /* a process id, or a configuration */
+	for (size_t i = 0; i < count; i++) {
+		const struct pair *pairs = runs[i].codec == CODEC_SFLOW ? sflow_pairs : flow_pairs;
+		uint16_t port;
+		int fd = listen_udp(&port);
+
+		if (strcmp(program, "softflowd") == 0)
+			snprintf(command, sizeof command,
+				 "PATH=$PATH:/usr/sbin; exec timeout 30 softflowd -r '%s/%s' -d -c none -p '%s' -n 127.0.0.1:%u %s "
+				 ">/dev/null 2>&1",
+				 directory, runs[i].capture, file, port, runs[i].options);
+		else
+			snprintf(command, sizeof command,
+				 "PATH=$PATH:/usr/sbin; printf 'daemonize: false\npcap_savefile: %s/%s\n%s:%u\n' >'%s'; "
+				 "exec timeout 30 pmacctd -f '%s' >/dev/null 2>&1",
+				 directory, runs[i].capture, runs[i].options, port, file, file);
+		run_exporter(command, fd, port, path);
+		close(fd);
+		assert_true(compare(path, port, runs[i].codec, pairs) > 0);
+	}
+	unlink(path);
+	unlink(file);
 }
 
 static void exports_of_softflowd_are_what_tshark_says(void **state)
 {
 	/* In v9 softflowd does not count templates, and tshark reads no more sets than were counted: with a single IPv6 flow
 	 * that is none. */
-	static const struct {
-		const char *name, *options;
-	} runs[] = {
-		{"afs.pcap", "-v 5"},
-		{"afs.pcap", "-v 9"},
-		{"afs.pcap", "-v 9 -T ether"},
-		{"afs.pcap", "-v 10"},
-		{"bigtcp-ipv6.pcap", "-v 10 -A milli"},
+	static const struct run runs[] = {
+		{"afs.pcap", "-v 5", CODEC_NETFLOW},
+		{"afs.pcap", "-v 9", CODEC_NETFLOW},
+		{"afs.pcap", "-v 9 -T ether", CODEC_NETFLOW},
+		{"afs.pcap", "-v 10", CODEC_NETFLOW},
+		{"bigtcp-ipv6.pcap", "-v 10 -A milli", CODEC_NETFLOW},
 	};
-	const char *directory = captures();
-	char capture[512], path[] = "/tmp/flow_peers.XXXXXX", pid[64];
 
 	(void)state;
-	if (!directory || !have("tshark") || !have("softflowd"))
-		return;
-	close(mkstemp(path));
-	for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
-		uint16_t port;
+	compare_exports("softflowd", runs, sizeof runs / sizeof *runs);
+}
 
-		snprintf(capture, sizeof capture, "%s/%s", directory, runs[i].name);
-		port = run_softflowd(capture, runs[i].options, path);
-		assert_true(compare(path, port, CODEC_NETFLOW, flow_pairs) > 0);
-	}
-	unlink(path);
-	snprintf(pid, sizeof pid, "%s.pid", path);
-	unlink(pid);
+#define NFPROBE(version)                                                                                    \
+	"aggregate: src_host,dst_host,src_port,dst_port,proto,tos,tcpflags,src_mac,dst_mac,vlan\\n"         \
+	"plugins: nfprobe\\nnfprobe_version: " version "\\nnfprobe_receiver: 127.0.0.1"
+
+static void exports_of_pmacct_are_what_tshark_says(void **state)
+{
+	static const struct run runs[] = {
+		{"afs.pcap", NFPROBE("9"), CODEC_NETFLOW},
+		{"afs.pcap", NFPROBE("10"), CODEC_NETFLOW},
+		{"afs.pcap", "plugins: sfprobe\\nsampling_rate: 5\\nsfprobe_agentip: 192.0.2.5\\nsfprobe_receiver: 127.0.0.1", CODEC_SFLOW},
+	};
+
+	(void)state;
+	compare_exports("pmacctd", runs, sizeof runs / sizeof *runs);
 }
 
 int main(void)
@@ -349,6 +379,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(captured_sflow_and_netflow_are_what_tshark_says),
 		cmocka_unit_test(exports_of_softflowd_are_what_tshark_says),
+		cmocka_unit_test(exports_of_pmacct_are_what_tshark_says),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
