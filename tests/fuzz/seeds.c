@@ -8,6 +8,7 @@
 
 #include "control/store/batch.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/support/flow_build.h"
 #include "tests/support/frame_build.h"
 #include "tests/support/store_rig.h"
 
@@ -165,6 +166,40 @@ static void keep_texts(void)
 		keep(texts[i].target, (uint8_t[]){(uint8_t)i}, 1, texts[i].text, strlen(texts[i].text));
 }
 
+/* Flow datagrams: each alone, and the flows in front of their template. */
+static void keep_flows(void)
+{
+	static const uint32_t options[3][2] = {{149, 4}, {34, 4}, {35, 1}}, variable[3][2] = {{4, 1}, {371, 65535}, {35632u << 16 | 8, 4}};
+	static struct flow_build b, both;
+	uint8_t choice[6] = {1, 2, 3, 4};
+
+	for (uint32_t version = 5; version <= 10; version += version == 5 ? 4 : 1) {
+		both.length = 0;
+		for (uint32_t with_template = 0; with_template < 2; with_template++) {
+			if (version == 5)
+				flow_build_v5(&b, 2);
+			else
+				flow_build_usual(&b, version, with_template, 2);
+			if (version == 10 && with_template) {
+				flow_build_template(&b, 301, options, 3, 1);
+				flow_build_template(&b, 302, variable, 3, 0);
+				flow_build_set(&b, 302);
+				flow_build_bytes(&b, "\6\5alice\0\0\0\1", 11);
+				flow_build_set_end(&b);
+				flow_build_template(&b, 2, NULL, 0, 0);
+			}
+			choice[4] = (uint8_t)(b.length >> 8);
+			choice[5] = (uint8_t)b.length;
+			keep("netflow", choice, 6, b.bytes, b.length);
+			flow_build_bytes(&both, choice, 6);
+			flow_build_bytes(&both, b.bytes, b.length);
+		}
+		keep("netflow", "", 0, both.bytes, both.length);
+	}
+	flow_build_sflow(&b, 2);
+	keep("sflow", (uint8_t[]){0}, 1, b.bytes, b.length);
+}
+
 static void keep_file(const char *path)
 {
 	static char bytes[1 << 20];
@@ -187,6 +222,7 @@ int main(int argc, char **argv)
 	keep_messages();
 	keep_segments();
 	keep_gap();
+	keep_flows();
 	for (int i = 2; i < argc; i++)
 		keep_file(argv[i]);
 	return 0;
