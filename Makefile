@@ -20,7 +20,7 @@ DPDK_CFLAGS := $(shell pkg-config --cflags libdpdk 2>/dev/null)
 DPDK_LIBS   := $(shell pkg-config --libs libdpdk 2>/dev/null)
 
 SEAM_LIBS    := -lxxhash -lnuma
-PURE_LIBS    := -lcrypto
+PURE_LIBS    := -lcrypto -lisal
 CONFIG_LIBS  := -lfyaml
 CONTROL_LIBS := -luring -lisal -lsqlite3 -ljansson -lcurl -lcrypto -lzstd -lncursesw -ltinfo -lpthread -lm
 

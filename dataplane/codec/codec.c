@@ -10,6 +10,7 @@ static const struct codec codecs[] = {
 	{"graphite", CODEC_GRAPHITE, false, split_lines, graphite_decode},
 	{"json", CODEC_JSON, false, NULL, json_decode},
 	{"json_lines", CODEC_JSON_LINES, false, split_lines, json_decode},
+	{"gelf", CODEC_GELF, false, NULL, gelf_decode},
 	{"dead_letter", CODEC_DEAD_LETTER, true, NULL, dead_letter_decode},
 };
 
