@@ -12,6 +12,7 @@ static const struct codec codecs[] = {
 	{"json_lines", CODEC_JSON_LINES, false, split_lines, json_decode},
 	{"gelf", CODEC_GELF, false, NULL, gelf_decode},
 	{"collectd", CODEC_COLLECTD, true, NULL, collectd_decode},
+	{"kpl", CODEC_KPL, false, kpl_cut, NULL},
 	{"dead_letter", CODEC_DEAD_LETTER, true, NULL, dead_letter_decode},
 };
 
