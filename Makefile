@@ -111,7 +111,7 @@ bench: benches ## ratios against the field's own programs, interleaved, medians
 FUZZERS := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
 TARGETS ?= $(FUZZERS)
 SECONDS ?= 60
-FUZZ_SUPPORT := frame_build store_feed store_rig
+FUZZ_SUPPORT := frame_build samples store_feed store_rig
 FUZZ_MAX := -max_len=65536
 fuzz: ## run the fuzz targets, SECONDS=60 each, with what they keep in build/fuzz/corpus
 	$(MAKE) CC=clang BUILD=build/fuzz SAN=fuzzer-no-link$(comma)address$(comma)undefined $(TARGETS:%=build/fuzz/%_fuzz) build/fuzz/seeds
