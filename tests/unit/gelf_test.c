@@ -83,7 +83,9 @@ static void a_timestamp_is_exact_to_the_nanosecond(void **state)
 	expect_member("\"timestamp\":0.138505386230720000e+10", "\"timestamp\":2013-11-21T17:11:02.307200000Z");
 	expect_member("\"timestamp\":\"1385053862.3072\"", "\"timestamp\":2013-11-21T17:11:02.307200000Z");
 	expect_member("\"timestamp\":1e-400000000000000000000000", "\"timestamp\":1970-01-01T00:00:00.000000000Z");
-	expect_member("\"timestamp\":18446744073.709551615", "\"timestamp\":2554-07-21T23:34:33.709551615Z");
+	expect_member("\"timestamp\":9999999999.999999999", "\"timestamp\":2286-11-20T17:46:39.999999999Z");
+	/* 19 digits count. */
+	expect_member("\"timestamp\":18446744073.709551615", "\"timestamp\":2554-07-21T23:34:33.709551610Z");
 	expect_fault("\"timestamp\":18446744074", "time");
 	expect_fault("\"timestamp\":1e400000000000000000000000", "time");
 	expect_fault("\"timestamp\":99999999999999999999999999999999999999999", "time");
