@@ -11,8 +11,8 @@
 #include "dataplane/codec/put.h"
 
 /*
- * What a message may unpack to. Half of the scratch, since its JSON is unescaped into the other half, which no string of
- * it can overrun; while unpacking that half has the decompressor's state.
+ * What a message may unpack to. Half of the scratch, since its JSON is unescaped into the other half, which no string
+ * of it can overrun; while unpacking that half has the decompressor's state.
  */
 #define UNPACKED_MAX (CODEC_SCRATCH_BYTES / 2)
 
@@ -67,8 +67,8 @@ enum member { MEMBER_VERSION = 1, MEMBER_HOST = 2, MEMBER_SHORT_MESSAGE = 4, MEM
 struct gelf_sink { /* stands between the JSON text and whoever wants its fields */
 	struct field_sink sink;
 	struct field_sink *behind;
-	uint32_t depth, seen;     /* objects and arrays open; members that were there */
-	enum codec_fault fault;   /* why this sink ended the text; PUT_ENDED: the one behind did */
+	uint32_t depth, seen;   /* objects and arrays open; members that were there */
+	enum codec_fault fault; /* why this sink ended the text; PUT_ENDED: the one behind did */
 };
 
 static inline enum member member_of(const struct field *field)
@@ -106,7 +106,7 @@ static int64_t exponent_of(const uint8_t *bytes, uint32_t length, uint32_t at)
 	return negative ? -exponent : exponent;
 }
 
-/* Digits beyond the 19 that count are far below a nanosecond, or the number is out of range: they only count as places. */
+/* What lies beyond 19 digits is below a nanosecond until the year 2286: only its places count. */
 static struct decimal decimal_of(const uint8_t *bytes, uint32_t length)
 {
 	struct decimal d = {0, 0};
@@ -133,11 +133,7 @@ static struct decimal decimal_of(const uint8_t *bytes, uint32_t length)
 /* Seconds with decimals, "1385053862.3072", to nanoseconds: exactly, but for what is below one. */
 static enum codec_fault seconds_to_ns(const uint8_t *bytes, uint32_t length, uint64_t *out)
 {
-	static const uint64_t powers[] = {1ull, 10ull, 100ull, 1000ull, 10000ull, 100000ull, 1000000ull, 10000000ull,
-					  100000000ull, 1000000000ull, 10000000000ull, 100000000000ull, 1000000000000ull,
-					  10000000000000ull, 100000000000000ull, 1000000000000000ull, 10000000000000000ull,
-					  100000000000000000ull, 1000000000000000000ull, 10000000000000000000ull};
-	const int64_t most = sizeof powers / sizeof *powers - 1;
+	uint64_t power = 1;
 	unsigned __int128 ns;
 	struct decimal d;
 
@@ -145,11 +141,13 @@ static enum codec_fault seconds_to_ns(const uint8_t *bytes, uint32_t length, uin
 		return CODEC_TIME;
 	d = decimal_of(bytes, length);
 	d.exponent += 9;
-	if (d.digits == 0 || d.exponent < -most)
+	if (d.digits == 0 || d.exponent < -DIGITS_MAX)
 		d.exponent = d.digits = 0;
-	if (d.exponent > most)
+	if (d.exponent > DIGITS_MAX)
 		return CODEC_TIME;
-	ns = d.exponent < 0 ? d.digits / powers[-d.exponent] : (unsigned __int128)d.digits * powers[d.exponent];
+	for (int64_t i = d.exponent < 0 ? -d.exponent : d.exponent; i > 0; i--)
+		power *= 10;
+	ns = d.exponent < 0 ? d.digits / power : (unsigned __int128)d.digits * power;
 	*out = (uint64_t)ns;
 	return ns > UINT64_MAX ? CODEC_TIME : CODEC_OK;
 }
@@ -157,8 +155,8 @@ static enum codec_fault seconds_to_ns(const uint8_t *bytes, uint32_t length, uin
 /* Some senders quote it, and Graylog takes that. */
 static enum codec_fault put_timestamp(const struct gelf_sink *gelf, const struct field *field)
 {
-	bool number = field->type == FIELD_NUMBER ||
-		      (field->type == FIELD_TEXT && field->length && number_end(field->bytes, field->length, 0) == field->length);
+	bool number = field->type == FIELD_NUMBER || (field->type == FIELD_TEXT && field->length &&
+						      number_end(field->bytes, field->length, 0) == field->length);
 	uint64_t ns;
 
 	if (!number)
@@ -198,7 +196,8 @@ static bool gelf_put(struct field_sink *sink, const struct field *field)
 	struct gelf_sink *gelf = (struct gelf_sink *)sink;
 
 	gelf->depth -= field->type == FIELD_END;
-	gelf->fault = gelf->depth == 0 && field->type != FIELD_END ? put_member(gelf, field) : put_field(gelf->behind, field);
+	gelf->fault =
+		gelf->depth == 0 && field->type != FIELD_END ? put_member(gelf, field) : put_field(gelf->behind, field);
 	gelf->depth += field->type == FIELD_OBJECT || field->type == FIELD_ARRAY;
 	return gelf->fault == CODEC_OK;
 }
@@ -229,7 +228,8 @@ enum codec_fault gelf_decode(const struct codec_record *record, struct field_sin
 		bytes = record->scratch;
 	}
 	PUT_TRY(check_object(bytes, length));
-	PUT_TRY(json_fields(bytes, length, record->scratch + UNPACKED_MAX, CODEC_SCRATCH_BYTES - UNPACKED_MAX, &gelf.sink));
+	PUT_TRY(json_fields(bytes, length, record->scratch + UNPACKED_MAX, CODEC_SCRATCH_BYTES - UNPACKED_MAX,
+			    &gelf.sink));
 	if (gelf.fault != CODEC_OK)
 		return put_result(gelf.fault);
 	return (gelf.seen & MANDATORY) == MANDATORY ? CODEC_OK : CODEC_SYNTAX;

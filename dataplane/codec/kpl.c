@@ -111,7 +111,7 @@ static inline enum codec_fault take_field(struct walk *w, struct wire_field *out
 	return CODEC_SYNTAX;
 }
 
-/* The last of a field that comes twice counts, and fields nobody knows are passed over: both are protocol buffers' rules. */
+/* Protocol buffers' rules: of a field that comes twice the last counts, and fields nobody knows are passed over. */
 static enum codec_fault read_user_record(const uint8_t *bytes, struct slice where, struct user_record *out)
 {
 	struct walk w = {bytes, where.offset, where.offset + where.length};
@@ -194,7 +194,8 @@ static enum codec_fault read_all(struct walk w, struct tables *t, struct sums *s
 		if (table->count == KPL_TABLE_MAX)
 			return CODEC_TOO_MANY;
 		PUT_TRY(check_entry(w.bytes + field.bytes.offset, &field));
-		table->entries[table->count++] = (struct entry){(uint16_t)field.bytes.offset, (uint16_t)field.bytes.length};
+		table->entries[table->count++] =
+			(struct entry){(uint16_t)field.bytes.offset, (uint16_t)field.bytes.length};
 	}
 	if (sums->key_end > t->keys.count || sums->hash_end > t->hashes.count)
 		return CODEC_NUMBER;

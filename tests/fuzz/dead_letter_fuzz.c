@@ -10,7 +10,8 @@ static void check_letter(const uint8_t *bytes, uint32_t length)
 
 	fuzz_require((fault == CODEC_OK) == (fields_decode(CODEC_DEAD_LETTER, bytes, length, 0, NULL) == CODEC_OK));
 	if (fault == CODEC_OK) {
-		fuzz_require(letter.length + sizeof letter.header == length && letter.bytes + letter.length == bytes + length);
+		fuzz_require(letter.length + sizeof letter.header == length &&
+			     letter.bytes + letter.length == bytes + length);
 		fuzz_require(strcmp(dead_letter_reason_label(letter.header.reason), "unknown") != 0);
 		fuzz_require(strcmp(dead_letter_stage_label(letter.header.stage), "unknown") != 0);
 		fuzz_require(dead_letter_write(&letter.header, letter.bytes, letter.length, again, length) == length);

@@ -49,15 +49,16 @@ static inline bool fields_put(struct field_sink *sink, const struct field *field
 	return !f->ended;
 }
 
-// Decodes bytes[0..length), exactly them on the heap, and once more with a sink that soon has enough. Returns the fault,
-// and in *out (may be NULL) what the fields were.
+// Decodes bytes[0..length), exactly them on the heap, and once more with a sink that soon has enough. Returns the
+// fault, and in *out (may be NULL) what the fields were.
 static inline enum codec_fault fields_decode(uint8_t codec, const uint8_t *bytes, uint32_t length, uint32_t stop_after,
 					     struct fields *out)
 {
 	static uint8_t scratch[CODEC_SCRATCH_BYTES];
 	struct fields all = {.sink.put = fields_put}, some = {.sink.put = fields_put, .stop_after = stop_after};
 	uint8_t *exact = fuzz_allocate(length);
-	struct codec_record record = {.bytes = exact, .length = length, .scratch = scratch, .arrival_ns = 1767323045000000006};
+	struct codec_record record = {
+		.bytes = exact, .length = length, .scratch = scratch, .arrival_ns = 1767323045000000006};
 	enum codec_fault fault;
 
 	if (length)

@@ -49,7 +49,8 @@ static void count_dropped(struct gelf_taker *taker, const struct gelf_dropped *d
 
 static void assemble(struct gelf_assembly *a, struct tally *tally, const uint8_t *step, uint64_t *now_ns)
 {
-	struct gelf_chunk_source source = {.input = step[1] >> 4, .origin_kind = step[1] & 8 ? RECORD_ORIGIN_IPV4 : RECORD_ORIGIN_IPV6};
+	struct gelf_chunk_source source = {.input = step[1] >> 4,
+					   .origin_kind = step[1] & 8 ? RECORD_ORIGIN_IPV4 : RECORD_ORIGIN_IPV6};
 	uint32_t length = GELF_CHUNK_HEADER + ((step[5] << 8 | step[6]) >> (step[7] & 7)), whole_length;
 	uint8_t *datagram = fuzz_allocate(length);
 	const uint8_t *whole;
@@ -60,7 +61,8 @@ static void assemble(struct gelf_assembly *a, struct tally *tally, const uint8_t
 	memset(datagram, step[7], length);
 	memcpy(datagram, (uint8_t[]){0x1e, 0x0f, step[2], 0, 0, 0, 0, 0, 0, 0, step[3], step[4]}, GELF_CHUNK_HEADER);
 	outcome = gelf_assemble(a, &source, *now_ns, datagram, length, &whole, &whole_length);
-	fuzz_require(outcome < GELF_OUTCOME_END && (outcome <= GELF_PENDING) == (gelf_refusal(outcome) == DEAD_LETTER_NONE));
+	fuzz_require(outcome < GELF_OUTCOME_END &&
+		     (outcome <= GELF_PENDING) == (gelf_refusal(outcome) == DEAD_LETTER_NONE));
 	tally->kept += outcome == GELF_PENDING;
 	if (outcome == GELF_WHOLE) {
 		fuzz_require(whole_length > 0 && whole_length <= GELF_MESSAGE_MAX);

@@ -138,8 +138,32 @@ static void write_capture(const char *path, struct sample sample)
 {
 	uint32_t total = 28 + sample.length;
 	const uint32_t header[] = {0xa1b2c3d4, 2 | 4 << 16, 0, 0, 65535, 101, 0, 0, total, total};
-	uint8_t packet[28] = {0x45, 0, (uint8_t)(total >> 8), (uint8_t)total, 0, 0, 0, 0, 64, 17, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1,
-			      0xc0, 0, COLLECTD_PORT >> 8, COLLECTD_PORT & 255, (uint8_t)((total - 20) >> 8), (uint8_t)(total - 20)};
+	uint8_t packet[28] = {0x45,
+			      0,
+			      (uint8_t)(total >> 8),
+			      (uint8_t)total,
+			      0,
+			      0,
+			      0,
+			      0,
+			      64,
+			      17,
+			      0,
+			      0,
+			      127,
+			      0,
+			      0,
+			      1,
+			      127,
+			      0,
+			      0,
+			      1,
+			      0xc0,
+			      0,
+			      COLLECTD_PORT >> 8,
+			      COLLECTD_PORT & 255,
+			      (uint8_t)((total - 20) >> 8),
+			      (uint8_t)(total - 20)};
 	FILE *file = fopen(path, "w");
 
 	assert_non_null(file);
@@ -159,7 +183,8 @@ static void ask_tshark(const char *directory, struct sample sample, struct lists
 
 	snprintf(path, sizeof path, "%s/capture", directory);
 	write_capture(path, sample);
-	length = (size_t)snprintf(command, sizeof command, "TZ=UTC tshark -r %s -T fields -E separator='|' -E aggregator=';'", path);
+	length = (size_t)snprintf(command, sizeof command,
+				  "TZ=UTC tshark -r %s -T fields -E separator='|' -E aggregator=';'", path);
 	for (size_t i = 0; i < COLUMNS; i++)
 		length += (size_t)snprintf(command + length, sizeof command - length, " -e %s", columns[i].theirs);
 	snprintf(command + length, sizeof command - length, " 2>%s/tshark.log", directory);
@@ -197,15 +222,16 @@ static bool same(const struct column *column, const char *ours, const char *thei
 	return (isnan(a) && isnan(b)) || fabs(a - b) <= 1e-6 * (column->kind == TIMES ? 1 : fabs(a));
 }
 
-/* The next entry. Names are shown by tshark for each part and once more for each value list, empty ones included; we put
- * one for each value list: of either, a run of the same is one. */
+/* The next entry. Names are shown by tshark for each part and once more for each value list, empty ones included; we
+ * put one for each value list: of either, a run of the same is one. */
 static const char *next_entry(char **list, const struct column *column, char *last)
 {
 	const char *entry;
 
 	do
 		entry = strsep(list, ";");
-	while (entry && (!*entry || (column->kind != NUMBERS && strcmp(column->ours, "gauge") != 0 && strcmp(entry, last) == 0)));
+	while (entry && (!*entry ||
+			 (column->kind != NUMBERS && strcmp(column->ours, "gauge") != 0 && strcmp(entry, last) == 0)));
 	if (entry)
 		snprintf(last, 4096, "%s", entry);
 	return entry;
@@ -310,10 +336,12 @@ static void type_into(const char *directory, const char *const *lines)
 
 static void what_collectd_sends_now_is_read_as_tshark_reads_it(void **state)
 {
-	static const char *const lines[] = {
-		"PUTVAL live/t/temperature-core0 interval=10 N:-40.25", "PUTVAL live/c/counter interval=10 N:18446744073709551615",
-		"PUTVAL live/disk-sda1/disk_ops interval=2.5 N:-5:9223372036854775807",
-		"PUTNOTIF message=\"all well\" severity=okay time=1385053865 host=web", "FLUSH", NULL};
+	static const char *const lines[] = {"PUTVAL live/t/temperature-core0 interval=10 N:-40.25",
+					    "PUTVAL live/c/counter interval=10 N:18446744073709551615",
+					    "PUTVAL live/disk-sda1/disk_ops interval=2.5 N:-5:9223372036854775807",
+					    "PUTNOTIF message=\"all well\" severity=okay time=1385053865 host=web",
+					    "FLUSH",
+					    NULL};
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t address_bytes = sizeof address;
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);

@@ -37,22 +37,23 @@ static void expect_sample(struct sample sample, const char *fields)
 static void what_collectd_was_given_is_decoded(void **state)
 {
 	(void)state;
-	expect_sample(sample_collectd_values,
-	       "{\"values\":[{\"time\":2013-11-21T17:11:02.500000000Z,\"interval\":10,\"host\":\"host-1\","
-	       "\"plugin\":\"interface\",\"plugin_instance\":\"eth0\",\"type\":\"if_octets\","
-	       "\"dstypes\":[\"derive\",\"derive\"],\"values\":[12,34]},{\"time\":2013-11-21T17:11:02.306999922Z,"
-	       "\"interval\":2.5,\"host\":\"web\",\"plugin\":\"disk\",\"plugin_instance\":\"sda1\","
-	       "\"type\":\"disk_ops\",\"dstypes\":[\"derive\",\"derive\"],\"values\":[-5,9223372036854775807]},"
-	       "{\"time\":2013-11-21T17:11:03.000000000Z,\"interval\":10,\"host\":\"web\",\"plugin\":\"t\","
-	       "\"type\":\"temperature\",\"type_instance\":\"core0\",\"dstypes\":[\"gauge\"],\"values\":[-40.25]},"
-	       "{\"time\":2013-11-21T17:11:03.000000000Z,\"interval\":10,\"host\":\"web\",\"plugin\":\"t\","
-	       "\"type\":\"gauge\",\"dstypes\":[\"gauge\"],\"values\":[nan]},"
-	       "{\"time\":2013-11-21T17:11:03.000000000Z,\"interval\":10,\"host\":\"web\",\"plugin\":\"http\","
-	       "\"type\":\"http_requests\",\"dstypes\":[\"derive\"],\"values\":[7]},"
-	       "{\"time\":2013-11-21T17:11:03.000000000Z,\"interval\":10,\"host\":\"web\",\"plugin\":\"c\","
-	       "\"type\":\"counter\",\"dstypes\":[\"counter\"],\"values\":[18446744073709551615]},"
-	       "{\"time\":2013-11-21T17:11:03.000000000Z,\"interval\":10,\"host\":\"web\",\"plugin\":\"c\","
-	       "\"type\":\"absolute\",\"type_instance\":\"x\",\"dstypes\":[\"absolute\"],\"values\":[42]}]}");
+	expect_sample(
+		sample_collectd_values,
+		"{\"values\":[{\"time\":2013-11-21T17:11:02.500000000Z,\"interval\":10,\"host\":\"host-1\","
+		"\"plugin\":\"interface\",\"plugin_instance\":\"eth0\",\"type\":\"if_octets\","
+		"\"dstypes\":[\"derive\",\"derive\"],\"values\":[12,34]},{\"time\":2013-11-21T17:11:02.306999922Z,"
+		"\"interval\":2.5,\"host\":\"web\",\"plugin\":\"disk\",\"plugin_instance\":\"sda1\","
+		"\"type\":\"disk_ops\",\"dstypes\":[\"derive\",\"derive\"],\"values\":[-5,9223372036854775807]},"
+		"{\"time\":2013-11-21T17:11:03.000000000Z,\"interval\":10,\"host\":\"web\",\"plugin\":\"t\","
+		"\"type\":\"temperature\",\"type_instance\":\"core0\",\"dstypes\":[\"gauge\"],\"values\":[-40.25]},"
+		"{\"time\":2013-11-21T17:11:03.000000000Z,\"interval\":10,\"host\":\"web\",\"plugin\":\"t\","
+		"\"type\":\"gauge\",\"dstypes\":[\"gauge\"],\"values\":[nan]},"
+		"{\"time\":2013-11-21T17:11:03.000000000Z,\"interval\":10,\"host\":\"web\",\"plugin\":\"http\","
+		"\"type\":\"http_requests\",\"dstypes\":[\"derive\"],\"values\":[7]},"
+		"{\"time\":2013-11-21T17:11:03.000000000Z,\"interval\":10,\"host\":\"web\",\"plugin\":\"c\","
+		"\"type\":\"counter\",\"dstypes\":[\"counter\"],\"values\":[18446744073709551615]},"
+		"{\"time\":2013-11-21T17:11:03.000000000Z,\"interval\":10,\"host\":\"web\",\"plugin\":\"c\","
+		"\"type\":\"absolute\",\"type_instance\":\"x\",\"dstypes\":[\"absolute\"],\"values\":[42]}]}");
 }
 
 /* PUTNOTIF message="disk is \"full\"" severity=failure time=1385053864 host=web plugin=df plugin_instance=root ... */
@@ -60,21 +61,22 @@ static void a_notification_is_decoded(void **state)
 {
 	(void)state;
 	expect_sample(sample_collectd_notification,
-	       "{\"notifications\":[{\"time\":2013-11-21T17:11:04.000000000Z,\"host\":\"web\",\"plugin\":\"df\","
-	       "\"plugin_instance\":\"root\",\"type\":\"percent_bytes\",\"type_instance\":\"used\","
-	       "\"severity\":\"failure\",\"message\":\"disk is \\\"full\\\"\"}]}");
+		      "{\"notifications\":[{\"time\":2013-11-21T17:11:04.000000000Z,\"host\":\"web\",\"plugin\":\"df\","
+		      "\"plugin_instance\":\"root\",\"type\":\"percent_bytes\",\"type_instance\":\"used\","
+		      "\"severity\":\"failure\",\"message\":\"disk is \\\"full\\\"\"}]}");
 }
 
 static void signed_and_encrypted_parts_are_told(void **state)
 {
 	(void)state;
 	expect_sample(sample_collectd_signed,
-	       "{\"signed\":true,\"user\":\"alice\",\"notifications\":[{\"time\":2013-11-21T17:11:05.000000000Z,"
-	       "\"host\":\"web\",\"severity\":\"okay\",\"message\":\"all well\"}]}");
-	expect_sample(sample_collectd_encrypted,
-	       "{\"encrypted\":true,\"user\":\"alice\",\"iv\":0x86b15c5d00eeb94a0805ccf1765ee291,"
-	       "\"data\":0x5a72c49d95022eea705a0732c94653b7abc8b152539c653357ff756142c23b805a24330f16e3628ea898c1ece"
-	       "3bd54b6446f5512610e83503f428f6f208b17f715}");
+		      "{\"signed\":true,\"user\":\"alice\",\"notifications\":[{\"time\":2013-11-21T17:11:05.000000000Z,"
+		      "\"host\":\"web\",\"severity\":\"okay\",\"message\":\"all well\"}]}");
+	expect_sample(
+		sample_collectd_encrypted,
+		"{\"encrypted\":true,\"user\":\"alice\",\"iv\":0x86b15c5d00eeb94a0805ccf1765ee291,"
+		"\"data\":0x5a72c49d95022eea705a0732c94653b7abc8b152539c653357ff756142c23b805a24330f16e3628ea898c1ece"
+		"3bd54b6446f5512610e83503f428f6f208b17f715}");
 }
 
 struct values { /* counts what a full datagram has */
@@ -203,7 +205,8 @@ static void the_last_moment_of_each_clock_is_told(void **state)
 
 static void a_length_that_lies_is_refused(void **state)
 {
-	static const uint8_t two_of_one[] = {0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 5}, none[] = {0, 0}, alien[] = {0, 1, 4, 1, 2, 3, 4, 5, 6, 7, 8};
+	static const uint8_t two_of_one[] = {0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 5}, none[] = {0, 0},
+			     alien[] = {0, 1, 4, 1, 2, 3, 4, 5, 6, 7, 8};
 	static const uint8_t short_part[] = {0, 0, 0, 3, 'x'}, long_part[] = {0, 0, 0, 7, 'x', 0}, header[] = {0, 0, 0};
 	static const uint8_t long_user[60] = {0, 30}, no_user[60] = {0, 0};
 	char name[130];

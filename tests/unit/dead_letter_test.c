@@ -20,15 +20,18 @@ static uint8_t payload[RECORD_PAYLOAD_MAX];
 /* Byte by byte: what version 1 is for ever. */
 static void the_layout_is_the_one_that_was_written_down(void **state)
 {
-	static const uint8_t expected[] = {1, 2, 4, 0, 3, 0, CODEC_PARSER_VERSION, 0, 0xcd, 0xab, 0x23, 0x01, 7, 0, 3, 0,
-					   0x00, 0x7c, 0x9a, 0x41, 0x26, 0xb3, 0x38, 0x13, 'h', 'i'};
+	static const uint8_t expected[] = {1,    2,    4,    0,    3,    0,    CODEC_PARSER_VERSION,
+					   0,    0xcd, 0xab, 0x23, 0x01, 7,    0,
+					   3,    0,    0x00, 0x7c, 0x9a, 0x41, 0x26,
+					   0xb3, 0x38, 0x13, 'h',  'i'};
 	struct dead_letter_header header = sample;
 
 	(void)state;
 	header.detail = 7 | 3 << 16;
 	header.version = header.reserved = 99; /* not the caller's to choose */
 	header.parser_version = 99;
-	assert_int_equal(dead_letter_write(&header, (const uint8_t *)"hi", 2, payload, sizeof payload), sizeof expected);
+	assert_int_equal(dead_letter_write(&header, (const uint8_t *)"hi", 2, payload, sizeof payload),
+			 sizeof expected);
 	assert_memory_equal(payload, expected, sizeof expected);
 }
 

@@ -15,14 +15,14 @@
 #include "tests/support/samples.h"
 
 /* The specification's own example (GELF Payload Specification), its line breaks left out. */
-#define EXAMPLE                                                                                                       \
-	"{\"version\":\"1.1\",\"host\":\"example.org\",\"short_message\":\"A short message that helps you identify "  \
-	"what is going on\",\"full_message\":\"Backtrace here\\n\\nmore stuff\",\"timestamp\":1385053862.3072,"       \
+#define EXAMPLE                                                                                                        \
+	"{\"version\":\"1.1\",\"host\":\"example.org\",\"short_message\":\"A short message that helps you identify "   \
+	"what is going on\",\"full_message\":\"Backtrace here\\n\\nmore stuff\",\"timestamp\":1385053862.3072,"        \
 	"\"level\":1,\"_user_id\":9001,\"_some_info\":\"foo\",\"_some_env_var\":\"bar\"}"
-#define EXAMPLE_FIELDS                                                                                                \
-	"{\"version\":\"1.1\",\"host\":\"example.org\",\"short_message\":\"A short message that helps you identify "  \
-	"what is going on\",\"full_message\":\"Backtrace here\\x0a\\x0amore stuff\","                                 \
-	"\"timestamp\":2013-11-21T17:11:02.307200000Z,\"level\":1,\"_user_id\":9001,\"_some_info\":\"foo\","          \
+#define EXAMPLE_FIELDS                                                                                                 \
+	"{\"version\":\"1.1\",\"host\":\"example.org\",\"short_message\":\"A short message that helps you identify "   \
+	"what is going on\",\"full_message\":\"Backtrace here\\x0a\\x0amore stuff\","                                  \
+	"\"timestamp\":2013-11-21T17:11:02.307200000Z,\"level\":1,\"_user_id\":9001,\"_some_info\":\"foo\","           \
 	"\"_some_env_var\":\"bar\"}"
 
 static const char *fields_of(const void *bytes, size_t length)
@@ -111,7 +111,8 @@ static void what_must_be_there_must_be_there_once(void **state)
 	expect("{\"version\":\"1.1\",\"host\":\"h\"}", "syntax {\"version\":\"1.1\",\"host\":\"h\"}");
 	expect("{}", "syntax {}");
 	expect("{\"version\":\"1.1\",\"host\":\"\",\"short_message\":\"m\"}", "syntax {\"version\":\"1.1\"}");
-	expect("{\"version\":\"1.1\",\"host\":\"h\",\"short_message\":7}", "syntax {\"version\":\"1.1\",\"host\":\"h\"}");
+	expect("{\"version\":\"1.1\",\"host\":\"h\",\"short_message\":7}",
+	       "syntax {\"version\":\"1.1\",\"host\":\"h\"}");
 	expect_fault("\"host\":\"other\"", "syntax");
 	expect("{\"version\":\"1.0\",\"host\":\"h\",\"short_message\":\"m\"}",
 	       "{\"version\":\"1.0\",\"host\":\"h\",\"short_message\":\"m\"}");
@@ -218,7 +219,8 @@ static void bytes_behind_a_packed_message_are_refused(void **state)
 		}
 }
 
-/* `length` bytes (a little fewer where a whole filling does not fit) of a message that its short_message fills up, packed. */
+/* `length` bytes (a little fewer where a whole filling does not fit) of a message that its short_message fills up,
+ * packed. */
 static uint32_t pack(uint32_t length, const char *filling, uint8_t *out, uint32_t room)
 {
 	static const char front[] = "{\"version\":\"1.1\",\"host\":\"h\",\"short_message\":\"", back[] = "\"}";

@@ -157,10 +157,12 @@ static void what_protocol_buffers_allow_is_taken(void **state)
 
 	(void)state;
 	begin(&made);
-	PUT(&made, "\x1a\x0a\x08\x01\x08\x80\x00\x1a\x01x\x1a\x00");       /* the last of each counts, overlong 0 */
-	PUT(&made, "\x20\x05\x29" "12345678\x32\x02zz\x3d" "1234");        /* fields nobody knows, of every type */
-	PUT(&made, "\x0a\x01k\x12\x01\x30");                               /* tables behind */
-	PUT(&made, "\x1a\x0a\x10\x00\x1a\x02hi\x08\x00\x28\x07");          /* any order, one unknown */
+	PUT(&made, "\x1a\x0a\x08\x01\x08\x80\x00\x1a\x01x\x1a\x00"); /* the last of each counts, overlong 0 */
+	PUT(&made, "\x20\x05\x29"
+		   "12345678\x32\x02zz\x3d"
+		   "1234");                                       /* fields nobody knows, of every type */
+	PUT(&made, "\x0a\x01k\x12\x01\x30");                      /* tables behind */
+	PUT(&made, "\x1a\x0a\x10\x00\x1a\x02hi\x08\x00\x28\x07"); /* any order, one unknown */
 	seal(&made);
 	assert_int_equal(take(made.bytes, made.length, 1, &fault), 2);
 	assert_int_equal(fault, CODEC_OK);
@@ -309,7 +311,16 @@ static void expect_hash(const char *text, uint64_t upper, uint64_t lower)
 
 static void explicit_hashes_are_128_bit_decimals(void **state)
 {
-	static const char *const wrong[] = {"", "00", "01", "-1", "+1", "1.0", " 1", "1 ", "0x1", "a",
+	static const char *const wrong[] = {"",
+					    "00",
+					    "01",
+					    "-1",
+					    "+1",
+					    "1.0",
+					    " 1",
+					    "1 ",
+					    "0x1",
+					    "a",
 					    "340282366920938463463374607431768211456",
 					    "999999999999999999999999999999999999999",
 					    "1000000000000000000000000000000000000000"};
