@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dataplane/codec/codec.h"
+#include "tests/bench/message_samples.h"
 
 struct sample_bytes {
 	const char *bytes;
@@ -27,6 +28,10 @@ struct codec_sample {
 
 #define CODEC_SAMPLE_BYTES 65000u
 
+#define MADE(codec, crafted, name, make)                                                                               \
+	{                                                                                                              \
+		codec, crafted, name, {0}, {0}, {0}, make                                                              \
+	}
 #define TYPICAL(codec, name, bytes)                                                                                    \
 	{                                                                                                              \
 		codec, false, name, SAMPLE_BYTES(bytes), {0}, {0}, NULL                                                \
@@ -125,6 +130,31 @@ static const struct codec_sample codec_samples[] = {
 		"\"message\":\"card declined\",\"order_id\":918274,\"latency_ms\":83.5,\"ok\":false}\n"),
 	CRAFTED(CODEC_JSON_LINES, "zeros", "", "0\n", ""),
 	CRAFTED(CODEC_JSON_LINES, "braces", "", "{}\n", ""),
+
+	TYPICAL(CODEC_GELF, "plain",
+		"{\"version\":\"1.1\",\"host\":\"example.org\",\"short_message\":\"A short message that helps you "
+		"identify what is going on\",\"full_message\":\"Backtrace here\\n\\nmore stuff\",\"timestamp\":"
+		"1385053862.3072,\"level\":1,\"_user_id\":9001,\"_some_info\":\"foo\",\"_some_env_var\":\"bar\"}"),
+	MADE(CODEC_GELF, false, "gzip", make_gelf_gzip),
+	MADE(CODEC_GELF, false, "zlib", make_gelf_zlib),
+	CRAFTED(CODEC_GELF, "members", "{\"version\":\"1.1\",\"host\":\"h\",\"short_message\":\"m\"", ",\"\":0", "}"),
+	CRAFTED(CODEC_GELF, "digits",
+		"{\"version\":\"1.1\",\"host\":\"h\",\"short_message\":\"m\",\"timestamp\":1e-", "0", "}"),
+	MADE(CODEC_GELF, true, "bomb", make_gelf_bomb),
+
+	/* A datagram is the record: of 1 notification, of 7 and of 24 value lists. */
+	MADE(CODEC_COLLECTD, false, "of_1", make_collectd_notification),
+	MADE(CODEC_COLLECTD, false, "of_7", make_collectd_values),
+	MADE(CODEC_COLLECTD, false, "of_24", make_collectd_load),
+	MADE(CODEC_COLLECTD, true, "lists", make_collectd_lists),
+	MADE(CODEC_COLLECTD, true, "parts", make_collectd_parts),
+
+	/* Cut only, the MD5 included: per user record. */
+	MADE(CODEC_KPL, false, "aggregate", make_kpl_aggregate),
+	MADE(CODEC_KPL, true, "empty_records", make_kpl_empty),
+
+	MADE(CODEC_DEAD_LETTER, false, "syslog", make_letter_of_syslog),
+	MADE(CODEC_DEAD_LETTER, true, "long_characters", make_letter_of_long_characters),
 };
 
 #define CODEC_SAMPLES (sizeof codec_samples / sizeof *codec_samples)

@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include "control/store/batch.h"
+#include "dataplane/codec/dead_letter.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/flow_build.h"
 #include "tests/support/frame_build.h"
+#include "tests/support/samples.h"
 #include "tests/support/store_rig.h"
 
 static const char *corpus;
@@ -210,6 +212,47 @@ static void keep_file(const char *path)
 	fclose(file);
 }
 
+static void keep_sample(const char *target, const char *prefix, size_t prefix_bytes, struct sample sample)
+{
+	keep(target, prefix, prefix_bytes, sample.bytes, sample.length);
+}
+
+static void keep_gelf(void)
+{
+	static const char message[] =
+		"{\"version\":\"1.1\",\"host\":\"h\",\"short_message\":\"k\\u00e4se\",\"timestamp\":1385053862.3072,"
+		"\"level\":1,\"_a\":{\"b\":[1e3,null,true]},\"_c\":\"d\"}";
+	static const uint8_t steps[][8] = {{10, 8, 1, 0, 3, 0, 200, 0x41}, {10, 8, 1, 2, 3, 255, 0, 0x40}, {10, 8, 1, 1, 3, 255, 0, 0x41},
+					   {10, 1, 2, 0, 2, 4, 0, 0x61},   {255, 1, 2, 1, 2, 4, 0, 0x61}, {1, 1, 3, 0, 1, 4, 0, 1},
+					   {10, 8, 4, 0, 9, 255, 0, 0},	   {10, 8, 4, 1, 9, 255, 0, 0},	  {10, 8, 4, 2, 7, 255, 0, 0}};
+
+	for (char mode = 0; mode < 4; mode++)
+		keep("gelf", (char[]){mode, 3}, 2, message, sizeof message - 1);
+	keep("gelf", "\0", 2, steps, sizeof steps);
+	keep_sample("gelf", "\0\2", 2, sample_gelf_gzip);
+	keep_sample("gelf", "\0\0", 2, sample_gelf_gzip_named);
+	keep_sample("gelf", "\0\7", 2, sample_gelf_zlib);
+}
+
+static void keep_messages_of_machines(void)
+{
+	static const struct dead_letter_header header = {
+		.stage = DEAD_LETTER_AT_RULE, .codec = CODEC_KPL, .reason = DEAD_LETTER_RULE, .input = 7, .detail = 3};
+	uint8_t letter[512];
+
+	keep_sample("collectd", "\7", 1, sample_collectd_values);
+	keep_sample("collectd", "\0", 1, sample_collectd_notification);
+	keep_sample("collectd", "\2", 1, sample_collectd_signed);
+	keep_sample("collectd", "\3", 1, sample_collectd_encrypted);
+	keep_sample("collectd", "\0", 1, sample_collectd_load);
+	keep_sample("kpl", "\3", 1, sample_kpl_aggregate);
+	/* Its protocol buffer alone: the target makes the MD5 right. */
+	keep("kpl", "\1", 1, sample_kpl_aggregate.bytes + 4, sample_kpl_aggregate.length - 20);
+	keep("dead_letter", "\4", 1, letter,
+	     dead_letter_write(&header, sample_kpl_aggregate.bytes, sample_kpl_aggregate.length, letter, sizeof letter));
+	keep("dead_letter", "\0", 1, letter, dead_letter_write(&header, (const uint8_t *)"text", 4, letter, sizeof letter));
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2)
@@ -223,6 +266,8 @@ int main(int argc, char **argv)
 	keep_segments();
 	keep_gap();
 	keep_flows();
+	keep_gelf();
+	keep_messages_of_machines();
 	for (int i = 2; i < argc; i++)
 		keep_file(argv[i]);
 	return 0;
