@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "dataplane/rule/literal.h"
+
 /*
  * The block is scanned for the same patterns with ^ and $ made to match at lines (HS_FLAG_MULTILINE), and every record
  * has '\n' or an end of the block on either side. Then a match of the pattern in a record alone is one in the block:
@@ -176,5 +178,9 @@ struct pattern_traits pattern_read(const struct config_rule *rule)
 			  !strstr(p, "\\R") && !switches_lines_off(p) && !anchors_inside(p);
 	if (traits.together && stays_in_line(&text))
 		traits.proof = text.anchors && !rule->multiline ? PATTERN_IN_LINE : PATTERN_CERTAIN;
+	if (traits.together && literal_pays(p))
+		traits.literal_length = literal_find(p, traits.literal);
+	if (traits.literal_length)
+		traits.proof = PATTERN_MAYBE;
 	return traits;
 }
