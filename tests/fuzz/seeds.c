@@ -76,6 +76,24 @@ static void keep_lines(void)
 	keep("lines", (uint8_t[]){'|', 0, 3}, 3, longest, sizeof longest);
 }
 
+static void keep_rules(void)
+{
+	static const char *const texts[] = {"foo\1bar\1error user=root 123\1", "<14>web-1 foo\n bar\1\1k\xc3\xa4se\1\xff\1",
+					    "a+b[\1\"foo\"\1foo\r\1bar$\1", "xxxxxxxx\1yy\1az\1foo"};
+	static const char *const patterns[] = {"foo.*bar", "^error|bar$", "\\bfoo\\b", "[^a]b", "a\\nb", "(?i)err(?-i)or.+x", "fo{1,3}bar+x"};
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		for (uint8_t set = 0; set < 12; set++)
+			keep("rule", (uint8_t[]){set, (uint8_t)(set + i)}, 2, texts[i], strlen(texts[i]));
+	for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
+		uint8_t choice[2] = {(uint8_t)strlen(patterns[i]), 0};
+		char both[128];
+
+		snprintf(both, sizeof both, "%s%s", patterns[i], texts[i % 4]);
+		keep("pattern", choice, 2, both, strlen(both));
+	}
+}
+
 static void keep_messages(void)
 {
 	static const char *const requests[] = {
@@ -262,6 +280,7 @@ int main(int argc, char **argv)
 	keep_frames();
 	keep_lines();
 	keep_texts();
+	keep_rules();
 	keep_messages();
 	keep_segments();
 	keep_gap();
