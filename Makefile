@@ -29,7 +29,7 @@ SEAM_SRC    := $(wildcard dataplane/seam/*.c)
 PURE_SRC    := $(wildcard dataplane/packet/*.c dataplane/record/*.c dataplane/codec/*.c dataplane/rule/*.c)
 DPDK_SRC    := $(filter-out dataplane/main.c dataplane/burst.c,$(wildcard dataplane/*.c))
 CONFIG_SRC  := $(wildcard config/*.c)
-CONTROL_SRC := $(filter-out control/penstockd.c,$(wildcard control/*.c control/store/*.c control/delivery/*.c control/metadata/*.c control/server/*.c control/ledger/*.c))
+CONTROL_SRC := $(filter-out control/penstockd.c,$(wildcard control/*.c control/store/*.c control/delivery/*.c control/metadata/*.c control/server/*.c control/ledger/*.c control/replay/*.c))
 CLI_SRC     := $(filter-out control/cli/main.c,$(wildcard control/cli/*.c))
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))

@@ -8,6 +8,7 @@
 #include "control/metadata/metadata.h"
 #include "control/plane.h"
 #include "control/reload.h"
+#include "control/replay/replay.h"
 #include "control/store/store.h"
 #include "control/streams.h"
 
@@ -23,5 +24,6 @@ struct daemon { /* all of it constant once the server runs; what it points to ta
 	struct learner *learner;
 	struct monitor *monitor;
 	struct reload *reload;
+	struct replay *replay;
 	uint64_t started_ms; /* CLOCK_MONOTONIC */
 };

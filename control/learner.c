@@ -468,22 +468,40 @@ static struct pupil *find(struct learner *l, const char *name)
 	return p;
 }
 
-int learner_configure(struct learner *l, const struct config *config)
+/* The streams that flows go to, some perhaps twice. */
+static uint32_t list_streams(const struct config *config, const char **names)
 {
-	struct pupil *fresh[INPUTS_MAX];
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < config->inputs_count; i++) {
-		if (config->inputs[i].codec != CODEC_NETFLOW)
-			continue;
-		fresh[count] = calloc(1, sizeof **fresh);
-		if (!fresh[count]) {
-			while (count > 0)
-				free(fresh[--count]);
-			return -ENOMEM;
+	for (uint32_t i = 0; i < config->inputs_count; i++)
+		if (config->inputs[i].codec == CODEC_NETFLOW)
+			names[count++] = config->inputs[i].stream;
+	for (uint32_t i = 0; i < config->rules_count; i++)
+		if (config->rules[i].verdict == VERDICT_ROUTE && config->inputs[config->rules[i].input_index].codec == CODEC_NETFLOW)
+			names[count++] = config->rules[i].stream;
+	return count;
+}
+
+int learner_configure(struct learner *l, const struct config *config)
+{
+	const char *names[INPUTS_MAX + CONFIG_RULES_MAX];
+	struct pupil **fresh;
+	uint32_t count = list_streams(config, names);
+
+	fresh = calloc(count + 1, sizeof(struct pupil *));
+	for (uint32_t i = 0; fresh && i < count; i++) {
+		fresh[i] = calloc(1, sizeof **fresh);
+		if (!fresh[i]) {
+			while (i > 0)
+				free(fresh[--i]);
+			free(fresh);
+			fresh = NULL;
+			break;
 		}
-		memcpy(fresh[count++]->name, config->inputs[i].stream, sizeof fresh[0]->name);
+		memcpy(fresh[i]->name, names[i], strlen(names[i]) + 1);
 	}
+	if (!fresh)
+		return -ENOMEM;
 	pthread_mutex_lock(&l->lock);
 	for (struct pupil *p = l->pupils; p; p = p->next)
 		p->wanted = false;
@@ -501,6 +519,7 @@ int learner_configure(struct learner *l, const struct config *config)
 	}
 	pthread_cond_signal(&l->wake);
 	pthread_mutex_unlock(&l->lock);
+	free(fresh);
 	return 0;
 }
 

@@ -81,6 +81,14 @@ static int open_plane(struct daemon *daemon)
 	return error;
 }
 
+static int open_replay(struct daemon *daemon)
+{
+	struct replay_parts parts = {daemon->metadata, daemon->store, daemon->streams, daemon->reload,
+				     daemon->config->batch_bytes};
+
+	return replay_open(&parts, &daemon->replay);
+}
+
 /* The ladder up: each rung stands on those before it. What was opened is closed by close_daemon(), whatever failed. */
 static int open_daemon(struct daemon *daemon, struct server **server)
 {
@@ -101,6 +109,8 @@ static int open_daemon(struct daemon *daemon, struct server **server)
 	if (!error)
 		error = reload_open(daemon, &daemon->reload);
 	if (!error)
+		error = open_replay(daemon);
+	if (!error)
 		error = server_open(daemon->config->socket, daemon, server);
 	return error;
 }
@@ -108,6 +118,7 @@ static int open_daemon(struct daemon *daemon, struct server **server)
 /* And down: deliveries and readers leave the shards before the store closes them. */
 static void close_daemon(struct daemon *daemon)
 {
+	replay_close(daemon->replay);
 	reload_close(daemon->reload);
 	streams_end_retries(daemon->streams);
 	monitor_close(daemon->monitor);

@@ -275,6 +275,17 @@ void reload_run_soon(struct reload *r)
 	pthread_mutex_unlock(&r->lock);
 }
 
+const struct config *reload_hold(struct reload *r)
+{
+	pthread_mutex_lock(&r->running);
+	return r->now ? r->now : r->daemon->config;
+}
+
+void reload_let_go(struct reload *r)
+{
+	pthread_mutex_unlock(&r->running);
+}
+
 int reload_open(struct daemon *daemon, struct reload **out)
 {
 	struct reload *r = calloc(1, sizeof *r);

@@ -44,6 +44,10 @@ const char *reload_say_dataplane(enum reload_dataplane dataplane);
 // Does so on a thread of its own, for a signal. Returns at once.
 void reload_run_soon(struct reload *reload);
 
+// The configuration penstockd works by; it stays as it is until reload_let_go(). Waits for a reload under way.
+const struct config *reload_hold(struct reload *reload);
+void reload_let_go(struct reload *reload);
+
 // config_hash() of the files penstockd works by; *busy: a reload is under way, and the dataplane may be ahead or behind.
 uint64_t reload_hash(struct reload *reload, bool *busy);
 

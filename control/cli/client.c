@@ -100,6 +100,9 @@ uint32_t client_patience(const char *op)
 
 	if (!strcmp(op, "reload"))
 		return CLIENT_RELOAD_MS;
+	/* And this one compiles rules first, which may take a while. */
+	if (!strcmp(op, "replay"))
+		return CLIENT_COMPILE_MS;
 	for (size_t i = 0; i < sizeof(durable) / sizeof(*durable); i++) {
 		if (!strcmp(op, durable[i]))
 			return CLIENT_DURABLE_MS;

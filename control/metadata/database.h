@@ -77,6 +77,18 @@
 	X(GET_LEARNED, "SELECT next_sequence FROM learned WHERE stream_id=?1 AND shard=?2")                        \
 	X(PUT_LEARNED, "INSERT INTO learned(stream_id,shard,next_sequence) VALUES(?1,?2,?3) "                      \
 		       "ON CONFLICT DO UPDATE SET next_sequence=?3")                                               \
+	X(GET_REPLAY, "SELECT stream_id,shard,next_sequence,letters,records,dead,dropped FROM replay "             \
+		      "WHERE stream_id=?1 AND shard=?2")                                                           \
+	X(PUT_REPLAY, "INSERT INTO replay(stream_id,shard,next_sequence,letters,records,dead,dropped) "            \
+		      "VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT DO UPDATE SET next_sequence=?3,letters=?4,"        \
+		      "records=?5,dead=?6,dropped=?7")                                                             \
+	X(GET_STEP, "SELECT stream_id,shard,next_sequence,letters,records,dead,dropped FROM replay_step")          \
+	X(ADD_STEP, "INSERT INTO replay_step(one,stream_id,shard,next_sequence,letters,records,dead,dropped) "     \
+		    "VALUES(1,?1,?2,?3,?4,?5,?6,?7)")                                                              \
+	X(DROP_STEP, "DELETE FROM replay_step WHERE stream_id=?1 AND shard=?2 AND next_sequence=?3")               \
+	X(LAST_PART, "SELECT seq FROM sqlite_sequence WHERE name='replay_part'")                                   \
+	X(ADD_PART, "INSERT INTO replay_part(mark,step,to_stream,to_shard,records) VALUES(?1,1,?2,?3,?4)")         \
+	X(LIST_PARTS, "SELECT mark,to_stream,to_shard,records FROM replay_part ORDER BY mark")                     \
 	X(ADD_DISCARDED, "INSERT INTO discarded(slot,generation,records) VALUES(?1,?2,?3) "                        \
 			 "ON CONFLICT DO UPDATE SET records=records+?3")                                           \
 	X(GET_DISCARDED, "SELECT records FROM discarded WHERE slot=?1 AND generation=?2")                          \

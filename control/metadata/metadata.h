@@ -129,6 +129,41 @@ int metadata_see_domain(struct metadata *m, uint64_t stream_id, const uint8_t *d
 // that, and those of domains not heard of since. *count says how many.
 int metadata_expire_templates(struct metadata *m, uint64_t stream_id, uint64_t oldest_ns, uint32_t *count);
 
+/* ---- replays of dead letters ---- */
+
+struct metadata_replay { /* how far a stream's shard was replayed, and what became of it, ever */
+	uint64_t stream_id;
+	uint32_t shard;
+	uint64_t next_sequence;
+	uint64_t letters;   /* taken out of it */
+	uint64_t records;   /* stored from them, dead letters not counted */
+	uint64_t dead;      /* stored as dead letters again */
+	uint64_t dropped;   /* by rules and inputs */
+};
+
+struct metadata_part { /* records on their way into one shard by one store_put() */
+	uint64_t mark;      /* given here: they rise, over all parts there ever were */
+	uint64_t stream_id; /* where to */
+	uint32_t shard;
+	uint8_t *bytes;     /* malloc'ed when read */
+	uint32_t length;
+};
+
+int metadata_get_replay(struct metadata *m, uint64_t stream_id, uint32_t shard, struct metadata_replay *out); /* -ENOENT */
+
+// In one transaction: the parts of a step are kept, with marks above `above` (given in order, filled in), and the step itself:
+// where the replay will be, and its counts then. There is one step at a time, of all shards, or marks would not be put in
+// order: -EEXIST while one is not finished. -ENOENT no such stream.
+int metadata_plan_replay(struct metadata *m, const struct metadata_replay *step, uint64_t above, struct metadata_part *parts,
+			 uint32_t count);
+
+// The step that is planned and not finished, with its parts in the order of their marks; the arrays are the caller's, also
+// after -ENOMEM. -ENOENT.
+int metadata_get_replay_step(struct metadata *m, struct metadata_replay *step, struct metadata_part **parts, uint32_t *count);
+
+// All its parts are durable where they belong: in one transaction the replay moves there and the step is forgotten.
+int metadata_finish_replay(struct metadata *m, const struct metadata_replay *step);
+
 // A dead object was put to its destination after all. In one transaction: that is remembered, and the delivery's row says
 // so. Once its files are gone from the dead letters it may be forgotten.
 int metadata_redrive_object(struct metadata *m, const struct metadata_object *object,

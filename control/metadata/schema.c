@@ -88,6 +88,25 @@ static const char *const ladder[] = {
 	"  next_sequence INTEGER NOT NULL,"
 	"  PRIMARY KEY(stream_id, shard)) STRICT;"
 	"ALTER TABLE object ADD COLUMN templates INTEGER NOT NULL DEFAULT 0;",
+	/* 4: how far dead letters were replayed, and the step that is under way with the records it brings */
+	"CREATE TABLE replay("
+	"  stream_id INTEGER NOT NULL REFERENCES stream(id) ON DELETE CASCADE,"
+	"  shard INTEGER NOT NULL,"
+	"  next_sequence INTEGER NOT NULL,"
+	"  letters INTEGER NOT NULL, records INTEGER NOT NULL, dead INTEGER NOT NULL, dropped INTEGER NOT NULL,"
+	"  PRIMARY KEY(stream_id, shard)) STRICT;"
+	"CREATE TABLE replay_step("
+	"  one INTEGER PRIMARY KEY CHECK(one=1),"
+	"  stream_id INTEGER NOT NULL REFERENCES stream(id) ON DELETE CASCADE,"
+	"  shard INTEGER NOT NULL,"
+	"  next_sequence INTEGER NOT NULL,"
+	"  letters INTEGER NOT NULL, records INTEGER NOT NULL, dead INTEGER NOT NULL, dropped INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE replay_part("
+	"  mark INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  step INTEGER NOT NULL REFERENCES replay_step(one) ON DELETE CASCADE,"
+	"  to_stream INTEGER NOT NULL,"
+	"  to_shard INTEGER NOT NULL,"
+	"  records BLOB NOT NULL) STRICT;",
 };
 
 #define VERSION ((int)(sizeof ladder / sizeof ladder[0]))

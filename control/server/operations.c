@@ -20,6 +20,7 @@ static const struct {
 	{"cursor.put", operate_cursor_put},
 	{"cursor.list", operate_cursor_list},
 	{"cursor.delete", operate_cursor_delete},
+	{"replay", operate_replay},
 	{"template.list", operate_template_list},
 	{"delivery.list", operate_delivery_list},
 	{"delivery.show", operate_delivery_show},

@@ -11,7 +11,7 @@ operation operate_cursor_get, operate_cursor_put, operate_cursor_list, operate_c
 
 operation operate_delivery_list, operate_delivery_show, operate_delivery_dead, operate_delivery_redrive;
 
-operation operate_template_list;
+operation operate_template_list, operate_replay;
 
 // One delivery as lists show it; what is wrong with it goes to the array `problems`.
 json_t *delivery_to_json(const struct delivery_row *row, json_t *problems);

@@ -38,6 +38,9 @@
  *   cursor.put       stream, shard, name, sequence, records    {} once durable
  *   cursor.list      stream                                    {"cursors": [{name, shard, sequence, records, behind}]}
  *   cursor.delete    stream, name                              {}, on all shards
+ *   replay           stream, shard, end, sequence?, limit?,    {"letters", "records", "dead", "orphans", "dropped",
+ *                    dry?                                       "unreadable", "gone", "next_sequence", "done"}: one step
+ *                                                              (control/replay/replay.h); ask again until done
  *   template.list    stream, after?                            {"last", "more"} + data: flow templates kept behind number
  *                                                              `after`, each with its length in front, 16 bits little endian
  *   delivery.list    -                                         {"deliveries": [{name, stream, delivered, failed, ...}]}

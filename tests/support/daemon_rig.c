@@ -82,6 +82,8 @@ void daemon_rig_start_daemon(struct daemon_rig *rig)
 	struct monitor_parts parts = {d->metadata, d->store, d->streams, d->plane, d->deliveries};
 	assert_int_equal(monitor_open(&parts, &d->monitor), 0);
 	assert_int_equal(reload_open(d, &d->reload), 0);
+	struct replay_parts replay = {d->metadata, d->store, d->streams, d->reload, store.batch_bytes};
+	assert_int_equal(replay_open(&replay, &d->replay), 0);
 	assert_int_equal(server_open(rig->config->socket, d, &rig->server), 0);
 	atomic_store(&rig->stop, false);
 	assert_int_equal(pthread_create(&rig->ticker, NULL, tick, rig), 0);
@@ -100,6 +102,7 @@ void daemon_rig_stop_daemon(struct daemon_rig *rig, bool drain)
 		assert_int_equal(plane_detach(d->plane, PATIENCE_MS), 0);
 		deliveries_stop(d->deliveries, PATIENCE_MS);
 	}
+	replay_close(d->replay);
 	reload_close(d->reload);
 	monitor_close(d->monitor);
 	plane_close(d->plane);

@@ -388,7 +388,7 @@ static void a_database_of_the_first_schema_goes_on_under_this_one(void **state)
 	assert_int_equal(metadata_plan_object(scene->m, &object), 0);
 	metadata_close(scene->m);
 	scene->m = NULL;
-	sql(scene->path, "DROP TABLE redriven;DROP TABLE template;DROP TABLE learned;"
+	sql(scene->path, "DROP TABLE replay_part;DROP TABLE replay_step;DROP TABLE replay;DROP TABLE redriven;DROP TABLE template;DROP TABLE learned;"
 			 "ALTER TABLE object DROP COLUMN templates;PRAGMA user_version=1");
 	assert_int_equal(metadata_open(scene->directory, &scene->m), 0);
 	assert_int_equal(metadata_get_object(scene->m, id, 0, "lake", &found), 0);
