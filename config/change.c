@@ -117,7 +117,8 @@ static int set_path(struct config_change *change, const struct knob *knob, const
 		change->path = strdup(knob->path);
 		return change->path ? 0 : -ENOMEM;
 	}
-	n = asprintf(&change->path, "%s[%u]%s", list->path, item, knob == list ? "" : knob->path + strlen(list->path) + 2);
+	n = asprintf(&change->path, "%s[%u]%s", list->path, item,
+		     knob == list ? "" : knob->path + strlen(list->path) + 2);
 	if (n < 0)
 		change->path = NULL;
 	snprintf(change->list, sizeof change->list, "%s", list->path);

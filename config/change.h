@@ -13,7 +13,7 @@ struct config_change {
 	bool live;         /* takes effect at a reload; else `why` says when, or that it does not */
 	char list[16];     /* "inputs", "" outside lists */
 	char name[NAME_MAX_BYTES > STREAM_NAME_MAX ? NAME_MAX_BYTES : STREAM_NAME_MAX + 1]; /* of the item */
-	char *path;        /* "ports[0].queues", "inputs[2]": by its place in the new files; a removed item's in the old ones */
+	char *path;        /* "ports[0].queues", "inputs[2]": its place in the new files; a removed item's in the old */
 	char *from, *to;   /* CHANGE_CHANGED: the values as people write them */
 	const char *why;   /* !live: static */
 	char *file;        /* where the new one says it; NULL: a removed item */
@@ -25,8 +25,8 @@ struct config_changes {
 	uint32_t count;
 };
 
-// Compares `next` with what runs: `now` is the configuration reloaded last, `start` the one the process started with (they
-// may be the same), by which what cannot change while it runs is judged. Items of lists are known by their names.
+// Compares `next` with what runs: `now` is the configuration reloaded last, `start` the one the process started with
+// (they may be the same), by which what cannot change while it runs is judged. Items of lists are known by their names.
 // 0 with *out (config_free_changes()), or -ENOMEM.
 int config_compare(const struct config *start, const struct config *now, const struct config *next,
 		   struct config_changes *out);
@@ -42,8 +42,9 @@ bool config_same_delivery(const struct config_delivery *a, const struct config_d
 // What tells two configurations apart: XXH64 of every knob's value, 0 never. Both daemons tell theirs.
 uint64_t config_hash(const struct config *config);
 
-// Finds each input of `next` its port among those of `start`, which are open: sets port_index, UINT32_MAX where the port,
-// its mode or the address wanted is there only after the next start. Such an input is left out when `now` has none of its
-// name; one that `now` has would stop taking what it takes: that is an error, reported as config_load() does.
+// Finds each input of `next` its port among those of `start`, which are open: sets port_index, UINT32_MAX where the
+// port, its mode or the address wanted is there only after the next start. Such an input is left out, with a warning, when
+// `now` has none of its name that works; one that works would stop taking what it takes: that is an error. Both are
+// reported as config_load() does.
 // 0, or -EINVAL after a report.
 int config_place_inputs(const struct config *start, const struct config *now, struct config *next, FILE *errors);

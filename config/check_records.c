@@ -80,10 +80,11 @@ static void check_codec_has_key(struct loading *l, uint32_t i)
 		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key", i,
 			      "a frame has no fields: use random, constant, source or flow");
 	if (in->key == KEY_PATH && !has_fields(in->codec))
-		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key", i, "codec %s decodes no fields to take a key from",
-			      codec_name(in->codec));
+		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key", i,
+			      "codec %s decodes no fields to take a key from", codec_name(in->codec));
 	if (in->key == KEY_OWN && in->codec != CODEC_KPL)
-		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key", i, "only records of codec kpl bring keys of their own");
+		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key", i,
+			      "only records of codec kpl bring keys of their own");
 }
 
 static void check_key(struct loading *l, uint32_t i)
@@ -106,13 +107,15 @@ static void check_key(struct loading *l, uint32_t i)
 			      "a key from a path needs it: {from: path, path: /host}");
 	if (in->key == KEY_PATH && in->key_path[0] && field_path_parse(in->key_path, &path) != 0)
 		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key.path", i,
-			      "neither the name of a field nor a JSON pointer of at most %u bytes and %u steps, with ~0 for ~ and ~1 for /",
+			      "neither the name of a field nor a JSON pointer of at most %u bytes and %u steps, with "
+			      "~0 for ~ and ~1 for /",
 			      FIELD_PATH_BYTES_MAX, FIELD_DEPTH_MAX + 1);
 	if (in->key == KEY_CAPTURE && !in->key_rule[0] && !origin_bad(c, "inputs[].key.rule", i))
 		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key", i,
 			      "a key from a capture needs the rule's name: {from: capture, rule: NAME, group: 1}");
 	if (origin_given(c, "inputs[].key.missing", i) && !may_lack_key(c, in))
-		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key.missing", i, "no record of this input lacks such a key");
+		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key.missing", i,
+			      "no record of this input lacks such a key");
 }
 
 static void check_dead_letters(struct loading *l, uint32_t i)
@@ -139,7 +142,8 @@ void check_records(struct loading *l, uint32_t i)
 	const struct config_input *in = &c->inputs[i];
 
 	check_key(l, i);
-	if (in->invalid != INVALID_KEEP && !has_fields(in->codec) && in->codec != CODEC_KPL && !origin_bad(c, "inputs[].codec", i))
+	if (in->invalid != INVALID_KEEP && !has_fields(in->codec) && in->codec != CODEC_KPL &&
+	    !origin_bad(c, "inputs[].codec", i))
 		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].invalid", i,
 			      "codec %s takes any bytes: none of its records is invalid", codec_name(in->codec));
 	check_dead_letters(l, i);

@@ -71,7 +71,7 @@ const struct knob knobs[] = {
 	{"matching", KNOB_SECTION, .fallback = "", .text = "How the patterns of rules are compiled."},
 	{"matching.cache", KNOB_PATH, AT(rule_cache), .fallback = "/var/cache/penstock", .most = CONFIG_PATH_MAX - 1,
 	 .text = "Directory of compiled rules, kept by content; what is in it may be deleted at any time."},
-	{"matching.seconds", KNOB_DURATION, AT(rule_seconds), .fallback = "30s", .least = 1, .most = 600,
+	{"matching.time", KNOB_DURATION, AT(rule_seconds), .fallback = "30s", .least = 1, .most = 600,
 	 .text = "The longest that compiling the rules of one input may take."},
 	{"matching.memory", KNOB_SIZE, AT(rule_memory), .fallback = "512MiB", .least = 64 * MIB, .most = 64 * GIB,
 	 .text = "Memory that it may take meanwhile; compiled rules are far smaller."},

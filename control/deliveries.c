@@ -23,6 +23,11 @@ static const char *input_name(void *context, uint32_t input)
 	return input_names_find(&d->names, input);
 }
 
+const struct input_names *deliveries_input_names(const struct deliveries *d)
+{
+	return &d->names;
+}
+
 /* On a thread that tries a start again: what was said the first time is not said once more. */
 static _Thread_local bool quiet;
 

@@ -6,6 +6,7 @@
 
 #include "config/config.h"
 #include "control/delivery/delivery.h"
+#include "control/input_names.h"
 #include "control/learner.h"
 #include "control/metadata/metadata.h"
 #include "control/streams.h"
@@ -22,6 +23,9 @@ int deliveries_add_stream(struct deliveries *deliveries, const struct stream *st
 
 // Stops those of `stream` where they are; they use its shards no more.
 void deliveries_remove_stream(struct deliveries *deliveries, const struct stream *stream);
+
+// Names of the inputs and tags of every configuration so far; there as long as `deliveries` is.
+const struct input_names *deliveries_input_names(const struct deliveries *deliveries);
 
 struct deliveries_change { /* of one delivery */
 	enum { DELIVERY_STARTED, DELIVERY_STOPPED, DELIVERY_RESTARTED } kind;

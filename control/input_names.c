@@ -24,18 +24,24 @@ const char *input_names_find(const struct input_names *names, uint32_t id)
 	return NULL;
 }
 
+static void add(struct input_names *names, const char *name)
+{
+	uint32_t count = atomic_load_explicit(&names->count, memory_order_relaxed), id = input_id(name);
+
+	if (count == INPUT_NAMES_MAX || input_names_find(names, id))
+		return;
+	names->entries[count].id = id;
+	snprintf(names->entries[count].name, sizeof names->entries[count].name, "%s", name);
+	atomic_store_explicit(&names->count, count + 1, memory_order_release);
+}
+
 void input_names_add(struct input_names *names, const struct config *config)
 {
 	pthread_mutex_lock(&names->adding);
-	for (uint32_t i = 0; i < config->inputs_count; i++) {
-		uint32_t count = atomic_load_explicit(&names->count, memory_order_relaxed);
-		uint32_t id = input_id(config->inputs[i].name);
-
-		if (count == INPUT_NAMES_MAX || input_names_find(names, id))
-			continue;
-		names->entries[count].id = id;
-		snprintf(names->entries[count].name, sizeof names->entries[count].name, "%s", config->inputs[i].name);
-		atomic_store_explicit(&names->count, count + 1, memory_order_release);
-	}
+	for (uint32_t i = 0; i < config->inputs_count; i++)
+		add(names, config->inputs[i].name);
+	for (uint32_t i = 0; i < config->rules_count; i++)
+		if (config->rules[i].verdict == VERDICT_TAG)
+			add(names, config->rules[i].name);
 	pthread_mutex_unlock(&names->adding);
 }

@@ -1,4 +1,4 @@
-// Names of inputs by the number that records carry: those of every configuration so far, for records stored under one may
+// Names of inputs and tags by the number that records carry: those of every configuration so far, for records stored under one may
 // be delivered under the next.
 #pragma once
 
@@ -8,7 +8,7 @@
 
 #include "config/config.h"
 
-#define INPUT_NAMES_MAX 1024u /* more than that in one life of penstockd: the rest goes by number */
+#define INPUT_NAMES_MAX 2048u /* more than that in one life of penstockd: the rest goes by number */
 
 struct input_names { /* zero it, then input_names_init() */
 	pthread_mutex_t adding;

@@ -12,6 +12,7 @@
 #include "control/options.h"
 #include "control/process.h"
 #include "control/server/server.h"
+#include "dataplane/rule/rule.h"
 
 #define EXIT_CONFIGURATION 2 /* starting again would not help */
 #define TICK_MS 20             /* the control region's heartbeat, a new region, a changed map: at most this late */
@@ -206,6 +207,10 @@ int main(int argc, char **argv)
 		return options.status;
 	if (config_load(options.config, stderr, &config) != 0)
 		return EXIT_CONFIGURATION;
+	if (rules_check(config, stderr) != 0) {
+		config_free(config);
+		return EXIT_CONFIGURATION;
+	}
 	if (options.check_config) {
 		config_free(config);
 		return 0;

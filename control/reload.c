@@ -36,8 +36,7 @@ const char *reload_say_dataplane(enum reload_dataplane dataplane)
 		[RELOAD_NOT_ASKED] = "not asked",
 		[RELOAD_DATAPLANE_WORKS] = "every worker works by it",
 		[RELOAD_DATAPLANE_DOWN] = "it is down, and takes the new configuration at its start",
-		[RELOAD_DATAPLANE_REFUSED] = "it finds errors in the configuration and stays with the one it has; its log says "
-					     "which: can it read every file?",
+		[RELOAD_DATAPLANE_REFUSED] = "it finds errors in the files and stays as it is; see its log: can it read them all?",
 		[RELOAD_DATAPLANE_FAILED] = "it has no memory for the configuration and stays with the one it has",
 		[RELOAD_DATAPLANE_SILENT] = "it did not answer in time; see penstock status, and its log",
 		[RELOAD_DATAPLANE_DIFFERS] = "it read files that say something else: they were changed meanwhile, reload again",

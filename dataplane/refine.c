@@ -28,8 +28,8 @@ void refine_add(struct worker *w, const struct plan_input *plan, const struct da
 }
 
 /* Notes a record that has been cut. `kept` is where the bytes that are stored lie. */
-static void take(struct worker *w, const struct plan_input *plan, uint32_t piece, const uint8_t *bytes, const uint8_t *kept,
-		 uint32_t length, struct tally *tally)
+static void take(struct worker *w, const struct plan_input *plan, uint32_t piece, const uint8_t *bytes,
+		 const uint8_t *kept, uint32_t length, struct tally *tally)
 {
 	struct refiner *r = w->refiner;
 
@@ -54,11 +54,12 @@ static void cut_slices(struct worker *w, const struct plan_input *plan, uint32_t
 	struct refiner *r = w->refiner;
 
 	while (length > 0) {
-		uint32_t consumed, count = plan->refine->codec->cut(bytes, length, r->slices, REFINE_RECORDS, &consumed);
+		uint32_t consumed,
+			count = plan->refine->codec->cut(bytes, length, r->slices, REFINE_RECORDS, &consumed);
 
 		for (uint32_t i = 0; i < count; i++)
-			take(w, plan, piece, bytes + r->slices[i].offset, kept + r->slices[i].offset, r->slices[i].length,
-			     tally);
+			take(w, plan, piece, bytes + r->slices[i].offset, kept + r->slices[i].offset,
+			     r->slices[i].length, tally);
 		bytes += consumed;
 		kept += consumed;
 		length -= consumed;

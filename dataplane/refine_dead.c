@@ -18,13 +18,18 @@ static void give_key(struct worker *w, const struct refine_piece *piece, struct 
 	job->labels |= append_key_kind(kind);
 }
 
-void refine_dead_letter(struct worker *w, const struct plan_input *plan, const struct refine_piece *piece, uint8_t stage,
-			uint16_t reason, uint32_t detail, const uint8_t *bytes, uint32_t length)
+void refine_dead_letter(struct worker *w, const struct plan_input *plan, const struct refine_piece *piece,
+			uint8_t stage, uint16_t reason, uint32_t detail, const uint8_t *bytes, uint32_t length)
 {
-	struct dead_letter_header header = {.stage = stage, .codec = (uint8_t)(plan->labels >> 48), .reason = reason,
-					    .input = (uint32_t)plan->labels, .detail = detail, .arrival_ns = w->now_ns};
+	struct dead_letter_header header = {.stage = stage,
+					    .codec = (uint8_t)(plan->labels >> 48),
+					    .reason = reason,
+					    .input = (uint32_t)plan->labels,
+					    .detail = detail,
+					    .arrival_ns = w->now_ns};
 	struct refiner *r = w->refiner;
-	struct job job = {.origin = piece->origin, .plan = plan,
+	struct job job = {.origin = piece->origin,
+			  .plan = plan,
 			  .labels = header.input | (uint64_t)piece->vlan << 32 | (uint64_t)CODEC_DEAD_LETTER << 48};
 	uint32_t bytes_written;
 

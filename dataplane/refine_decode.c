@@ -16,8 +16,9 @@ void refine_decode(struct worker *w, const struct plan_input *plan, const struct
 	const struct refine_piece *piece = &r->pieces[record->piece];
 	struct codec_record in = {.bytes = record->bytes,
 				  .length = record->length,
-				  .source_bytes = piece->addresses == RECORD_ORIGIN_IPV4   ? 4 :
-						  piece->addresses == RECORD_ORIGIN_IPV6 ? 16 : 0,
+				  .source_bytes = piece->addresses == RECORD_ORIGIN_IPV4   ? 4
+						  : piece->addresses == RECORD_ORIGIN_IPV6 ? 16
+											   : 0,
 				  .source = piece->origin,
 				  .arrival_ns = w->now_ns,
 				  .scratch = r->scratch};
@@ -32,6 +33,7 @@ void refine_decode(struct worker *w, const struct plan_input *plan, const struct
 		out->fault = CODEC_OK;
 	if (out->fault != CODEC_OK || plan->key.kind != KEY_PATH)
 		return;
-	out->key = (struct md5_key){room, field_path_find(&refine->path, refine->codec, &in, (char *)room, KEY_BYTES_MAX)};
+	out->key =
+		(struct md5_key){room, field_path_find(&refine->path, refine->codec, &in, (char *)room, KEY_BYTES_MAX)};
 	r->keys_used += out->key.length;
 }

@@ -1,4 +1,5 @@
-// GELF's chunks: messages are put together, and what stays incomplete is a record that ends in a counter or a dead letter.
+// GELF's chunks: messages are put together, and what stays incomplete is a record that ends in a counter or a dead
+// letter.
 #include <string.h>
 
 #include "dataplane/refiner.h"
@@ -17,8 +18,10 @@ static const struct plan_input *find_input(const struct plan *plan, uint32_t id)
 static void drop(struct worker *w, const struct plan_input *plan, const struct gelf_dropped *dropped)
 {
 	bool oversize = dropped->reason == DEAD_LETTER_REASSEMBLY_OVERSIZE;
-	struct refine_piece piece = {.family = dropped->source->origin_kind, .addresses = dropped->source->origin_kind,
-				     .ports = dropped->source->origin_kind, .vlan = RECORD_VLAN_NONE};
+	struct refine_piece piece = {.family = dropped->source->origin_kind,
+				     .addresses = dropped->source->origin_kind,
+				     .ports = dropped->source->origin_kind,
+				     .vlan = RECORD_VLAN_NONE};
 
 	ledger_add(&w->ledger, WORKER_PARSED, 1);
 	ledger_add(&w->ledger, WORKER_PARSED_BYTES, dropped->length);

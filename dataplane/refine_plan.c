@@ -14,7 +14,8 @@ bool refine_needed(const struct config *config, uint32_t index)
 	for (uint32_t i = 0; i < config->rules_count; i++)
 		if (config->rules[i].input_index == index)
 			return true;
-	if (input->codec == CODEC_GELF || input->codec == CODEC_KPL || (codec && codec->cut && codec->cut != split_lines))
+	if (input->codec == CODEC_GELF || input->codec == CODEC_KPL ||
+	    (codec && codec->cut && codec->cut != split_lines))
 		return true;
 	return input->key == KEY_PATH || input->key == KEY_CAPTURE || input->key == KEY_OWN ||
 	       input->missing != MISSING_RANDOM || input->invalid != INVALID_KEEP;
@@ -24,12 +25,15 @@ struct refine_target refine_target_find(const struct plan *plan, const struct sh
 {
 	for (uint32_t s = 0; s < map->streams_count; s++)
 		if (strcmp(map->streams[s].name, name) == 0)
-			return (struct refine_target){&plan->routers[s], map->streams[s].shards == 1 ?
-				map->shards[map->streams[s].first_shard].slot : PLAN_NO_SLOT};
+			return (struct refine_target){&plan->routers[s],
+						      map->streams[s].shards == 1
+							      ? map->shards[map->streams[s].first_shard].slot
+							      : PLAN_NO_SLOT};
 	return (struct refine_target){NULL, PLAN_NO_SLOT};
 }
 
-int refine_init(struct refine *out, const struct config_input *input, const struct plan *plan, const struct shard_map *map)
+int refine_init(struct refine *out, const struct config_input *input, const struct plan *plan,
+		const struct shard_map *map)
 {
 	uint8_t digest[1][16];
 

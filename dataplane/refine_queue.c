@@ -29,8 +29,9 @@ void refine_append_jobs(struct worker *w)
 		const struct refine_target *target = r->targets[i];
 		struct hash_key hash = r->jobs[i].hash;
 
-		r->jobs[i].slot = target->only_slot != PLAN_NO_SLOT ? target->only_slot :
-								      route_find(target->router, hash.upper, hash.lower);
+		r->jobs[i].slot = target->only_slot != PLAN_NO_SLOT
+					  ? target->only_slot
+					  : route_find(target->router, hash.upper, hash.lower);
 	}
 	for (uint32_t i = 0; i < r->jobs_count; i++)
 		append(w, r->jobs[i].slot, &r->jobs[i], r->stored[i], r->jobs[i].hash.upper);

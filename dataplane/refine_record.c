@@ -5,8 +5,8 @@
 #include "dataplane/refiner.h"
 
 /* What becomes of a record that does not follow its format. True when that is settled; false: it is kept as it is. */
-static bool settle_invalid(struct worker *w, const struct plan_input *plan, const struct refine_record *record, uint8_t stage,
-			   uint16_t reason)
+static bool settle_invalid(struct worker *w, const struct plan_input *plan, const struct refine_record *record,
+			   uint8_t stage, uint16_t reason)
 {
 	ledger_add(&w->ledger, WORKER_MALFORMED, 1);
 	switch (plan->refine->invalid) {
@@ -16,7 +16,8 @@ static bool settle_invalid(struct worker *w, const struct plan_input *plan, cons
 		refine_drop(w, plan, RECORD_INVALID);
 		return true;
 	case INVALID_DEAD_LETTER:
-		refine_dead_letter(w, plan, &w->refiner->pieces[record->piece], stage, reason, 0, record->kept, record->length);
+		refine_dead_letter(w, plan, &w->refiner->pieces[record->piece], stage, reason, 0, record->kept,
+				   record->length);
 		return true;
 	}
 	return false;
@@ -35,7 +36,8 @@ static bool own_key(const struct refine_own *own, struct key *out)
 }
 
 /* From the bytes and the origin, as for any input. */
-static bool plain_key(struct worker *w, const struct plan_input *plan, const struct refine_record *record, struct key *out)
+static bool plain_key(struct worker *w, const struct plan_input *plan, const struct refine_record *record,
+		      struct key *out)
 {
 	struct refine_piece *piece = &w->refiner->pieces[record->piece];
 	bool found = key_find(&plan->key, &w->random, record->bytes, record->length, piece->origin,
@@ -53,7 +55,8 @@ static bool plain_key(struct worker *w, const struct plan_input *plan, const str
 }
 
 /* The key of a record that lacks the one it should have. False: it is a dead letter by now. */
-static bool replace_key(struct worker *w, const struct plan_input *plan, const struct refine_record *record, struct key *out)
+static bool replace_key(struct worker *w, const struct plan_input *plan, const struct refine_record *record,
+			struct key *out)
 {
 	ledger_add(&w->ledger, WORKER_KEY_MISSING, 1);
 	switch (plan->refine->missing) {
@@ -64,8 +67,8 @@ static bool replace_key(struct worker *w, const struct plan_input *plan, const s
 				    .kind = RECORD_KEY_STORED};
 		return true;
 	case MISSING_DEAD_LETTER:
-		refine_dead_letter(w, plan, &w->refiner->pieces[record->piece], DEAD_LETTER_AT_KEY, DEAD_LETTER_KEY_MISSING, 0,
-				   record->kept, record->length);
+		refine_dead_letter(w, plan, &w->refiner->pieces[record->piece], DEAD_LETTER_AT_KEY,
+				   DEAD_LETTER_KEY_MISSING, 0, record->kept, record->length);
 		return false;
 	case MISSING_RANDOM:
 		break;
@@ -137,7 +140,8 @@ static bool settle_verdict(struct worker *w, const struct plan_input *plan, cons
 }
 
 /* A group of a pattern, in the record as it came. */
-static bool captured_key(struct worker *w, const struct refine *refine, const struct refine_record *record, struct key *out)
+static bool captured_key(struct worker *w, const struct refine *refine, const struct refine_record *record,
+			 struct key *out)
 {
 	struct slice group;
 	uint32_t length;
@@ -153,7 +157,8 @@ static bool captured_key(struct worker *w, const struct refine *refine, const st
 	return true;
 }
 
-static bool find_key(struct worker *w, const struct plan_input *plan, uint32_t index, struct md5_key decoded, struct key *out)
+static bool find_key(struct worker *w, const struct plan_input *plan, uint32_t index, struct md5_key decoded,
+		     struct key *out)
 {
 	const struct refine_record *record = &w->refiner->records[index];
 
@@ -163,7 +168,9 @@ static bool find_key(struct worker *w, const struct plan_input *plan, uint32_t i
 	case KEY_CAPTURE:
 		return captured_key(w, plan->refine, record, out);
 	case KEY_PATH:
-		*out = (struct key){.text = decoded, .stored = (uint16_t)decoded.length, .bytes = decoded.bytes,
+		*out = (struct key){.text = decoded,
+				    .stored = (uint16_t)decoded.length,
+				    .bytes = decoded.bytes,
 				    .kind = RECORD_KEY_STORED};
 		return decoded.length > 0;
 	default:
@@ -208,9 +215,9 @@ static void scan(struct worker *w, const struct refine *refine)
 	uint8_t *block = r->block + (r->records[0].kept - r->block);
 
 	for (uint32_t i = 0; i < r->records_count; i++)
-		r->slices[i] = (struct slice){(uint32_t)(r->records[i].kept - block), r->records[i].length};
-	ruleset_scan(refine->rules, w->plan->scratch[w->index], block, (uint32_t)(last->kept + last->length - block), r->slices,
-		     r->records_count, r->verdicts);
+		r->scanned[i] = (struct slice){(uint32_t)(r->records[i].kept - block), r->records[i].length};
+	ruleset_scan(refine->rules, w->plan->scratch[w->index], block, (uint32_t)(last->kept + last->length - block),
+		     r->scanned, r->records_count, r->verdicts);
 }
 
 void refine_records(struct worker *w, const struct plan_input *plan)

@@ -8,9 +8,9 @@
 struct refine_set {
 	uint32_t users; /* whoever has it: the one who compiled it, and plans */
 	uint32_t inputs_count, rules_count;
-	struct ruleset *rules[INPUTS_MAX];        /* by the input's place in the configuration */
+	struct ruleset *rules[INPUTS_MAX]; /* by the input's place in the configuration */
 	struct rule_capture *captures[INPUTS_MAX];
-	uint32_t rule_ids[];                      /* by the rule's place */
+	uint32_t rule_ids[]; /* by the rule's place */
 };
 
 static int compile_capture(const struct config *config, const struct config_input *input, FILE *errors,
@@ -23,8 +23,8 @@ static int compile_capture(const struct config *config, const struct config_inpu
 		if (strcmp(config->rules[i].name, input->key_rule) == 0)
 			error = rule_capture_compile(config, i, input->key_group, reason, sizeof reason, out);
 	if (error)
-		config_complain(config, errors, "error", input->file, input->line, input->column, "the key of input '%s': %s",
-				input->name, error == -EINVAL ? reason : strerror(-error));
+		config_complain(config, errors, "error", input->file, input->line, input->column,
+				"the key of input '%s': %s", input->name, error == -EINVAL ? reason : strerror(-error));
 	return error;
 }
 
@@ -76,7 +76,8 @@ void refine_set_release(struct refine_set *set)
 	free(set);
 }
 
-static void bind_routes(struct refine_set *set, struct plan *plan, const struct config *config, const struct shard_map *map)
+static void bind_routes(struct refine_set *set, struct plan *plan, const struct config *config,
+			const struct shard_map *map)
 {
 	for (uint32_t i = 0; i < set->rules_count; i++) {
 		const struct config_rule *rule = &config->rules[i];
@@ -89,8 +90,8 @@ static void bind_routes(struct refine_set *set, struct plan *plan, const struct 
 	}
 }
 
-int refine_set_attach(struct refine_set *set, struct plan *plan, const struct config *config, const struct shard_map *map,
-		      uint32_t workers)
+int refine_set_attach(struct refine_set *set, struct plan *plan, const struct config *config,
+		      const struct shard_map *map, uint32_t workers)
 {
 	int error = 0;
 
@@ -109,7 +110,8 @@ int refine_set_attach(struct refine_set *set, struct plan *plan, const struct co
 		plan->refines[i].rule_ids = set->rule_ids;
 	}
 	for (uint32_t i = 0; i < workers && !error; i++)
-		error = rule_scratch_new((const struct ruleset *const *)set->rules, set->inputs_count, &plan->scratch[i]);
+		error = rule_scratch_new((const struct ruleset *const *)set->rules, set->inputs_count,
+					 &plan->scratch[i]);
 	return error;
 }
 

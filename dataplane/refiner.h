@@ -9,8 +9,8 @@
 #define REFINE_KEY_BYTES (64u << 10)               /* keys that do not lie in their records */
 #define REFINE_KEY_ROOM (KEY_BYTES_MAX + RECORD_KEY_MAX + 4 * RECORD_TAGS_MAX) /* of one record, at most */
 #define REFINE_BLOCK_BYTES ((256u << 10) + RECORD_PAYLOAD_MAX)
-#define REFINE_GELF_MESSAGES 1024u                 /* incomplete at once */
-#define REFINE_GELF_BYTES (1u << 20)               /* and their chunks */
+#define REFINE_GELF_MESSAGES 1024u   /* incomplete at once */
+#define REFINE_GELF_BYTES (1u << 20) /* and their chunks */
 
 struct refine_piece { /* a datagram or frame */
 	const struct plan_input *plan;
@@ -30,8 +30,8 @@ struct refine_record {
 	const uint8_t *kept;  /* as it is stored */
 	uint32_t length;
 	uint16_t piece;
-	uint16_t reason;      /* why it could not even be cut: enum codec_fault or dead_letter_reason; 0: it could */
-	uint8_t stage;        /* enum dead_letter_stage, of `reason` */
+	uint16_t reason; /* why it could not even be cut: enum codec_fault or dead_letter_reason; 0: it could */
+	uint8_t stage;   /* enum dead_letter_stage, of `reason` */
 };
 
 struct refine_own { /* what a record of codec kpl brings: a key of length 0 is none */
@@ -47,13 +47,14 @@ struct refiner {
 	struct refine_record records[REFINE_RECORDS];
 	struct refine_own own[REFINE_RECORDS]; /* codec kpl: of the record of the same number */
 	struct kpl_record kpl[REFINE_RECORDS];
-	struct slice slices[REFINE_RECORDS];
+	struct slice slices[REFINE_RECORDS];  /* as they are cut */
+	struct slice scanned[REFINE_RECORDS]; /* as rules are tried on them */
 	struct rule_verdict verdicts[REFINE_RECORDS];
 	struct rule_capture_scratch *capture;
 	struct job jobs[JOBS_MAX] __attribute__((aligned(64)));
 	const struct refine_target *targets[JOBS_MAX];
-	const uint8_t *stored[JOBS_MAX];       /* the key bytes of a job, as many as its sizes say */
-	struct md5_key keys[JOBS_MAX];         /* what to hash when the job is not `hashed` */
+	const uint8_t *stored[JOBS_MAX]; /* the key bytes of a job, as many as its sizes say */
+	struct md5_key keys[JOBS_MAX];   /* what to hash when the job is not `hashed` */
 	struct md5_key waiting[JOBS_MAX];
 	uint8_t digests[JOBS_MAX][16];
 	uint8_t key_bytes[REFINE_KEY_BYTES];
@@ -61,13 +62,13 @@ struct refiner {
 	uint8_t block[REFINE_BLOCK_BYTES];
 	uint8_t scratch[CODEC_SCRATCH_BYTES];
 	struct gelf_taker taker;
-	struct worker *worker;                 /* while gelf_*() runs: for `taker` */
-	struct gelf_assembly *gelf;            /* in the memory behind this struct */
+	struct worker *worker;      /* while gelf_*() runs: for `taker` */
+	struct gelf_assembly *gelf; /* in the memory behind this struct */
 };
 
-// refine_queue.c: a record on its way to a lane of `target`, behind those that wait for their keys' MD5. `job` is complete
-// but for slot, and hash unless it is `hashed`: then `key` is hashed. `stored` and what `job` points to stay until
-// refine_append_jobs(). Counts the record where the stream does not exist.
+// refine_queue.c: a record on its way to a lane of `target`, behind those that wait for their keys' MD5. `job` is
+// complete but for slot, and hash unless it is `hashed`: then `key` is hashed. `stored` and what `job` points to stay
+// until refine_append_jobs(). Counts the record where the stream does not exist.
 void refine_queue(struct worker *w, const struct refine_target *target, const struct job *job, struct md5_key key,
 		  const uint8_t *stored);
 
@@ -75,10 +76,10 @@ void refine_queue(struct worker *w, const struct refine_target *target, const st
 void refine_append_jobs(struct worker *w);
 
 // refine_dead.c: stores a record as a dead letter of its input. `detail` as in struct dead_letter_header.
-void refine_dead_letter(struct worker *w, const struct plan_input *plan, const struct refine_piece *piece, uint8_t stage,
-			uint16_t reason, uint32_t detail, const uint8_t *bytes, uint32_t length);
+void refine_dead_letter(struct worker *w, const struct plan_input *plan, const struct refine_piece *piece,
+			uint8_t stage, uint16_t reason, uint32_t detail, const uint8_t *bytes, uint32_t length);
 
-struct refine_decoded { /* what a look into a record found */
+struct refine_decoded {         /* what a look into a record found */
 	enum codec_fault fault; /* of the whole record, when its input asks for that; else CODEC_OK */
 	struct md5_key key;     /* KEY_PATH: in key_bytes[]; length 0: not there */
 };
@@ -87,8 +88,8 @@ struct refine_decoded { /* what a look into a record found */
 void refine_decode(struct worker *w, const struct plan_input *plan, const struct refine_record *record,
 		   struct refine_decoded *out);
 
-// refine_gelf.c: takes a piece of codec gelf. True: *message, good until the next call (or a part of the piece), is a record;
-// *reason is why it is refused, or 0. False: its chunk is kept.
+// refine_gelf.c: takes a piece of codec gelf. True: *message, good until the next call (or a part of the piece), is a
+// record; *reason is why it is refused, or 0. False: its chunk is kept.
 bool refine_gelf(struct worker *w, const struct refine_piece *piece, const uint8_t **message, uint32_t *length,
 		 uint16_t *reason);
 

@@ -43,10 +43,18 @@ static int find_shards(struct reader *r)
 	return 1;
 }
 
-// Names of inputs for JSON lines and pcapng. Records of inputs nobody configures any more keep their number.
+static void add_name(struct reader *r, const char *name)
+{
+	if (!r->inputs || !*name)
+		return;
+	snprintf(r->inputs[r->inputs_count].name, sizeof(r->inputs->name), "%s", name);
+	r->inputs[r->inputs_count++].id = input_id(name);
+}
+
+// Names of inputs and tags for JSON lines and pcapng. Records of those nobody knows any more keep their number.
 static int find_inputs(struct reader *r)
 {
-	const json_t *inputs, *input;
+	const json_t *inputs, *names, *name;
 	struct message answer;
 	int status = client_call(&r->client, json_pack("{s:s}", "op", "status"), &answer);
 	size_t i;
@@ -54,15 +62,13 @@ static int find_inputs(struct reader *r)
 	if (status)
 		return status;
 	inputs = json_object_get(answer.json, "inputs");
-	r->inputs = calloc(json_array_size(inputs) + 1, sizeof(*r->inputs));
-	json_array_foreach(inputs, i, input) {
-		const char *name = client_text(input, "name");
-
-		if (!r->inputs || !*name)
-			continue;
-		snprintf(r->inputs[r->inputs_count].name, sizeof(r->inputs->name), "%s", name);
-		r->inputs[r->inputs_count++].id = input_id(name);
-	}
+	names = json_object_get(answer.json, "names");
+	r->inputs = calloc(json_array_size(inputs) + json_array_size(names) + 1, sizeof(*r->inputs));
+	json_array_foreach(inputs, i, name)
+		add_name(r, client_text(name, "name"));
+	json_array_foreach(names, i, name)
+		if (json_is_string(name))
+			add_name(r, json_string_value(name));
 	message_free(&answer);
 	return 0;
 }

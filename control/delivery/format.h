@@ -13,10 +13,10 @@
  *
  * jsonl   one object per line, fields in this order, absent where a record has none:
  *           {"sequence":"…","arrival":"2026-01-31T23:59:59.000000001Z","partition_key":"…","source":"192.0.2.1",
- *            "source_port":514,"vlan":7,"input":"syslog","codec":"syslog","fields":{…},"fault":"…","data":"…"}
+ *            "source_port":514,"vlan":7,"input":"syslog","codec":"syslog","tags":["…"],"fields":{…},"fault":"…","data":"…"}
  *         data_base64 stands for data where the payload is no UTF-8, is of a binary codec (or base64 was asked for),
- *         partition_key_base64 likewise; an input without a known name is its id in 8 hexadecimal digits; vlan is the
- *         outer tag's VLAN id.
+ *         partition_key_base64 likewise; an input or tag without a known name is its id in 8 hexadecimal digits; vlan
+ *         is the outer tag's VLAN id.
  *         fields are what the record's codec decodes, as that orders them (dataplane/codec/): numbers as they stand in
  *         the record, or the fewest digits that read back as the same double, null for one that is no number; times like
  *         arrival; addresses as text; name_base64 for what is no text (in an array {"base64":"…"}); a byte in a name
@@ -39,7 +39,7 @@ struct format_options {
 	enum config_format format;
 	enum config_payload payload; /* jsonl */
 	const char *delimiter;       /* raw; NULL: none */
-	// The name of an input by its id, or NULL when it is not known; may be NULL itself.
+	// The name of an input or tag by its id, or NULL when it is not known; may be NULL itself.
 	const char *(*input_name)(void *context, uint32_t input);
 	// Told of each flow datagram before it is decoded, and again (`missing`) when a template of it is not known. True: the
 	// templates in use know more by now. NULL where they are what they are.

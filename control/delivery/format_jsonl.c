@@ -59,6 +59,21 @@ static void put_key(struct gather *w, const struct record *r)
 	format_text_member(w, "partition_key", (const uint8_t *)key, length, true);
 }
 
+static void put_tags(struct format *f, const struct record *r)
+{
+	uint32_t count = record_tags_count(r);
+	char id[9];
+
+	for (uint32_t i = 0; i < count; i++) {
+		const char *name = format_input(f, record_tag(r, i), id);
+
+		gather_text(&f->gather, i == 0 ? ",\"tags\":[\"" : "\",\"");
+		format_text_escape(&f->gather, (const uint8_t *)name, strlen(name));
+	}
+	if (count > 0)
+		gather_text(&f->gather, "\"]");
+}
+
 void format_jsonl_add(struct format *f, uint32_t shard, uint64_t sequence, const struct record *r)
 {
 	const struct codec *codec = codec_by_id(r->codec);
@@ -86,7 +101,9 @@ void format_jsonl_add(struct format *f, uint32_t shard, uint64_t sequence, const
 	format_text_escape(w, (const uint8_t *)input, strlen(input));
 	gather_text(w, "\",\"codec\":\"");
 	gather_text(w, codec != NULL ? codec->name : "unknown");
-	gather_text(w, "\",");
+	gather_text(w, "\"");
+	put_tags(f, r);
+	gather_text(w, ",");
 	original = format_original(r);
 	if (codec != NULL && codec->decode != NULL)
 		format_fields_add(f, codec, r);

@@ -156,6 +156,18 @@ static json_t *inputs_to_json(const struct region_sample *s)
 	return list;
 }
 
+/* What records may name by number: inputs, also of earlier configurations, and tags. */
+static json_t *names_to_json(const struct daemon *daemon)
+{
+	const struct input_names *names = deliveries_input_names(daemon->deliveries);
+	uint32_t count = atomic_load_explicit(&names->count, memory_order_acquire);
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < count; i++)
+		json_array_append_new(list, json_string(names->entries[i].name));
+	return list;
+}
+
 static void add_unavailable(struct daemon *daemon, json_t *problems)
 {
 	struct stream_trouble *troubles;
@@ -277,6 +289,7 @@ void operate_status(struct session *session, const json_t *request, struct answe
 	json_object_set_new(json, "ports", ports_to_json(sample));
 	json_object_set_new(json, "workers", workers_to_json(sample));
 	json_object_set_new(json, "inputs", inputs_to_json(sample));
+	json_object_set_new(json, "names", names_to_json(daemon));
 	json_object_set_new(json, "streams", streams_to_json(daemon, problems));
 	json_object_set_new(json, "deliveries", deliveries_to_json(daemon, problems));
 	set_number(json, "unaccounted", unaccounted);

@@ -29,8 +29,8 @@ static size_t reason_find(uint16_t number)
 const char *dead_letter_stage_label(uint8_t stage)
 {
 	switch (stage) {
-#define DEAD_LETTER_STAGE_CASE(name, number, label) \
-	case name:                                  \
+#define DEAD_LETTER_STAGE_CASE(name, number, label)                                                                    \
+	case name:                                                                                                     \
 		return label;
 		DEAD_LETTER_STAGES(DEAD_LETTER_STAGE_CASE)
 #undef DEAD_LETTER_STAGE_CASE
@@ -117,7 +117,7 @@ static enum codec_fault put_letter(const struct dead_letter *letter, struct fiel
 	uint8_t input[8];
 
 	for (uint32_t i = 0; i < 8; i++)
-		input[i] = (uint8_t)"0123456789abcdef"[h->input >> (28 - 4 * i) & 15];
+		input[i] = (uint8_t) "0123456789abcdef"[h->input >> (28 - 4 * i) & 15];
 	PUT_TRY(put_string(sink, PUT_NAME("stage"), dead_letter_stage_label(h->stage)));
 	PUT_TRY(put_string(sink, PUT_NAME("reason"), dead_letter_reason_label(h->reason)));
 	PUT_TRY(put_string(sink, PUT_NAME("codec"), codec_by_id(h->codec)->name));

@@ -25,7 +25,17 @@ static inline void flow_put_mark(struct flow_put *p, enum field_type type, const
 
 static inline void flow_put_end(struct flow_put *p)
 {
-	flow_put_mark(p, FIELD_END, NULL, 0);
+	static const struct field end = {.type = FIELD_END};
+
+	flow_put(p, &end);
+}
+
+// An object in an array.
+static inline void flow_put_element(struct flow_put *p)
+{
+	static const struct field object = {.type = FIELD_OBJECT};
+
+	flow_put(p, &object);
 }
 
 static inline void flow_put_unsigned(struct flow_put *p, const char *name, uint32_t name_length, uint64_t value)

@@ -11,8 +11,8 @@
 #include "dataplane/codec/put.h"
 
 /*
- * What a message may unpack to. Half of the scratch, since its JSON is unescaped into the other half, which no string of
- * it can overrun; while unpacking that half has the decompressor's state.
+ * What a message may unpack to. Half of the scratch, since its JSON is unescaped into the other half, which no string
+ * of it can overrun; while unpacking that half has the decompressor's state.
  */
 #define UNPACKED_MAX (CODEC_SCRATCH_BYTES / 2)
 
@@ -67,12 +67,14 @@ enum member { MEMBER_VERSION = 1, MEMBER_HOST = 2, MEMBER_SHORT_MESSAGE = 4, MEM
 struct gelf_sink { /* stands between the JSON text and whoever wants its fields */
 	struct field_sink sink;
 	struct field_sink *behind;
-	uint32_t depth, seen;     /* objects and arrays open; members that were there */
-	enum codec_fault fault;   /* why this sink ended the text; PUT_ENDED: the one behind did */
+	uint32_t depth, seen;   /* objects and arrays open; members that were there */
+	enum codec_fault fault; /* why this sink ended the text; PUT_ENDED: the one behind did */
 };
 
-static enum member member_of(const struct field *field)
+static inline enum member member_of(const struct field *field)
 {
+	if (field->name_length == 0 || field->name[0] == '_')
+		return MEMBER_OTHER;
 #define IS(literal) (field->name_length == sizeof literal - 1 && memcmp(field->name, literal, sizeof literal - 1) == 0)
 	if (IS("version"))
 		return MEMBER_VERSION;
@@ -84,77 +86,83 @@ static enum member member_of(const struct field *field)
 #undef IS
 }
 
-/* Where the digits of a number by JSON's grammar end up: its value is digits * 10^exponent. */
-struct decimal {
+struct decimal { /* digits * 10^exponent */
 	uint64_t digits;
 	int64_t exponent;
 };
 
-#define EXPONENT_END 1000000 /* beyond: 0 or out of range, whatever the digits are */
+#define DIGITS_MAX 19      /* that many always fit into 64 bits */
+#define EXPONENT_END 10000 /* an exponent that is not below it has nothing to do with time */
 
-/* Digits beyond 64 bits are far below a nanosecond, or the number is far out of range: they only count as places. */
+/* The exponent of a number by JSON's grammar, `at` behind its e. */
+static int64_t exponent_of(const uint8_t *bytes, uint32_t length, uint32_t at)
+{
+	bool negative = at < length && bytes[at] == '-';
+	int64_t exponent = 0;
+
+	for (; at < length; at++)
+		if (number_is_digit(bytes[at]) && exponent < EXPONENT_END)
+			exponent = exponent * 10 + (bytes[at] - '0');
+	return negative ? -exponent : exponent;
+}
+
+/* What lies beyond 19 digits is below a nanosecond until the year 2286: only its places count. */
 static struct decimal decimal_of(const uint8_t *bytes, uint32_t length)
 {
 	struct decimal d = {0, 0};
-	bool fraction = false, negative = false;
-	int64_t exponent = 0;
+	bool fraction = false;
 	uint32_t at = 0;
+	int taken = 0;
 
 	for (; at < length && (bytes[at] | 0x20) != 'e'; at++) {
-		uint64_t digit = bytes[at] - (uint64_t)'0';
-
 		if (bytes[at] == '.') {
 			fraction = true;
-		} else if (d.digits > (UINT64_MAX - digit) / 10) {
+		} else if (taken == DIGITS_MAX) {
 			d.exponent += !fraction;
 		} else {
-			d.digits = d.digits * 10 + digit;
+			d.digits = d.digits * 10 + (bytes[at] - (uint64_t)'0');
+			taken += d.digits != 0;
 			d.exponent -= fraction;
 		}
 	}
-	for (at++; at < length; at++) {
-		if (bytes[at] == '-')
-			negative = true;
-		else if (bytes[at] != '+' && exponent < EXPONENT_END)
-			exponent = exponent * 10 + (bytes[at] - '0');
-	}
-	d.exponent += negative ? -exponent : exponent;
+	if (at < length)
+		d.exponent += exponent_of(bytes, length, at + 1);
 	return d;
 }
 
 /* Seconds with decimals, "1385053862.3072", to nanoseconds: exactly, but for what is below one. */
 static enum codec_fault seconds_to_ns(const uint8_t *bytes, uint32_t length, uint64_t *out)
 {
+	uint64_t power = 1;
+	unsigned __int128 ns;
 	struct decimal d;
 
 	if (bytes[0] == '-')
 		return CODEC_TIME;
 	d = decimal_of(bytes, length);
 	d.exponent += 9;
-	for (; d.exponent < 0 && d.digits; d.exponent++)
-		d.digits /= 10;
-	for (; d.exponent > 0 && d.digits; d.exponent--) {
-		if (d.digits > UINT64_MAX / 10)
-			return CODEC_TIME;
-		d.digits *= 10;
-	}
-	*out = d.digits;
-	return CODEC_OK;
+	if (d.digits == 0 || d.exponent < -DIGITS_MAX)
+		d.exponent = d.digits = 0;
+	if (d.exponent > DIGITS_MAX)
+		return CODEC_TIME;
+	for (int64_t i = d.exponent < 0 ? -d.exponent : d.exponent; i > 0; i--)
+		power *= 10;
+	ns = d.exponent < 0 ? d.digits / power : (unsigned __int128)d.digits * power;
+	*out = (uint64_t)ns;
+	return ns > UINT64_MAX ? CODEC_TIME : CODEC_OK;
 }
 
 /* Some senders quote it, and Graylog takes that. */
-static enum codec_fault read_timestamp(struct field *field)
+static enum codec_fault put_timestamp(const struct gelf_sink *gelf, const struct field *field)
 {
-	bool number = field->type == FIELD_NUMBER ||
-		      (field->type == FIELD_TEXT && field->length && number_end(field->bytes, field->length, 0) == field->length);
+	bool number = field->type == FIELD_NUMBER || (field->type == FIELD_TEXT && field->length &&
+						      number_end(field->bytes, field->length, 0) == field->length);
 	uint64_t ns;
 
 	if (!number)
 		return CODEC_TIME;
 	PUT_TRY(seconds_to_ns(field->bytes, field->length, &ns));
-	field->type = FIELD_TIME;
-	field->value.u = ns;
-	return CODEC_OK;
+	return put_unsigned(gelf->behind, FIELD_TIME, field->name, field->name_length, ns);
 }
 
 static enum codec_fault check_version(const struct field *field)
@@ -166,38 +174,31 @@ static enum codec_fault check_version(const struct field *field)
 	return CODEC_OK;
 }
 
-/* A member of the message itself: checked, and made what it is. */
-static enum codec_fault take_member(struct gelf_sink *gelf, struct field *field)
+/* A member of the message itself: checked, and put as what it is. */
+static enum codec_fault put_member(struct gelf_sink *gelf, const struct field *field)
 {
 	enum member member = member_of(field);
 
-	if (member == MEMBER_OTHER)
-		return CODEC_OK;
 	if (gelf->seen & member)
 		return CODEC_SYNTAX;
 	gelf->seen |= member;
 	if (member == MEMBER_TIMESTAMP)
-		return read_timestamp(field);
+		return put_timestamp(gelf, field);
 	if (member == MEMBER_VERSION)
-		return check_version(field);
-	return field->type == FIELD_TEXT && field->length ? CODEC_OK : CODEC_SYNTAX;
+		PUT_TRY(check_version(field));
+	else if (member != MEMBER_OTHER && (field->type != FIELD_TEXT || field->length == 0))
+		return CODEC_SYNTAX;
+	return put_field(gelf->behind, field);
 }
 
 static bool gelf_put(struct field_sink *sink, const struct field *field)
 {
 	struct gelf_sink *gelf = (struct gelf_sink *)sink;
-	struct field own = *field;
 
-	if (field->type == FIELD_END)
-		gelf->depth--;
-	else if (gelf->depth == 0)
-		gelf->fault = take_member(gelf, &own);
-	if (gelf->fault != CODEC_OK)
-		return false;
-	if (field->type == FIELD_OBJECT || field->type == FIELD_ARRAY)
-		gelf->depth++;
-	if (!gelf->behind->put(gelf->behind, &own))
-		gelf->fault = PUT_ENDED;
+	gelf->depth -= field->type == FIELD_END;
+	gelf->fault =
+		gelf->depth == 0 && field->type != FIELD_END ? put_member(gelf, field) : put_field(gelf->behind, field);
+	gelf->depth += field->type == FIELD_OBJECT || field->type == FIELD_ARRAY;
 	return gelf->fault == CODEC_OK;
 }
 
@@ -227,7 +228,8 @@ enum codec_fault gelf_decode(const struct codec_record *record, struct field_sin
 		bytes = record->scratch;
 	}
 	PUT_TRY(check_object(bytes, length));
-	PUT_TRY(json_fields(bytes, length, record->scratch + UNPACKED_MAX, CODEC_SCRATCH_BYTES - UNPACKED_MAX, &gelf.sink));
+	PUT_TRY(json_fields(bytes, length, record->scratch + UNPACKED_MAX, CODEC_SCRATCH_BYTES - UNPACKED_MAX,
+			    &gelf.sink));
 	if (gelf.fault != CODEC_OK)
 		return put_result(gelf.fault);
 	return (gelf.seen & MANDATORY) == MANDATORY ? CODEC_OK : CODEC_SYNTAX;

@@ -5,18 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK 512u      /* a chunk takes whole ones: 3 for the usual 1,420 bytes */
-#define CHAIN_MAX 16u   /* messages looked at per lookup: at one a place on average, a 17th comes once in 10^14 */
+#define BLOCK 512u    /* a chunk takes whole ones: 3 for the usual 1,420 bytes */
+#define CHAIN_MAX 16u /* messages looked at per lookup: at one a place on average, a 17th comes once in 10^14 */
 #define NONE UINT32_MAX
 
 struct message {
 	uint64_t id, address[2];
 	uint64_t first_ns;
 	struct gelf_chunk_source source;
-	uint32_t chain;              /* next message in the same place of the table, older; or next free one */
-	uint32_t older, newer;       /* by first chunk */
-	uint32_t length;             /* bytes there are */
-	uint32_t had, expected;      /* chunks */
+	uint32_t chain;                    /* next message in the same place of the table, older; or next free one */
+	uint32_t older, newer;             /* by first chunk */
+	uint32_t length;                   /* bytes there are */
+	uint32_t had, expected;            /* chunks */
 	uint32_t blocks[GELF_CHUNKS_MAX];  /* first block of each chunk, NONE: not there */
 	uint16_t lengths[GELF_CHUNKS_MAX]; /* bytes of each */
 };
@@ -167,20 +167,21 @@ static bool is_named(const struct message *m, const uint64_t words[4])
 	       (m->source.input | (uint64_t)m->source.origin_kind << 32) == words[3];
 }
 
-/* Copies the chunks there are behind one another; `last` stands for chunk `index`, which is not kept. Returns the length. */
+/* Copies the chunks there are behind one another, `last` for chunk `index`, which is not kept. Returns the length. */
 static uint32_t gather(struct gelf_assembly *a, const struct message *m, uint32_t index, const uint8_t *last,
 		       uint32_t last_length)
 {
 	uint8_t *out = a->whole;
 
 	for (uint32_t i = 0; i < m->expected; i++) {
-		uint32_t left = m->lengths[i];
+		uint32_t left;
 
 		if (i == index) {
 			memcpy(out, last, last_length);
 			out += last_length;
 			continue;
 		}
+		left = m->lengths[i];
 		for (uint32_t block = m->blocks[i]; block != NONE; block = a->next_block[block]) {
 			uint32_t some = left < BLOCK ? left : BLOCK;
 
@@ -209,7 +210,8 @@ static void give_back_blocks(struct gelf_assembly *a, uint32_t first)
 static void forget(struct gelf_assembly *a, struct message *m)
 {
 	uint32_t index = (uint32_t)(m - a->messages);
-	uint64_t words[4] = {m->address[0], m->address[1], m->id, m->source.input | (uint64_t)m->source.origin_kind << 32};
+	uint64_t words[4] = {m->address[0], m->address[1], m->id,
+			     m->source.input | (uint64_t)m->source.origin_kind << 32};
 	uint32_t *link = &a->places[place_of(a, words)];
 
 	while (*link != index)
@@ -353,7 +355,8 @@ static enum gelf_outcome add(struct gelf_assembly *a, struct message *m, uint32_
 }
 
 enum gelf_outcome gelf_assemble(struct gelf_assembly *a, const struct gelf_chunk_source *source, uint64_t now_ns,
-				const uint8_t *bytes, uint32_t length, const uint8_t **message, uint32_t *message_length)
+				const uint8_t *bytes, uint32_t length, const uint8_t **message,
+				uint32_t *message_length)
 {
 	uint32_t index, count, place;
 	struct message *m, *last;

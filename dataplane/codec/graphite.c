@@ -72,7 +72,8 @@ static enum codec_fault put_series(struct graphite *g, struct word series)
 		at = scan_find(g->bytes, series.end, equal + 1, is_semicolon);
 		if (at == equal + 1)
 			return CODEC_SYNTAX; /* both are at least a character long */
-		PUT_TRY(put_text(g->sink, (const char *)g->bytes + name, equal - name, g->bytes + equal + 1, at - equal - 1));
+		PUT_TRY(put_text(g->sink, (const char *)g->bytes + name, equal - name, g->bytes + equal + 1,
+				 at - equal - 1));
 	}
 	return put_end(g->sink);
 }
@@ -130,7 +131,8 @@ static enum codec_fault put_timestamp(struct graphite *g, struct word time, uint
 	whole = number_digits_end(bytes, length, 0);
 	if (!number_unsigned(bytes, whole, &seconds) || seconds >= INSTANT_SECONDS_MAX)
 		return CODEC_TIME;
-	if (whole < length && (bytes[whole] != '.' || instant_fraction(bytes, length, whole + 1, &nanoseconds) != length))
+	if (whole < length &&
+	    (bytes[whole] != '.' || instant_fraction(bytes, length, whole + 1, &nanoseconds) != length))
 		return CODEC_TIME;
 	return put_unsigned(g->sink, FIELD_TIME, PUT_NAME("timestamp"), seconds * INSTANT_SECOND + nanoseconds);
 }
@@ -155,7 +157,8 @@ static enum codec_fault line(struct graphite *g, uint64_t arrival_ns)
 
 enum codec_fault graphite_decode(const struct codec_record *record, struct field_sink *sink)
 {
-	struct graphite g = {.bytes = record->bytes, .length = record->length, .scratch = record->scratch, .sink = sink};
+	struct graphite g = {
+		.bytes = record->bytes, .length = record->length, .scratch = record->scratch, .sink = sink};
 
 	if (g.length > CODEC_SCRATCH_BYTES - 2)
 		return CODEC_TOO_LARGE;

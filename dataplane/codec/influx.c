@@ -1,12 +1,14 @@
 // Influx line protocol as fields: measurement[,tag=value...] field=value[,field=value...] [timestamp]
-// (docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol; what escapes mean as in influxdb's models/points.go).
+// (docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol; what escapes mean as in influxdb's
+// models/points.go).
 #include <string.h>
 
 #include "dataplane/codec/number.h"
 #include "dataplane/codec/put.h"
 #include "dataplane/codec/scan.h"
 
-struct influx { /* where the reading stands */
+/* Where the reading stands. Unescaping is a call and gets a copy of it, so that it can live in registers otherwise. */
+struct influx {
 	const uint8_t *bytes;
 	uint32_t length, at;
 	uint8_t *scratch;
@@ -17,6 +19,11 @@ struct influx { /* where the reading stands */
 struct text {
 	const uint8_t *bytes;
 	uint32_t length;
+};
+
+struct unescaped {
+	struct text text;
+	uint32_t at; /* where the reading goes on */
 };
 
 SCAN_INLINE __m128i ends_value(__m128i bytes)
@@ -39,55 +46,63 @@ SCAN_INLINE __m128i ends_string(__m128i bytes)
 	return _mm_or_si128(scan_is(bytes, '"'), scan_is(bytes, '\\'));
 }
 
-static inline bool is_one_of(uint8_t byte, const char *set)
-{
-	for (; *set; set++)
-		if (byte == (uint8_t)*set)
-			return true;
-	return false;
-}
+enum mark { /* bytes that mean something, as a set */
+	    COMMA = 1,
+	    SPACE = 2,
+	    EQUAL = 4,
+	    QUOTE = 8,
+	    BACKSLASH = 16,
+};
+
+static const uint8_t marks[256] = {[','] = COMMA, [' '] = SPACE, ['='] = EQUAL, ['"'] = QUOTE, ['\\'] = BACKSLASH};
 
 /*
- * From the first backslash of a text on, copied to scratch up to one of `ends`. A backslash takes the byte behind it along,
- * and disappears itself in front of one of `escaped`.
+ * From the first backslash of a text on, copied to scratch up to one of the marks in `ends`. A backslash takes the byte
+ * behind it along, and disappears itself in front of one of `escaped`.
  */
-static void unescape(struct influx *x, uint32_t start, const char *ends, const char *escaped, struct text *out)
+static __attribute__((noinline)) struct unescaped unescape(struct influx from, uint32_t start, uint32_t ends,
+							   uint32_t escaped)
 {
+	struct influx *x = &from;
 	uint8_t *to = x->scratch + x->used;
 	uint32_t count = x->at - start;
 
 	memcpy(to, x->bytes + start, count);
-	while (x->at < x->length && !is_one_of(x->bytes[x->at], ends)) {
+	while (x->at < x->length && !(marks[x->bytes[x->at]] & ends)) {
 		uint8_t byte = x->bytes[x->at++];
 
 		if (byte == '\\' && x->at < x->length) {
-			if (!is_one_of(x->bytes[x->at], escaped))
+			if (!(marks[x->bytes[x->at]] & escaped))
 				to[count++] = byte;
 			byte = x->bytes[x->at++];
 		}
 		to[count++] = byte;
 	}
-	*out = (struct text){to, count};
+	return (struct unescaped){{to, count}, x->at};
 }
 
 /* A measurement, key or tag value: stops at the first byte of the class that is not escaped, or the end. */
-SCAN_INLINE struct text token(struct influx *x, scan_class *is, const char *ends, const char *escaped)
+SCAN_INLINE struct text token(struct influx *x, scan_class *is, uint32_t ends)
 {
 	uint32_t start = x->at;
 	struct text out;
 
 	x->at = scan_find(x->bytes, x->length, start, is);
 	out = (struct text){x->bytes + start, x->at - start};
-	if (x->at < x->length && x->bytes[x->at] == '\\')
-		unescape(x, start, ends, escaped, &out);
+	if (x->at < x->length && x->bytes[x->at] == '\\') {
+		struct unescaped unescaped = unescape(*x, start, ends, ends);
+
+		x->at = unescaped.at;
+		return unescaped.text;
+	}
 	return out;
 }
 
 /* key= */
-static inline enum codec_fault key(struct influx *x, struct text *out)
+SCAN_INLINE enum codec_fault key(struct influx *x, struct text *out)
 {
 	x->used = 0;
-	*out = token(x, ends_key, ", =", ", =");
+	*out = token(x, ends_key, COMMA | SPACE | EQUAL);
 	if (x->at == x->length)
 		return CODEC_TRUNCATED;
 	if (x->bytes[x->at] != '=' || out->length == 0)
@@ -99,7 +114,7 @@ static inline enum codec_fault key(struct influx *x, struct text *out)
 }
 
 /* ,key=value as long as there are any; `at` stands at the first comma. */
-static enum codec_fault put_tags(struct influx *x)
+SCAN_INLINE enum codec_fault put_tags(struct influx *x)
 {
 	PUT_TRY(put_bare(x->sink, FIELD_OBJECT, PUT_NAME("tags")));
 	while (x->at < x->length && x->bytes[x->at] == ',') {
@@ -107,7 +122,7 @@ static enum codec_fault put_tags(struct influx *x)
 
 		x->at++;
 		PUT_TRY(key(x, &name));
-		value = token(x, ends_key, ", =", ", =");
+		value = token(x, ends_key, COMMA | SPACE | EQUAL);
 		if (value.length == 0)
 			return x->at == x->length ? CODEC_TRUNCATED : CODEC_SYNTAX;
 		PUT_TRY(put_text(x->sink, (const char *)name.bytes, name.length, value.bytes, value.length));
@@ -116,15 +131,19 @@ static enum codec_fault put_tags(struct influx *x)
 }
 
 /* `at` stands behind the opening quote. */
-static enum codec_fault put_string(struct influx *x, struct text name)
+SCAN_INLINE enum codec_fault put_string(struct influx *x, struct text name)
 {
 	uint32_t start = x->at;
 	struct text value;
 
 	x->at = scan_find(x->bytes, x->length, start, ends_string);
 	value = (struct text){x->bytes + start, x->at - start};
-	if (x->at < x->length && x->bytes[x->at] == '\\')
-		unescape(x, start, "\"", "\"\\", &value);
+	if (x->at < x->length && x->bytes[x->at] == '\\') {
+		struct unescaped unescaped = unescape(*x, start, QUOTE, QUOTE | BACKSLASH);
+
+		x->at = unescaped.at;
+		value = unescaped.text;
+	}
 	if (x->at == x->length)
 		return CODEC_TRUNCATED;
 	x->at++;
@@ -137,19 +156,21 @@ static bool is_word(const uint8_t *bytes, uint32_t length, const char *word)
 }
 
 /* t, T, true, True, TRUE and the same of false. */
-static bool is_boolean(const uint8_t *bytes, uint32_t length, bool *value)
+SCAN_INLINE bool is_boolean(const uint8_t *bytes, uint32_t length, bool *value)
 {
 	*value = (bytes[0] | 0x20) == 't';
 	if (length == 1)
-		return is_one_of(bytes[0], "tTfF");
-	return *value ? is_word(bytes, length, "true") || is_word(bytes, length, "True") || is_word(bytes, length, "TRUE") :
-			is_word(bytes, length, "false") || is_word(bytes, length, "False") || is_word(bytes, length, "FALSE");
+		return *value || (bytes[0] | 0x20) == 'f';
+	return *value ? is_word(bytes, length, "true") || is_word(bytes, length, "True") ||
+				is_word(bytes, length, "TRUE")
+		      : is_word(bytes, length, "false") || is_word(bytes, length, "False") ||
+				is_word(bytes, length, "FALSE");
 }
 
 /* The digits in front of an i or u, within 64 bits. */
-static bool fits_integer(const uint8_t *bytes, uint32_t length, uint8_t suffix)
+SCAN_INLINE bool fits_integer(const uint8_t *bytes, uint32_t length, uint8_t suffix)
 {
-	bool minus = suffix == 'i' && bytes[0] == '-';
+	bool minus = suffix == 'i' && length && bytes[0] == '-';
 	uint64_t value;
 
 	if (!number_unsigned(bytes + minus, length - minus, &value))
@@ -158,7 +179,7 @@ static bool fits_integer(const uint8_t *bytes, uint32_t length, uint8_t suffix)
 }
 
 /* What is no string: a number, an integer with its suffix, or a boolean. */
-static enum codec_fault put_bare_value(struct influx *x, struct text name)
+SCAN_INLINE enum codec_fault put_bare_value(struct influx *x, struct text name)
 {
 	const uint8_t *bytes = x->bytes + x->at;
 	uint32_t start = x->at, length;
@@ -172,10 +193,10 @@ static enum codec_fault put_bare_value(struct influx *x, struct text name)
 		return x->at == x->length ? CODEC_TRUNCATED : CODEC_SYNTAX;
 	last = bytes[length - 1];
 	if (last == 'i' || last == 'u') {
-		length--;
-		if (length == 0 || !fits_integer(bytes, length, last))
+		if (!fits_integer(bytes, length - 1, last))
 			return CODEC_NUMBER;
-	} else if (is_one_of(bytes[0], "tTfF")) {
+		length--;
+	} else if ((bytes[0] | 0x20) == 't' || (bytes[0] | 0x20) == 'f') {
 		if (!is_boolean(bytes, length, &value))
 			return CODEC_SYNTAX;
 		return put_unsigned(x->sink, FIELD_BOOL, (const char *)name.bytes, name.length, value);
@@ -185,7 +206,7 @@ static enum codec_fault put_bare_value(struct influx *x, struct text name)
 	return put_slice(x->sink, FIELD_NUMBER, (const char *)name.bytes, name.length, number.bytes, number.length);
 }
 
-static enum codec_fault put_fields(struct influx *x)
+SCAN_INLINE enum codec_fault put_fields(struct influx *x)
 {
 	PUT_TRY(put_bare(x->sink, FIELD_OBJECT, PUT_NAME("fields")));
 	for (;;) {
@@ -205,14 +226,14 @@ static enum codec_fault put_fields(struct influx *x)
 	}
 }
 
-static void skip_spaces(struct influx *x)
+SCAN_INLINE void skip_spaces(struct influx *x)
 {
 	while (x->at < x->length && x->bytes[x->at] == ' ')
 		x->at++;
 }
 
 /* Nanoseconds since 1970, the default precision; a negative one is before what a FIELD_TIME can say. */
-static enum codec_fault put_timestamp(struct influx *x)
+SCAN_INLINE enum codec_fault put_timestamp(struct influx *x)
 {
 	uint32_t start = x->at;
 	uint64_t ns;
@@ -226,14 +247,14 @@ static enum codec_fault put_timestamp(struct influx *x)
 	return put_unsigned(x->sink, FIELD_TIME, PUT_NAME("timestamp"), ns);
 }
 
-static enum codec_fault line(struct influx *x)
+SCAN_INLINE enum codec_fault line(struct influx *x)
 {
 	struct text measurement;
 
 	skip_spaces(x);
 	if (x->at == x->length || x->bytes[x->at] == '#')
 		return CODEC_EMPTY;
-	measurement = token(x, ends_measurement, ", ", ", ");
+	measurement = token(x, ends_measurement, COMMA | SPACE);
 	if (measurement.length == 0)
 		return CODEC_SYNTAX;
 	PUT_TRY(put_text(x->sink, PUT_NAME("measurement"), measurement.bytes, measurement.length));

@@ -16,9 +16,14 @@ SCAN_INLINE __m128i is_newline(__m128i bytes)
 	return scan_is(bytes, '\n');
 }
 
-SCAN_INLINE __m128i is_newline_or_quote(__m128i bytes)
+SCAN_INLINE __m128i is_quote_or_backslash(__m128i bytes)
 {
-	return _mm_or_si128(is_newline(bytes), is_quote(bytes));
+	return _mm_or_si128(is_quote(bytes), scan_is(bytes, '\\'));
+}
+
+SCAN_INLINE __m128i is_equal(__m128i bytes)
+{
+	return scan_is(bytes, '=');
 }
 
 SCAN_INLINE __m128i is_space(__m128i bytes)
@@ -36,49 +41,80 @@ static bool is_escaped(const uint8_t *bytes, uint32_t floor, uint32_t at)
 	return (at - start) & 1;
 }
 
-/* The first byte of the class that is not escaped, in bytes[at..length), or `length`. */
-SCAN_INLINE uint32_t find_bare(const uint8_t *bytes, uint32_t length, uint32_t at, scan_class *is)
+/* The quote that closes the string that begins at bytes[at], or `length`. */
+static inline uint32_t string_end(const uint8_t *bytes, uint32_t length, uint32_t at)
 {
-	uint32_t floor = at;
+	for (;;) {
+		/* Escapes, and the end of a short string, one by one: no worth in a vector for each. */
+		for (uint32_t near = at; at < length && at - near < 8; at++) {
+			if (bytes[at] == '"')
+				return at;
+			if (bytes[at] == '\\')
+				near = ++at;
+		}
+		at = at < length ? scan_find(bytes, length, at, is_quote_or_backslash) : length;
+		if (at == length)
+			return length;
+	}
+}
 
-	while ((at = scan_find(bytes, length, at, is)) < length && is_escaped(bytes, floor, at))
-		at++;
-	return at;
+/* The next newline, or quote directly behind an equals sign, in bytes[at..length), at > 0; or `length`. */
+static inline uint32_t end_or_opening(const uint8_t *bytes, uint32_t length, uint32_t at)
+{
+	uint32_t found = 0;
+
+	for (; length - at >= 16; at += 16) {
+		__m128i here = _mm_loadu_si128((const __m128i *)(bytes + at)),
+			before = _mm_loadu_si128((const __m128i *)(bytes + at - 1));
+
+		found = (uint32_t)_mm_movemask_epi8(
+			_mm_or_si128(is_newline(here), _mm_and_si128(is_quote(here), is_equal(before))));
+		if (found)
+			return at + (uint32_t)__builtin_ctz(found);
+	}
+	if (at < length)
+		found = scan_mask(bytes, length, at, is_newline) |
+			(scan_mask(bytes, length, at, is_quote) & scan_mask(bytes, length, at - 1, is_equal));
+	return found ? at + (uint32_t)__builtin_ctz(found) : length;
+}
+
+/* Where bytes[from..to) has a space that is not escaped, or `to`; nothing from `line` up to `from` has one. */
+static inline uint32_t bare_space(const uint8_t *bytes, uint32_t line, uint32_t from, uint32_t to)
+{
+	while ((from = scan_find(bytes, to, from, is_space)) < to && is_escaped(bytes, line, from))
+		from++;
+	return from;
 }
 
 /*
- * Where the line that starts at `start` ends: its newline, or `length`. A quote begins a string directly behind an equals sign
- * in the fields, which a bare space divides from measurement and tags. A string that nothing closes ends with its line:
- * behind it are no more bare quotes, so that this happens once a datagram.
+ * Where the line that starts at `line` ends: its newline, or `length`. A quote begins a string directly behind an
+ * equals sign in the fields, which a bare space divides from measurement and tags. A string that nothing closes ends
+ * with its line: behind it are no more bare quotes, so that this happens once a datagram.
  */
-static uint32_t line_end(const uint8_t *bytes, uint32_t length, uint32_t start)
+static uint32_t line_end(const uint8_t *bytes, uint32_t length, uint32_t line)
 {
-	uint32_t at = start, space = start;
+	uint32_t at, space;
 
-	while (space < length && bytes[space] == ' ')
-		space++;
-	if (space < length && bytes[space] == '#')
-		return scan_find(bytes, length, space, is_newline);
-	for (;;) {
+	while (line < length && bytes[line] == ' ')
+		line++;
+	if (line == length || bytes[line] == '\n' || bytes[line] == '#')
+		return scan_find(bytes, length, line, is_newline);
+	for (at = space = line + 1;; at++) {
 		uint32_t close;
 
-		at = scan_find(bytes, length, at, is_newline_or_quote);
+		at = end_or_opening(bytes, length, at);
 		if (at == length || bytes[at] == '\n')
 			return at;
-		if (at == start || bytes[at - 1] != '=' || is_escaped(bytes, start, at - 1)) {
-			at++;
+		if (is_escaped(bytes, line, at - 1))
 			continue;
-		}
-		while (space < at && (bytes[space] != ' ' || is_escaped(bytes, start, space)))
-			space = scan_find(bytes, at, space + 1, is_space);
-		if (space >= at) { /* still in the tags */
-			at++;
+		if (space == line + 1 || bytes[space] != ' ')
+			space = bare_space(bytes, line, space, at);
+		if (space == at) /* still in the tags */
 			continue;
-		}
-		close = find_bare(bytes, length, at + 1, is_quote);
+		close = string_end(bytes, length, at + 1);
 		if (close == length)
 			return scan_find(bytes, length, at, is_newline);
-		at = close + 1;
+		at = close;
 	}
 }
 
@@ -92,7 +128,8 @@ static bool is_comment(const uint8_t *bytes, struct slice line)
 }
 
 /* Lines of bytes[at..end), where no quote is. Returns how far it came. */
-static uint32_t cut_plain(const uint8_t *bytes, uint32_t at, uint32_t end, struct slice *out, uint32_t room, uint32_t *count)
+static uint32_t cut_plain(const uint8_t *bytes, uint32_t at, uint32_t end, struct slice *out, uint32_t room,
+			  uint32_t *count)
 {
 	while (at < end && *count < room) {
 		uint32_t consumed, lines = split_lines(bytes + at, end - at, out + *count, room - *count, &consumed);
@@ -107,7 +144,8 @@ static uint32_t cut_plain(const uint8_t *bytes, uint32_t at, uint32_t end, struc
 	return at;
 }
 
-/* The end of the whole lines from `at` on that have no quote, within a window; `at` when the first has one or is longer. */
+/* The end of the whole lines from `at` on that have no quote, within a window; `at` when the first has one or is
+ * longer. */
 static uint32_t plain_end(const uint8_t *bytes, uint32_t length, uint32_t at)
 {
 	uint32_t window = length - at < WINDOW ? length : at + WINDOW, quote = scan_find(bytes, window, at, is_quote);

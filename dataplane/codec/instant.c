@@ -2,8 +2,8 @@
 
 #include "dataplane/codec/number.h"
 
-bool instant_make(struct instant_date date, uint32_t hour, uint32_t minute, uint32_t second, uint32_t nanoseconds, int32_t offset_minutes,
-		  uint64_t *ns)
+bool instant_make(struct instant_date date, uint32_t hour, uint32_t minute, uint32_t second, uint32_t nanoseconds,
+		  int32_t offset_minutes, uint64_t *ns)
 {
 	int64_t seconds;
 
@@ -41,8 +41,8 @@ uint32_t instant_clock(const uint8_t *bytes, uint32_t length, uint32_t at, uint3
 {
 	const uint8_t *text = bytes + at;
 
-	if (length - at < 8 || !two_digits(text, &clock[0]) || text[2] != ':' || !two_digits(text + 3, &clock[1]) || text[5] != ':' ||
-	    !two_digits(text + 6, &clock[2]))
+	if (length - at < 8 || !two_digits(text, &clock[0]) || text[2] != ':' || !two_digits(text + 3, &clock[1]) ||
+	    text[5] != ':' || !two_digits(text + 6, &clock[2]))
 		return 0;
 	clock[3] = 0;
 	at += 8;
@@ -57,9 +57,9 @@ uint32_t instant_rfc3339(const uint8_t *bytes, uint32_t length, uint32_t at, uin
 	struct instant_date date;
 	int32_t offset = 0;
 
-	if (length - at < 11 || !two_digits(bytes + at, &century) || !two_digits(bytes + at + 2, &year) || bytes[at + 4] != '-' ||
-	    !two_digits(bytes + at + 5, &date.month) || bytes[at + 7] != '-' || !two_digits(bytes + at + 8, &date.day) ||
-	    bytes[at + 10] != 'T')
+	if (length - at < 11 || !two_digits(bytes + at, &century) || !two_digits(bytes + at + 2, &year) ||
+	    bytes[at + 4] != '-' || !two_digits(bytes + at + 5, &date.month) || bytes[at + 7] != '-' ||
+	    !two_digits(bytes + at + 8, &date.day) || bytes[at + 10] != 'T')
 		return 0;
 	date.year = (int32_t)(century * 100 + year);
 	at = instant_clock(bytes, length, at + 11, clock);

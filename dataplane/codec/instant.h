@@ -64,17 +64,19 @@ static inline char *instant_put_digits(char *at, uint32_t value, int digits)
 
 // A date and time of day in UTC as nanoseconds; `nanoseconds` < 10^9. False when the calendar or the clock has it not
 // (a leap second included) or it is before 1970 or after 2554.
-bool instant_make(struct instant_date date, uint32_t hour, uint32_t minute, uint32_t second, uint32_t nanoseconds, int32_t offset_minutes,
-		  uint64_t *ns);
+bool instant_make(struct instant_date date, uint32_t hour, uint32_t minute, uint32_t second, uint32_t nanoseconds,
+		  int32_t offset_minutes, uint64_t *ns);
 
-// Up to 9 digits behind a decimal point, at bytes[at], as nanoseconds. Returns where they end; digits behind the ninth are skipped.
+// Up to 9 digits behind a decimal point, at bytes[at], as nanoseconds. Returns where they end; digits behind the ninth
+// are skipped.
 uint32_t instant_fraction(const uint8_t *bytes, uint32_t length, uint32_t at, uint32_t *nanoseconds);
 
-// "hh:mm:ss" and an optional fraction at bytes[at]. Returns where it ends, 0 when there is none; ranges are not checked.
+// "hh:mm:ss" and an optional fraction at bytes[at]. Returns where it ends, 0 when there is none; ranges are not
+// checked.
 uint32_t instant_clock(const uint8_t *bytes, uint32_t length, uint32_t at, uint32_t clock[4]);
 
-// An RFC 3339 date-time at bytes[at], "2003-08-24T05:14:15.000003-07:00", with any number of digits behind the point of which
-// 9 count. Returns where it ends, 0 when there is none; *ns when it has no error, else *exists is false.
+// An RFC 3339 date-time at bytes[at], "2003-08-24T05:14:15.000003-07:00", with any number of digits behind the point of
+// which 9 count. Returns where it ends, 0 when there is none; *ns when it has no error, else *exists is false.
 uint32_t instant_rfc3339(const uint8_t *bytes, uint32_t length, uint32_t at, uint64_t *ns, bool *exists);
 
 // RFC 3339 in UTC with nanoseconds, "2026-01-02T03:04:05.000000006Z": INSTANT_TEXT_BYTES bytes, no terminator.

@@ -6,36 +6,39 @@
 #include "dataplane/codec/put.h"
 #include "dataplane/codec/utf8.h"
 
-struct json { /* where the reading stands */
+/* Where the reading stands. Steps that are rare are calls and get a copy of it, so that it can live in registers
+ * otherwise. */
+struct json {
 	const uint8_t *bytes;
 	uint32_t length, at;
 	uint8_t *scratch;
 	uint32_t scratch_bytes;
-	uint32_t used;          /* of scratch, by the name of the value being read */
-	uint32_t depth;         /* objects and arrays open, the outermost included */
-	uint32_t silent;        /* 1: the outermost object is the record itself, which is not put */
-	uint64_t arrays;        /* lowest bit: the innermost one open is an array; the next: the one around it ... */
+	uint32_t used;   /* of scratch, by the name of the value being read */
+	uint32_t depth;  /* objects and arrays open, the outermost included */
+	uint32_t silent; /* 1: the outermost object is the record itself, which is not put */
+	uint64_t arrays; /* lowest bit: the innermost one open is an array; the next: the one around it ... */
 	struct field_sink *sink;
-	struct field field;     /* whose name has been read */
 };
 
-static inline bool is_space(uint8_t byte)
+SCAN_INLINE bool is_space(uint8_t byte)
 {
-	return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t';
+	return byte <= ' ' && (byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t');
 }
 
-static inline void skip_space(struct json *j)
+SCAN_INLINE void skip_space(struct json *j)
 {
 	while (j->at < j->length && is_space(j->bytes[j->at]))
 		j->at++;
 }
 
-/* What a string cannot be copied past: its end, an escape, a control character, the first byte of a longer character. */
+/* What a string cannot be copied past: its end, an escape, a control character, the first byte of a longer character.
+ */
 SCAN_INLINE __m128i is_special(__m128i bytes)
 {
-	__m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+	__m128i control_or_high =
+		_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)); /* as signed bytes those from 0x80 on are negative */
 
-	return _mm_or_si128(_mm_or_si128(scan_is(bytes, '"'), scan_is(bytes, '\\')), _mm_or_si128(control, bytes));
+	return _mm_or_si128(_mm_or_si128(scan_is(bytes, '"'), scan_is(bytes, '\\')), control_or_high);
 }
 
 /* Characters of more than one byte, and the few plain ones between them, which a vector would not be worth. */
@@ -110,17 +113,19 @@ static enum codec_fault unicode_escape(struct json *j, uint8_t out[4], uint32_t 
 	return CODEC_OK;
 }
 
+/* What a byte behind a backslash stands for; 0: nothing, or it is u. */
+static const uint8_t escapes[256] = {
+	['"'] = '"', ['\\'] = '\\', ['/'] = '/', ['b'] = '\b', ['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t'};
+
 /* `at` stands behind the backslash. */
 static inline enum codec_fault escape(struct json *j, uint8_t out[4], uint32_t *bytes)
 {
-	static const uint8_t plain[256] = {['"'] = '"',	 ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
-					   ['f'] = '\f', ['n'] = '\n',	['r'] = '\r', ['t'] = '\t'};
 	uint8_t byte;
 
 	if (j->at == j->length)
 		return CODEC_TRUNCATED;
 	byte = j->bytes[j->at++];
-	out[0] = plain[byte];
+	out[0] = escapes[byte];
 	*bytes = 1;
 	if (out[0])
 		return CODEC_OK;
@@ -137,9 +142,14 @@ static enum codec_fault unescape(struct json *j, uint32_t start, const uint8_t *
 		return CODEC_TOO_LARGE;
 	memcpy(out, j->bytes + start, count);
 	while (j->at < j->length) {
-		uint8_t byte, character[4];
+		uint8_t byte = j->bytes[j->at], character[4];
 		uint32_t bytes = 1;
 
+		if (byte == '\\' && j->length - j->at > 1 && escapes[j->bytes[j->at + 1]] && count < room) {
+			out[count++] = escapes[j->bytes[j->at + 1]];
+			j->at += 2;
+			continue;
+		}
 		if (j->length - j->at >= 16 && room - count >= 16) {
 			__m128i some = _mm_loadu_si128((const __m128i *)(j->bytes + j->at));
 			uint32_t special = (uint32_t)_mm_movemask_epi8(is_special(some));
@@ -178,108 +188,128 @@ static enum codec_fault unescape(struct json *j, uint32_t start, const uint8_t *
 	return CODEC_TRUNCATED;
 }
 
-/* `at` stands behind the opening quote, and behind the closing one afterwards. */
-static inline enum codec_fault string(struct json *j, const uint8_t **text, uint32_t *length)
+/* What a vector cannot do of a string: `from` is the state of the reading, which goes on at `at`. */
+static __attribute__((noinline)) enum codec_fault string_with_care(struct json from, uint32_t start,
+								   const uint8_t **text, uint32_t *length, uint32_t *at)
 {
-	uint32_t start = j->at;
+	struct json *j = &from;
 
-	for (;;) {
-		uint8_t byte;
+	while (j->at < j->length) {
+		uint8_t byte = j->bytes[j->at];
 
-		j->at = scan_find(j->bytes, j->length, j->at, is_special);
-		if (j->at == j->length)
-			return CODEC_TRUNCATED;
-		byte = j->bytes[j->at];
-		if (byte == '"')
-			break;
-		if (byte == '\\')
-			return unescape(j, start, text, length);
+		if (byte == '"') {
+			*text = j->bytes + start;
+			*length = j->at - start;
+			*at = j->at + 1;
+			return CODEC_OK;
+		}
+		if (byte == '\\') {
+			PUT_TRY(unescape(j, start, text, length));
+			*at = j->at;
+			return CODEC_OK;
+		}
 		if (byte < 0x20)
 			return CODEC_SYNTAX;
 		PUT_TRY(long_characters(j));
+		j->at = scan_find(j->bytes, j->length, j->at, is_special);
 	}
-	*text = j->bytes + start;
-	*length = j->at++ - start;
+	return CODEC_TRUNCATED;
+}
+
+/* `at` stands behind the opening quote, and behind the closing one afterwards. */
+SCAN_INLINE enum codec_fault string(struct json *j, const uint8_t **text, uint32_t *length)
+{
+	uint32_t start = j->at, at;
+
+	j->at = scan_find(j->bytes, j->length, start, is_special);
+	if (__builtin_expect(j->at < j->length && j->bytes[j->at] == '"', 1)) {
+		*text = j->bytes + start;
+		*length = j->at++ - start;
+		return CODEC_OK;
+	}
+	PUT_TRY(string_with_care(*j, start, text, length, &at));
+	j->at = at;
 	return CODEC_OK;
 }
 
-static enum codec_fault open(struct json *j, enum field_type type)
+SCAN_INLINE enum codec_fault open(struct json *j, struct field *field, enum field_type type)
 {
 	if (j->depth - j->silent == FIELD_DEPTH_MAX)
 		return CODEC_TOO_DEEP;
 	j->at++;
 	j->depth++;
 	j->arrays = j->arrays << 1 | (type == FIELD_ARRAY);
-	j->field.type = type;
-	return put_field(j->sink, &j->field);
+	field->type = type;
+	return put_field(j->sink, field);
 }
 
-static enum codec_fault literal(struct json *j, const char *text, uint32_t length, enum field_type type, uint64_t value)
+SCAN_INLINE enum codec_fault literal(struct json *j, struct field *field, const char *text, uint32_t length,
+				     enum field_type type, uint64_t value)
 {
 	uint32_t left = j->length - j->at;
 
-	if (memcmp(j->bytes + j->at, text, left < length ? left : length) != 0)
-		return CODEC_SYNTAX;
 	if (left < length)
-		return CODEC_TRUNCATED;
+		return memcmp(j->bytes + j->at, text, left) == 0 ? CODEC_TRUNCATED : CODEC_SYNTAX;
+	if (memcmp(j->bytes + j->at, text, length) != 0)
+		return CODEC_SYNTAX;
 	j->at += length;
-	j->field.type = type;
-	j->field.value.u = value;
-	return put_field(j->sink, &j->field);
+	field->type = type;
+	field->value.u = value;
+	return put_field(j->sink, field);
 }
 
-/* Whether nothing but parts of a number follows: "-", "1." and "1e" may be the beginning of one. */
-static bool is_beginning(const struct json *j)
+/* What is wrong with a number. "-", "1." and "1e" may be the beginning of one. */
+static __attribute__((noinline)) enum codec_fault number_fault(const uint8_t *bytes, uint32_t length, uint32_t at)
 {
-	uint32_t at = j->at;
-
-	while (at < j->length && (number_is_digit(j->bytes[at]) || (j->bytes[at] && strchr("-+.eE", j->bytes[at]))))
+	while (at < length && (number_is_digit(bytes[at]) || (bytes[at] && strchr("-+.eE", bytes[at]))))
 		at++;
-	return at == j->length;
+	return at == length ? CODEC_TRUNCATED : CODEC_NUMBER;
 }
 
-static inline enum codec_fault number(struct json *j)
+SCAN_INLINE enum codec_fault number(struct json *j, struct field *field)
 {
 	uint32_t start = j->at, end = number_end(j->bytes, j->length, start);
 
 	if (end == 0)
-		return is_beginning(j) ? CODEC_TRUNCATED : CODEC_NUMBER;
+		return number_fault(j->bytes, j->length, start);
 	if (end < j->length && number_is_digit(j->bytes[end]))
 		return CODEC_NUMBER;
 	j->at = end;
-	j->field.type = FIELD_NUMBER;
-	j->field.bytes = j->bytes + start;
-	j->field.length = end - start;
-	return put_field(j->sink, &j->field);
+	field->type = FIELD_NUMBER;
+	field->bytes = j->bytes + start;
+	field->length = end - start;
+	return put_field(j->sink, field);
 }
 
 /* The value at `at` < length; of an object or array no more than the opening. */
-static inline enum codec_fault value(struct json *j)
+SCAN_INLINE enum codec_fault value(struct json *j, struct field *field)
 {
 	uint8_t byte = j->bytes[j->at];
 
-	switch (byte) {
-	case '"':
+	if (byte == '"') {
 		j->at++;
-		PUT_TRY(string(j, &j->field.bytes, &j->field.length));
-		j->field.type = FIELD_TEXT;
-		return put_field(j->sink, &j->field);
-	case '{':
-		return open(j, FIELD_OBJECT);
-	case '[':
-		return open(j, FIELD_ARRAY);
-	case 't':
-		return literal(j, "true", 4, FIELD_BOOL, 1);
-	case 'f':
-		return literal(j, "false", 5, FIELD_BOOL, 0);
-	case 'n':
-		return literal(j, "null", 4, FIELD_NULL, 0);
-	default:
-		return byte == '-' || number_is_digit(byte) ? number(j) : CODEC_SYNTAX;
+		PUT_TRY(string(j, &field->bytes, &field->length));
+		field->type = FIELD_TEXT;
+		return put_field(j->sink, field);
 	}
+	if (byte == '-' || number_is_digit(byte))
+		return number(j, field);
+	switch (byte) {
+	case '{':
+		return open(j, field, FIELD_OBJECT);
+	case '[':
+		return open(j, field, FIELD_ARRAY);
+	case 't':
+		return literal(j, field, "true", 4, FIELD_BOOL, 1);
+	case 'f':
+		return literal(j, field, "false", 5, FIELD_BOOL, 0);
+	case 'n':
+		return literal(j, field, "null", 4, FIELD_NULL, 0);
+	}
+	return CODEC_SYNTAX;
 }
 
-static inline enum codec_fault name(struct json *j)
+SCAN_INLINE enum codec_fault name(struct json *j, struct field *field)
 {
 	const uint8_t *text;
 
@@ -287,10 +317,10 @@ static inline enum codec_fault name(struct json *j)
 		return CODEC_TRUNCATED;
 	if (j->bytes[j->at++] != '"')
 		return CODEC_SYNTAX;
-	PUT_TRY(string(j, &text, &j->field.name_length));
-	j->field.name = (const char *)text;
-	if (text == j->scratch)
-		j->used = j->field.name_length;
+	j->used = 0;
+	PUT_TRY(string(j, &text, &field->name_length));
+	field->name = (const char *)text;
+	j->used = text == j->scratch ? field->name_length : 0;
 	skip_space(j);
 	if (j->at == j->length)
 		return CODEC_TRUNCATED;
@@ -300,10 +330,17 @@ static inline enum codec_fault name(struct json *j)
 	return CODEC_OK;
 }
 
-/* Members and elements until nothing is open any more. `fresh`: the innermost has had none yet. */
-static enum codec_fault contents(struct json *j)
+SCAN_INLINE enum codec_fault close(struct json *j)
 {
-	bool fresh = true;
+	j->at++;
+	j->arrays >>= 1;
+	return j->depth-- > j->silent ? put_end(j->sink) : CODEC_OK;
+}
+
+/* Members and elements until nothing is open any more; `field` has no name yet. */
+SCAN_INLINE enum codec_fault contents(struct json *j, struct field *field)
+{
+	bool fresh = true; /* the innermost has had none yet */
 
 	while (j->depth) {
 		bool array = j->arrays & 1;
@@ -315,11 +352,8 @@ static enum codec_fault contents(struct json *j)
 			return CODEC_TRUNCATED;
 		byte = j->bytes[j->at];
 		if (byte == (array ? ']' : '}')) {
-			j->at++;
-			j->arrays >>= 1;
 			fresh = false;
-			if (j->depth-- > j->silent)
-				PUT_TRY(put_end(j->sink));
+			PUT_TRY(close(j));
 			continue;
 		}
 		if (!fresh) {
@@ -328,20 +362,22 @@ static enum codec_fault contents(struct json *j)
 			j->at++;
 			skip_space(j);
 		}
-		j->field.name = NULL;
-		j->field.name_length = 0;
-		j->used = 0;
-		if (!array)
-			PUT_TRY(name(j));
+		if (array) {
+			field->name = NULL;
+			field->name_length = 0;
+			j->used = 0;
+		} else {
+			PUT_TRY(name(j, field));
+		}
 		if (j->at == j->length)
 			return CODEC_TRUNCATED;
-		PUT_TRY(value(j));
+		PUT_TRY(value(j, field));
 		fresh = j->depth > depth;
 	}
 	return CODEC_OK;
 }
 
-static enum codec_fault text(struct json *j)
+SCAN_INLINE enum codec_fault text(struct json *j, struct field *field)
 {
 	skip_space(j);
 	if (j->at == j->length)
@@ -350,20 +386,23 @@ static enum codec_fault text(struct json *j)
 		j->at++;
 		j->depth = j->silent = 1;
 	} else {
-		j->field.name = "value";
-		j->field.name_length = 5;
-		PUT_TRY(value(j));
+		field->name = "value";
+		field->name_length = 5;
+		PUT_TRY(value(j, field));
 	}
-	PUT_TRY(contents(j));
+	PUT_TRY(contents(j, field));
 	skip_space(j);
 	return j->at == j->length ? CODEC_OK : CODEC_SYNTAX;
 }
 
-enum codec_fault json_fields(const uint8_t *bytes, uint32_t length, uint8_t *scratch, uint32_t scratch_bytes, struct field_sink *sink)
+enum codec_fault json_fields(const uint8_t *bytes, uint32_t length, uint8_t *scratch, uint32_t scratch_bytes,
+			     struct field_sink *sink)
 {
-	struct json j = {.bytes = bytes, .length = length, .scratch = scratch, .scratch_bytes = scratch_bytes, .sink = sink};
+	struct json j = {
+		.bytes = bytes, .length = length, .scratch = scratch, .scratch_bytes = scratch_bytes, .sink = sink};
+	struct field field = {.type = FIELD_NULL};
 
-	return put_result(text(&j));
+	return put_result(text(&j, &field));
 }
 
 enum codec_fault json_decode(const struct codec_record *record, struct field_sink *sink)

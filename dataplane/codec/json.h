@@ -4,8 +4,8 @@
 #include "dataplane/codec/codec.h"
 
 /*
- * A pull parser without recursion or allocation. The members of the outermost object are the top-level fields; a text that
- * is no object (RFC 8259, 2 allows any value) is put as one field named "value".
+ * A pull parser without recursion or allocation. The members of the outermost object are the top-level fields; a text
+ * that is no object (RFC 8259, 2 allows any value) is put as one field named "value".
  *
  *   strings   FIELD_TEXT, always UTF-8: unescaped, pointing into `bytes` when there was nothing to unescape
  *   numbers   FIELD_NUMBER as they stand; any size and precision

@@ -49,8 +49,7 @@ struct user_record {
 	struct slice data;
 };
 
-/* Protocol buffers, "Encoding": 7 bits a byte, low ones first, at most ten bytes and 64 bits. */
-static enum codec_fault take_varint(struct walk *w, uint64_t *out)
+static enum codec_fault take_long_varint(struct walk *w, uint64_t *out)
 {
 	uint64_t value = 0;
 
@@ -71,7 +70,16 @@ static enum codec_fault take_varint(struct walk *w, uint64_t *out)
 	return CODEC_NUMBER;
 }
 
-static enum codec_fault take_bytes(struct walk *w, uint64_t length, struct slice *out)
+/* Protocol buffers, "Encoding": 7 bits a byte, low ones first, at most ten bytes and 64 bits; mostly it is one. */
+static inline enum codec_fault take_varint(struct walk *w, uint64_t *out)
+{
+	if (w->at == w->end || w->bytes[w->at] >= 0x80)
+		return take_long_varint(w, out);
+	*out = w->bytes[w->at++];
+	return CODEC_OK;
+}
+
+static inline enum codec_fault take_bytes(struct walk *w, uint64_t length, struct slice *out)
 {
 	if (length > w->end - w->at)
 		return CODEC_LENGTH;
@@ -80,7 +88,7 @@ static enum codec_fault take_bytes(struct walk *w, uint64_t length, struct slice
 	return CODEC_OK;
 }
 
-static enum codec_fault take_field(struct walk *w, struct wire_field *out)
+static inline enum codec_fault take_field(struct walk *w, struct wire_field *out)
 {
 	uint64_t tag, length;
 
@@ -103,7 +111,7 @@ static enum codec_fault take_field(struct walk *w, struct wire_field *out)
 	return CODEC_SYNTAX;
 }
 
-/* The last of a field that comes twice counts, and fields nobody knows are passed over: both are protocol buffers' rules. */
+/* Protocol buffers' rules: of a field that comes twice the last counts, and fields nobody knows are passed over. */
 static enum codec_fault read_user_record(const uint8_t *bytes, struct slice where, struct user_record *out)
 {
 	struct walk w = {bytes, where.offset, where.offset + where.length};
@@ -186,7 +194,8 @@ static enum codec_fault read_all(struct walk w, struct tables *t, struct sums *s
 		if (table->count == KPL_TABLE_MAX)
 			return CODEC_TOO_MANY;
 		PUT_TRY(check_entry(w.bytes + field.bytes.offset, &field));
-		table->entries[table->count++] = (struct entry){(uint16_t)field.bytes.offset, (uint16_t)field.bytes.length};
+		table->entries[table->count++] =
+			(struct entry){(uint16_t)field.bytes.offset, (uint16_t)field.bytes.length};
 	}
 	if (sums->key_end > t->keys.count || sums->hash_end > t->hashes.count)
 		return CODEC_NUMBER;

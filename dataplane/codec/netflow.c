@@ -106,7 +106,9 @@ static void put_records(struct decoding *d, const struct flow_set *set, const st
 	uint32_t at = 0, bytes;
 
 	while (at < set->length && !d->message.put.ended) {
-		bytes = flow_bytes(template, set->body + at, set->length - at);
+		bytes = template->bytes_min;
+		if (template->variable || bytes > set->length - at)
+			bytes = flow_bytes(template, set->body + at, set->length - at);
 		if (bytes == 0) {
 			if (!is_padding(set->body + at, set->length - at))
 				blame(d, CODEC_LENGTH);
@@ -164,7 +166,7 @@ static void put_undecoded(struct decoding *d, const struct codec_record *record)
 		if (data ? known && templates_lookup(record->templates, known, set.id, record->arrival_ns) :
 			   set.id <= 3 && (d->domain.version == 9) == (set.id < 2))
 			continue;
-		flow_put_mark(p, FIELD_OBJECT, NULL, 0);
+		flow_put_element(p);
 		if (data)
 			flow_put_unsigned(p, FLOW_NAME("template_id"), set.id);
 		else
@@ -184,6 +186,8 @@ static enum codec_fault decode_sets(const struct codec_record *record, struct fi
 		return fault;
 	put_header(&d, record->bytes);
 	blame(&d, netflow_learn_sets(record, &d.domain, d.sets, &d.message.put));
+	if (d.domain.version == 10)
+		d.message.init_ns = netflow_init_ns(record, &d.domain);
 	put_data(&d, record, false);
 	if (d.options)
 		put_data(&d, record, true);

@@ -16,7 +16,8 @@
  *
  * Times relative to the exporter's start or to the export stand as they came, and as absolute times named
  * flowStartMilliseconds, flowEndMilliseconds (...Microseconds) behind the other fields, where the flow has no absolute
- * ones itself. A field of length 0 and padding are not put.
+ * ones itself; for IPFIX if the exporter's start is known, from the flow or from options (systemInitTimeMilliseconds), which
+ * the template store keeps with the time they came, as it does templates. A field of length 0 and padding are not put.
  *
  * What is wrong with a datagram never hides what was right in front of it: sets up to the first that contradicts its
  * length are decoded, and the fault is returned. Faults of one template or data set do not end the others.

@@ -225,8 +225,8 @@ const struct element_name element_names[ELEMENTS_END] = {ELEMENTS(ELEMENT_ROW)};
 
 /* Of v9's options (RFC 3954 6.1), by number. */
 static const struct element_name scope_names[] = {
-	[1] = {"system", 6, ELEMENT_UNKNOWN}, [2] = {"interface", 9, ELEMENT_UNKNOWN}, [3] = {"lineCard", 8, ELEMENT_UNKNOWN},
-	[4] = {"cache", 5, ELEMENT_UNKNOWN},  [5] = {"template", 8, ELEMENT_UNKNOWN},
+	[1] = {"system", 6, ELEMENT_UNSIGNED}, [2] = {"interface", 9, ELEMENT_UNSIGNED}, [3] = {"lineCard", 8, ELEMENT_UNSIGNED},
+	[4] = {"cache", 5, ELEMENT_UNSIGNED},  [5] = {"template", 8, ELEMENT_UNSIGNED},
 };
 
 /* NULL for an element that nobody here knows. */
@@ -247,7 +247,7 @@ static const struct element_name *find(uint8_t version, bool scope, const struct
 uint8_t element_kind(uint8_t version, bool scope, const struct template_field *field)
 {
 	const struct element_name *found = find(version, scope, field);
-	uint8_t kind = found ? found->kind : ELEMENT_UNKNOWN;
+	uint8_t kind = found ? found->kind : field->length <= 8 ? ELEMENT_UNSIGNED : ELEMENT_BYTES;
 
 	if (field->enterprise == 0)
 		return kind;

@@ -7,8 +7,7 @@
 #include "dataplane/codec/templates.h"
 
 enum element_kind {           /* abstract data types: RFC 7011 6.1. Values may be sent in fewer bytes (6.2) */
-	ELEMENT_UNKNOWN,      /* an unsigned number, or bytes where it is longer than one or says its own length */
-	ELEMENT_UNSIGNED,
+	ELEMENT_UNSIGNED,     /* also elements that are not known, if at most 8 bytes; others are ELEMENT_BYTES */
 	ELEMENT_SIGNED,
 	ELEMENT_REAL,         /* 4 or 8 bytes, IEEE 754 */
 	ELEMENT_BOOL,         /* 1 true, 2 false */
@@ -40,6 +39,7 @@ enum { /* elements that the decoder itself has to know */
        ELEMENT_END_MICROSECONDS = 155,
        ELEMENT_START_NANOSECONDS = 156,
        ELEMENT_END_NANOSECONDS = 157,
+       ELEMENT_SYSTEM_INIT_ID = 160,
 };
 
 #define ELEMENT_REVERSE_ENTERPRISE 29305u /* RFC 5103 6.1: IANA's elements for the way back */
@@ -54,24 +54,17 @@ struct element_name {
 #define ELEMENTS_END 530u
 extern const struct element_name element_names[ELEMENTS_END]; /* IANA's, by number */
 
-// How a field is read, by enum element_kind; of its `kind` and `occurrence` nothing is read.
+// How a field is read, by enum element_kind; what the store fills in is not looked at.
 uint8_t element_kind(uint8_t version, bool scope, const struct template_field *field);
 
-// The name of a field that element_names does not simply give: written to `out` (ELEMENT_NAME_MAX), returns its length.
+// Whether a field's name is what element_names says for its id. Of the field `written` is not looked at.
+static inline bool element_is_plain(uint8_t version, bool scope, const struct template_field *field)
+{
+	return field->enterprise == 0 && field->occurrence <= 1 && !(scope && version == 9) && field->id < ELEMENTS_END &&
+	       element_names[field->id].name;
+}
+
+// The name of a field that is not plain: written to `out` (ELEMENT_NAME_MAX), returns its length, which is above 0.
 // "reverseOctetDeltaCount" for the way back, "ie_ENTERPRISE_ID" for an unknown one, v9's scopes by RFC 3954 6.1, and
 // "_2" and so on at the end for elements that a template has several times.
 uint32_t element_name_write(uint8_t version, bool scope, const struct template_field *field, char *out);
-
-// The name of a field: constant, or in `out`.
-static inline const char *element_name(uint8_t version, bool scope, const struct template_field *field, char *out,
-				       uint32_t *length)
-{
-	bool plain = field->enterprise == 0 && field->occurrence <= 1 && !(scope && version == 9);
-
-	if (__builtin_expect(plain && field->id < ELEMENTS_END && element_names[field->id].name, 1)) {
-		*length = element_names[field->id].length;
-		return element_names[field->id].name;
-	}
-	*length = element_name_write(version, scope, field, out);
-	return out;
-}

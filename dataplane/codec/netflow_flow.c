@@ -160,7 +160,7 @@ static void set_type(struct field *field, enum field_type type, bool fits)
 	field->type = fits ? type : FIELD_BYTES;
 }
 
-/* Puts a value by its kind; one whose length its kind does not have as a number where it can be one, else as bytes. */
+/* Puts a value by its kind under the name that is set; one whose length its kind does not have as a number where it can be one, else as bytes. */
 static void put_value(struct flow_put *p, struct field *out, uint8_t kind, const uint8_t *at, uint32_t length)
 {
 	bool number = length > 0 && length <= 8;
@@ -246,8 +246,8 @@ static bool uptime_ns(const struct flow_message *m, const struct times *times, u
 	int64_t before = (int32_t)(m->uptime_ms - uptime) * 1000000ll;
 
 	if (m->version == 10) {
-		*ns = times->init_ns + uptime * 1000000ull;
-		return times->has & HAS_INIT;
+		*ns = (times->has & HAS_INIT ? times->init_ns : m->init_ns) + uptime * 1000000ull;
+		return (times->has & HAS_INIT) || m->init_ns;
 	}
 	*ns = m->export_ns - (uint64_t)before;
 	return before < 0 || (uint64_t)before <= m->export_ns;
@@ -272,17 +272,38 @@ static void put_times(struct flow_message *m, const struct template *template, c
 	}
 }
 
-static void put_field(struct flow_message *m, const struct template_field *field, bool scope, struct times *times,
-		      const uint8_t *at, uint32_t length)
-{
-	char name[ELEMENT_NAME_MAX];
-	struct field out = {0};
+struct names { /* those of a template that were written, as its fields come by */
+	const struct template_names *at;
+	uint32_t used;
+};
 
-	if (field->kind == ELEMENT_PADDING)
-		return;
-	out.name = element_name((uint8_t)m->version, scope, field, name, &out.name_length);
-	if (field->kind >= ELEMENT_UPTIME_START)
+static const char *next_name(struct names *names, uint32_t *length)
+{
+	if (names->used == TEMPLATE_NAMES_BYTES || names->at->bytes[names->used] == 0) {
+		names->at = names->at->next;
+		names->used = 0;
+	}
+	*length = names->at->bytes[names->used];
+	names->used += 1 + *length;
+	return (const char *)names->at->bytes + names->used - *length;
+}
+
+static inline void put_field(struct flow_message *m, const struct template_field *field, struct names *names,
+			     struct times *times, const uint8_t *at, uint32_t length)
+{
+	struct field out;
+
+	if (__builtin_expect(field->written, 0)) {
+		out.name = next_name(names, &out.name_length);
+	} else {
+		out.name = element_names[field->id].name;
+		out.name_length = element_names[field->id].length;
+	}
+	if (field->kind >= ELEMENT_PADDING) {
+		if (field->kind == ELEMENT_PADDING)
+			return;
 		note_time(times, field->kind, at, length);
+	}
 	put_value(&m->put, &out, length == 0 && field->kind != ELEMENT_TEXT ? ELEMENT_BYTES : field->kind, at, length);
 }
 
@@ -290,9 +311,10 @@ void flow_put_record(struct flow_message *m, const struct template *template, co
 {
 	const struct template_part *part = template->parts;
 	uint32_t left = UINT32_MAX, length; /* flow_bytes() saw that it is all there */
+	struct names names = {template->names, 0};
 	struct times times = {0};
 
-	flow_put_mark(&m->put, FIELD_OBJECT, NULL, 0);
+	flow_put_element(&m->put);
 	if (template->scopes)
 		flow_put_mark(&m->put, FIELD_OBJECT, FLOW_NAME("scope"));
 	for (uint32_t i = 0; i < template->count && !m->put.ended; part = part->next)
@@ -302,12 +324,30 @@ void flow_put_record(struct flow_message *m, const struct template *template, co
 			length = field->length;
 			if (__builtin_expect(length == TEMPLATE_VARIABLE, 0))
 				variable_length(&at, &left, &length);
-			put_field(m, field, i < template->scopes, &times, at, length);
+			put_field(m, field, &names, &times, at, length);
 			at += length;
-			if (template->scopes && i + 1 == template->scopes)
+			if (__builtin_expect(i + 1 == template->scopes, 0))
 				flow_put_end(&m->put);
 		}
 	if (times.has)
 		put_times(m, template, &times);
 	flow_put_end(&m->put);
+}
+
+uint64_t flow_system_init(const struct template *template, const uint8_t *at)
+{
+	const struct template_part *part = template->parts;
+	uint32_t left = UINT32_MAX, length;
+	uint64_t ns;
+
+	for (uint32_t i = 0; i < template->count; part = part->next)
+		for (uint32_t j = 0; j < TEMPLATE_PART_FIELDS && i < template->count; i++, j++) {
+			length = part->fields[j].length;
+			if (length == TEMPLATE_VARIABLE)
+				variable_length(&at, &left, &length);
+			if (part->fields[j].kind == ELEMENT_SYSTEM_INIT)
+				return get_time(ELEMENT_SYSTEM_INIT, at, length, &ns) ? ns / 1000000u : 0;
+			at += length;
+		}
+	return 0;
 }

@@ -7,7 +7,8 @@
 struct flow_message { /* what its flows have in common */
 	struct flow_put put;
 	uint64_t export_ns;
-	uint32_t uptime_ms; /* of the exporter when it sent this; IPFIX has none */
+	uint64_t init_ns;   /* IPFIX: when the exporter started, by its options; 0 unknown */
+	uint32_t uptime_ms; /* v5, v9: of the exporter when it sent this */
 	uint16_t version;
 };
 
@@ -20,3 +21,6 @@ uint32_t flow_bytes(const struct template *template, const uint8_t *at, uint32_t
 
 // Puts the whole record at `at` as an object.
 void flow_put_record(struct flow_message *m, const struct template *template, const uint8_t *at);
+
+// When the exporter started, in ms since 1970, by a whole record whose template has system_init; 0 for no time.
+uint64_t flow_system_init(const struct template *template, const uint8_t *at);

@@ -1,12 +1,14 @@
 // Template sets: RFC 3954 5.2 and 6.1, RFC 7011 3.4.
+#include "dataplane/codec/netflow_elements.h"
 #include "dataplane/codec/netflow_sets.h"
 
-enum { V9_TEMPLATES = 0, V9_OPTIONS = 1, IPFIX_TEMPLATES = 2, IPFIX_OPTIONS = 3, DATA_MIN = 256 };
+enum { V9_TEMPLATES = 0, V9_OPTIONS = 1, IPFIX_TEMPLATES = 2, IPFIX_OPTIONS = 3, SYSTEM_INIT = 4, DATA_MIN = TEMPLATE_ID_MIN };
 
 struct learner {
 	const struct codec_record *record;
 	const struct template_domain *domain;
 	struct flow_put *put;
+	struct flow_sets sets;
 	bool opened;                         /* the array of templates */
 	bool withdrew[2];                    /* all of a kind: once a datagram, or it would take time squared */
 	enum codec_fault fault;              /* the first */
@@ -32,7 +34,7 @@ static void put_announcement(struct learner *l, const struct announcement *a)
 	if (!l->opened)
 		flow_put_mark(l->put, FIELD_ARRAY, FLOW_NAME("templates"));
 	l->opened = true;
-	flow_put_mark(l->put, FIELD_OBJECT, NULL, 0);
+	flow_put_element(l->put);
 	flow_put_unsigned(l->put, FLOW_NAME("template_id"), a->id);
 	flow_put_unsigned(l->put, FLOW_NAME("fields"), a->fields);
 	if (a->options)
@@ -170,6 +172,52 @@ static void learn_set(struct learner *l, const struct flow_set *set)
 	}
 }
 
+/*
+ * IPFIX flows may tell their times as uptimes, and options when those count from (systemInitTimeMilliseconds). That is kept
+ * with the templates, since it too holds from when it was told, is told later than some flows and outlives a restart: as a
+ * definition of an id that no template has, of two fields whose enterprise numbers are the upper and lower half.
+ */
+static void learn_system_init(const struct codec_record *record, const struct template_domain *domain, uint64_t init_ms)
+{
+	const struct template_field fields[2] = {
+		{.enterprise = (uint32_t)(init_ms >> 32), .id = ELEMENT_SYSTEM_INIT_ID, .length = 4},
+		{.enterprise = (uint32_t)init_ms, .id = ELEMENT_SYSTEM_INIT_ID, .length = 4}};
+	const struct template_definition definition = {.fields = fields, .count = 2};
+
+	templates_learn(record->templates, domain, SYSTEM_INIT, record->arrival_ns, &definition);
+}
+
+uint64_t netflow_init_ns(const struct codec_record *record, const struct template_domain *domain)
+{
+	struct templates_of *known = record->templates ? templates_find(record->templates, domain) : NULL;
+	const struct template *told = known ? templates_lookup(record->templates, known, SYSTEM_INIT, record->arrival_ns) : NULL;
+
+	if (!told)
+		return 0;
+	return ((uint64_t)told->parts->fields[0].enterprise << 32 | told->parts->fields[1].enterprise) * 1000000u;
+}
+
+/* Once a datagram is enough: it has one exporter. */
+static void learn_options(const struct codec_record *record, const struct template_domain *domain, struct flow_sets sets)
+{
+	struct templates_of *known = templates_find(record->templates, domain);
+	struct flow_set set;
+
+	while (known && flow_sets_next(&sets, &set)) {
+		const struct template *template =
+			set.id < DATA_MIN ? NULL : templates_lookup(record->templates, known, set.id, record->arrival_ns);
+		uint64_t init_ms;
+
+		if (!template || !template->options || !template->system_init ||
+		    flow_bytes(template, set.body, set.length) == 0)
+			continue;
+		init_ms = flow_system_init(template, set.body);
+		if (init_ms)
+			learn_system_init(record, domain, init_ms);
+		return;
+	}
+}
+
 enum codec_fault netflow_learn_sets(const struct codec_record *record, const struct template_domain *domain,
 				    struct flow_sets sets, struct flow_put *put)
 {
@@ -182,10 +230,13 @@ enum codec_fault netflow_learn_sets(const struct codec_record *record, const str
 	l.put = put;
 	l.opened = l.withdrew[0] = l.withdrew[1] = false;
 	l.fault = CODEC_OK;
+	l.sets = sets;
 	while (flow_sets_next(&sets, &set) && !(put && put->ended))
 		if (set.id == first || set.id == first + 1)
 			learn_set(&l, &set);
 	if (l.opened)
 		flow_put_end(put);
+	if (record->templates && domain->version == 10)
+		learn_options(record, domain, l.sets);
 	return l.fault;
 }

@@ -34,3 +34,6 @@ static inline bool flow_sets_next(struct flow_sets *sets, struct flow_set *out)
 // Learns from the template sets (domain: whose; put NULL: says nothing of them). The first fault in them, or CODEC_OK.
 enum codec_fault netflow_learn_sets(const struct codec_record *record, const struct template_domain *domain,
 				    struct flow_sets sets, struct flow_put *put);
+
+// When the exporter started, in nanoseconds, by what it had told around the record's arrival; 0 when it did not.
+uint64_t netflow_init_ns(const struct codec_record *record, const struct template_domain *domain);

@@ -3,38 +3,33 @@
 /* [+-] digits [. digits] [exponent], digits on one side of the point at least. */
 bool number_repair(const uint8_t *bytes, uint32_t length, uint8_t *scratch, struct number *out)
 {
-	uint32_t at = length && (bytes[0] == '-' || bytes[0] == '+'), end = number_digits_end(bytes, length, at), whole, fraction = 0;
+	bool sign = length && (bytes[0] == '-' || bytes[0] == '+');
+	uint32_t start = sign, point = number_digits_end(bytes, length, start), whole = point - start, tail = point;
 	uint8_t *to = scratch;
 
-	whole = end - at;
-	while (whole > 1 && bytes[at] == '0') {
-		at++;
-		whole--;
+	if (point < length && bytes[point] == '.') {
+		tail = number_digits_end(bytes, length, point + 1);
+		if (tail == point + 1) /* nothing behind the point: goes */
+			point = tail;
 	}
-	if (length && bytes[0] == '-')
+	if (tail - start <= 1 && whole == 0)
+		return false;
+	/* What is left is an exponent: a fraction has been. */
+	if (tail < length && (bytes[tail] == '.' || number_tail_end(bytes, length, tail) != length))
+		return false;
+	for (; whole > 1 && bytes[start] == '0'; whole--)
+		start++;
+	if (sign && bytes[0] == '-')
 		*to++ = '-';
 	if (whole == 0)
 		*to++ = '0';
-	memcpy(to, bytes + at, whole);
-	to += whole;
-	if (end < length && bytes[end] == '.') {
-		uint32_t digits = end + 1;
-
-		end = number_digits_end(bytes, length, digits);
-		fraction = end - digits;
-		if (fraction) {
-			*to++ = '.';
-			memcpy(to, bytes + digits, fraction);
-			to += fraction;
-		}
+	else if (point == tail && tail > start + whole) { /* "5.": the digits without the point */
+		memcpy(to, bytes + start, whole);
+		to += whole;
+		start = tail;
 	}
-	if ((whole == 0 && fraction == 0) || number_tail_end(bytes, length, end) != length)
-		return false;
-	/* number_tail_end() takes a fraction as well: the one behind a fraction is none. */
-	if (end < length && bytes[end] == '.')
-		return false;
-	memcpy(to, bytes + end, length - end);
-	to += length - end;
+	memcpy(to, bytes + start, length - start);
+	to += length - start;
 	*out = (struct number){scratch, (uint32_t)(to - scratch)};
 	return true;
 }

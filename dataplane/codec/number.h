@@ -10,11 +10,33 @@ static inline bool number_is_digit(uint8_t byte)
 	return (uint8_t)(byte - '0') < 10;
 }
 
+// Where the digits from bytes[at] on end.
 static inline uint32_t number_digits_end(const uint8_t *bytes, uint32_t length, uint32_t at)
 {
+	for (; length - at >= 8; at += 8) {
+		uint64_t eight, other;
+
+		memcpy(&eight, bytes + at, 8);
+		eight ^= 0x3030303030303030u; /* a digit is now 0 to 9; what is more carries into the highest bit of its
+						 byte */
+		other = ((eight + 0x7676767676767676u) | eight) & 0x8080808080808080u;
+		if (other)
+			return at + (uint32_t)__builtin_ctzll(other) / 8;
+	}
 	while (at < length && number_is_digit(bytes[at]))
 		at++;
 	return at;
+}
+
+// The value of eight digits. (D. Lemire, "Quickly parsing eight digits", 2018.)
+static inline uint64_t number_of_eight(const uint8_t *bytes)
+{
+	uint64_t eight;
+
+	memcpy(&eight, bytes, 8);
+	eight = (eight & 0x0f0f0f0f0f0f0f0fu) * 2561 >> 8;
+	eight = (eight & 0x00ff00ff00ff00ffu) * 6553601 >> 16;
+	return (eight & 0x0000ffff0000ffffu) * 42949672960001u >> 32;
 }
 
 // Behind an optional fraction and exponent at `at` (RFC 8259, 6); 0 when one begins and has no digits.
@@ -71,16 +93,24 @@ static inline bool number_take(const uint8_t *bytes, uint32_t length, uint8_t *s
 // bytes[0..length), all of it, as decimal digits of a number up to 2^64 - 1. False when it is none.
 static inline bool number_unsigned(const uint8_t *bytes, uint32_t length, uint64_t *out)
 {
-	uint64_t value = 0;
+	uint64_t value = 0, last;
+	uint32_t at = 0, safe;
 
 	if (length == 0 || number_digits_end(bytes, length, 0) != length)
 		return false;
-	for (uint32_t i = 0; i < length; i++) {
-		uint64_t digit = bytes[i] - (uint64_t)'0';
-
-		if (i >= 19 && (value > UINT64_MAX / 10 || value * 10 > UINT64_MAX - digit))
+	for (; length - at > 20; at++)
+		if (bytes[at] != '0')
 			return false;
-		value = value * 10 + digit;
+	safe = length - at < 20 ? length : length - 1; /* nineteen digits always fit */
+	for (; safe - at >= 8; at += 8)
+		value = value * 100000000 + number_of_eight(bytes + at);
+	for (; at < safe; at++)
+		value = value * 10 + (bytes[at] - (uint64_t)'0');
+	if (safe < length) {
+		last = bytes[safe] - (uint64_t)'0';
+		if (value > UINT64_MAX / 10 || value * 10 > UINT64_MAX - last)
+			return false;
+		value = value * 10 + last;
 	}
 	*out = value;
 	return true;

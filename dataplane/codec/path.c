@@ -12,14 +12,16 @@
 #include "dataplane/seam/key_text.h"
 
 #define NOT_AN_INDEX UINT32_MAX
-#define VALUE_TEXT_MAX 64u /* the longest text of what is no text itself: an IPv6 address, and what address6_text() scribbles */
+#define VALUE_TEXT_MAX                                                                                                 \
+	64u /* the longest text of what is no text itself: an IPv6 address, and what address6_text() scribbles */
 
 /* RFC 6901, 4: digits without leading zeros. */
 static uint32_t index_of(const char *name, uint32_t length)
 {
 	uint64_t value;
 
-	if (!number_unsigned((const uint8_t *)name, length, &value) || value >= NOT_AN_INDEX || (length > 1 && name[0] == '0'))
+	if (!number_unsigned((const uint8_t *)name, length, &value) || value >= NOT_AN_INDEX ||
+	    (length > 1 && name[0] == '0'))
 		return NOT_AN_INDEX;
 	return (uint32_t)value;
 }
@@ -72,12 +74,12 @@ int field_path_parse(const char *text, struct field_path *out)
 	return 0;
 }
 
-struct finder { /* a taker of fields that waits for one */
+struct finder {                 /* a taker of fields that waits for one */
 	struct field_sink sink; /* first */
 	const struct field_path *path;
-	uint32_t depth;         /* of what is open */
-	uint32_t matched;       /* so many of those from the outside are what the path's first steps name */
-	uint32_t index;         /* of the next element of the innermost matched one, when that is an array */
+	uint32_t depth;   /* of what is open */
+	uint32_t matched; /* so many of those from the outside are what the path's first steps name */
+	uint32_t index;   /* of the next element of the innermost matched one, when that is an array */
 	char *text;
 	uint32_t room, length;
 };
@@ -122,9 +124,38 @@ static uint32_t real_text(double value, char text[VALUE_TEXT_MAX])
 	return (uint32_t)length;
 }
 
-static uint32_t mac_text(const uint8_t mac[6], char text[VALUE_TEXT_MAX])
+static uint32_t unsigned_text(uint64_t value, char *text)
 {
-	return (uint32_t)snprintf(text, VALUE_TEXT_MAX, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+	char reversed[20];
+	uint32_t length = 0, count;
+
+	do {
+		reversed[length++] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	for (count = 0; length; count++)
+		text[count] = reversed[--length];
+	return count;
+}
+
+static uint32_t integer_text(int64_t value, char *text)
+{
+	if (value >= 0)
+		return unsigned_text((uint64_t)value, text);
+	text[0] = '-';
+	return 1 + unsigned_text(0 - (uint64_t)value, text + 1);
+}
+
+static uint32_t mac_text(const uint8_t mac[6], char *text)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (uint32_t i = 0; i < 6; i++) {
+		text[3 * i] = digits[mac[i] >> 4];
+		text[3 * i + 1] = digits[mac[i] & 15];
+		text[3 * i + 2] = ':';
+	}
+	return 17;
 }
 
 /* The text of a value that is none by itself. */
@@ -132,13 +163,14 @@ static uint32_t made_text(const struct field *field, char text[VALUE_TEXT_MAX])
 {
 	switch (field->type) {
 	case FIELD_INTEGER:
-		return (uint32_t)snprintf(text, VALUE_TEXT_MAX, "%lld", (long long)field->value.i);
+		return integer_text(field->value.i, text);
 	case FIELD_UNSIGNED:
-		return (uint32_t)snprintf(text, VALUE_TEXT_MAX, "%llu", (unsigned long long)field->value.u);
+		return unsigned_text(field->value.u, text);
 	case FIELD_REAL:
 		return real_text(field->value.r, text);
 	case FIELD_BOOL:
-		return (uint32_t)snprintf(text, VALUE_TEXT_MAX, "%s", field->value.u ? "true" : "false");
+		memcpy(text, field->value.u ? "true" : "false", 5);
+		return field->value.u ? 4 : 5;
 	case FIELD_TIME:
 		instant_text(field->value.u, text);
 		return INSTANT_TEXT_BYTES;
@@ -186,7 +218,8 @@ static bool finder_put(struct field_sink *sink, const struct field *field)
 
 	if (field->type == FIELD_END) {
 		f->depth--;
-		/* Whoever comes back from a step that did not lead further has passed it: the first of a name counts. */
+		/* Whoever comes back from a step that did not lead further has passed it: the first of a name counts.
+		 */
 		return f->matched <= f->depth;
 	}
 	if (f->depth == f->matched && is_next(f, field)) {
@@ -203,8 +236,8 @@ static bool finder_put(struct field_sink *sink, const struct field *field)
 	return true;
 }
 
-uint32_t field_path_find(const struct field_path *path, const struct codec *codec, const struct codec_record *record, char *text,
-			 uint32_t room)
+uint32_t field_path_find(const struct field_path *path, const struct codec *codec, const struct codec_record *record,
+			 char *text, uint32_t room)
 {
 	struct finder f = {.sink = {finder_put}, .path = path, .text = text, .room = room};
 

@@ -12,11 +12,11 @@
 #define PUT_NAME(literal) literal, sizeof(literal) - 1
 
 /* Leaves the step with the first thing that is not CODEC_OK. */
-#define PUT_TRY(step)                                   \
-	do {                                            \
-		enum codec_fault fault_ = (step);       \
-		if (__builtin_expect(fault_ != CODEC_OK, 0)) \
-			return fault_;                  \
+#define PUT_TRY(step)                                                                                                  \
+	do {                                                                                                           \
+		enum codec_fault fault_ = (step);                                                                      \
+		if (__builtin_expect(fault_ != CODEC_OK, 0))                                                           \
+			return fault_;                                                                                 \
 	} while (0)
 
 static inline enum codec_fault put_result(enum codec_fault fault)
@@ -33,8 +33,7 @@ static inline enum codec_fault put_field(struct field_sink *sink, const struct f
 static inline enum codec_fault put_slice(struct field_sink *sink, enum field_type type, const char *name,
 					 uint32_t name_length, const uint8_t *bytes, uint32_t length)
 {
-	struct field field = {
-		.type = type, .name = name, .name_length = name_length, .bytes = bytes, .length = length};
+	struct field field = {.type = type, .name = name, .name_length = name_length, .bytes = bytes, .length = length};
 
 	return put_field(sink, &field);
 }
@@ -55,7 +54,8 @@ static inline enum codec_fault put_unsigned(struct field_sink *sink, enum field_
 }
 
 // FIELD_OBJECT, FIELD_ARRAY, FIELD_NULL.
-static inline enum codec_fault put_bare(struct field_sink *sink, enum field_type type, const char *name, uint32_t name_length)
+static inline enum codec_fault put_bare(struct field_sink *sink, enum field_type type, const char *name,
+					uint32_t name_length)
 {
 	struct field field = {.type = type, .name = name, .name_length = name_length};
 
@@ -64,7 +64,7 @@ static inline enum codec_fault put_bare(struct field_sink *sink, enum field_type
 
 static inline enum codec_fault put_end(struct field_sink *sink)
 {
-	struct field field = {.type = FIELD_END};
+	static const struct field end = {.type = FIELD_END};
 
-	return put_field(sink, &field);
+	return put_field(sink, &end);
 }

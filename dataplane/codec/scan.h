@@ -44,7 +44,8 @@ SCAN_INLINE uint32_t scan_mask(const uint8_t *bytes, uint32_t length, uint32_t a
 	if (left >= 16)
 		return (uint32_t)_mm_movemask_epi8(is(_mm_loadu_si128((const __m128i *)(bytes + at))));
 	if (length >= 16)
-		return (uint32_t)_mm_movemask_epi8(is(_mm_loadu_si128((const __m128i *)(bytes + length - 16)))) >> (16 - left);
+		return (uint32_t)_mm_movemask_epi8(is(_mm_loadu_si128((const __m128i *)(bytes + length - 16)))) >>
+		       (16 - left);
 	return (uint32_t)_mm_movemask_epi8(is(scan_load_short(bytes + at, left))) & ((1u << left) - 1);
 }
 

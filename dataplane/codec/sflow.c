@@ -98,7 +98,7 @@ static void put_records(struct decoding *d, bool counters, struct sflow_body *fr
 			blame(d, CODEC_LENGTH);
 			break;
 		}
-		flow_put_mark(&d->put, FIELD_OBJECT, NULL, 0);
+		flow_put_element(&d->put);
 		if (tag >> 12 == 0)
 			fault = sflow_put_record(&d->put, counters, tag, body);
 		if (fault == CODEC_NO_TEMPLATE)
@@ -191,7 +191,7 @@ static void put_samples(struct decoding *d, struct sflow_body *body)
 			blame(d, body->left ? CODEC_LENGTH : CODEC_TRUNCATED);
 			break;
 		}
-		flow_put_mark(&d->put, FIELD_OBJECT, NULL, 0);
+		flow_put_element(&d->put);
 		put_sample(d, tag, sample);
 		flow_put_end(&d->put);
 	}

@@ -238,7 +238,7 @@ static bool put_paths(struct flow_put *p, const char *name, uint32_t name_length
 		whole = take32(body, &type);
 		if (!whole)
 			break;
-		flow_put_mark(p, FIELD_OBJECT, NULL, 0);
+		flow_put_element(p);
 		if (type == 1)
 			flow_put_bytes(p, FIELD_TEXT, FLOW_NAME("type"), (const uint8_t *)"set", 3);
 		else if (type == 2)
@@ -264,7 +264,7 @@ static bool put_adapters(struct flow_put *p, const char *name, uint32_t name_len
 		whole = take32(body, &index) && take32(body, &macs);
 		if (!whole)
 			break;
-		flow_put_mark(p, FIELD_OBJECT, NULL, 0);
+		flow_put_element(p);
 		flow_put_unsigned(p, FLOW_NAME("ifIndex"), index);
 		flow_put_mark(p, FIELD_ARRAY, FLOW_NAME("macs"));
 		for (; macs && whole && !p->ended; macs--)

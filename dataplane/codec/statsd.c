@@ -1,5 +1,5 @@
-// Statsd lines as fields: etsy's metrics (statsd/docs/metric_types.md) with DogStatsD's multiple values, tags, events and
-// service checks (docs.datadoghq.com/developers/dogstatsd/datagram_shell, protocol 1.0 to 1.3).
+// Statsd lines as fields: etsy's metrics (statsd/docs/metric_types.md) with DogStatsD's multiple values, tags, events
+// and service checks (docs.datadoghq.com/developers/dogstatsd/datagram_shell, protocol 1.0 to 1.3).
 #include <string.h>
 
 #include "dataplane/codec/instant.h"
@@ -7,7 +7,9 @@
 #include "dataplane/codec/put.h"
 #include "dataplane/codec/scan.h"
 
-struct statsd { /* where the reading stands */
+/* Where the reading stands. Events and service checks are calls and get a copy of it, so that a metric's lives in
+ * registers. */
+struct statsd {
 	const uint8_t *bytes;
 	uint32_t length, at;
 	uint8_t *scratch;
@@ -45,7 +47,7 @@ SCAN_INLINE __m128i is_backslash(__m128i bytes)
 }
 
 /* key:value,key:value or plain words, which are true. The value ends at a comma and may have colons. */
-static enum codec_fault put_tags(struct statsd *s, uint32_t at, uint32_t end)
+SCAN_INLINE enum codec_fault put_tags(struct statsd *s, uint32_t at, uint32_t end)
 {
 	PUT_TRY(put_bare(s->sink, FIELD_OBJECT, PUT_NAME("tags")));
 	while (at < end) {
@@ -59,14 +61,15 @@ static enum codec_fault put_tags(struct statsd *s, uint32_t at, uint32_t end)
 		if (at < end && s->bytes[at] == ':')
 			at = scan_find(s->bytes, end, at, is_comma);
 		if (colon > start && colon < at)
-			PUT_TRY(put_text(s->sink, (const char *)s->bytes + start, colon - start, s->bytes + colon + 1, at - colon - 1));
+			PUT_TRY(put_text(s->sink, (const char *)s->bytes + start, colon - start, s->bytes + colon + 1,
+					 at - colon - 1));
 		else
 			PUT_TRY(put_unsigned(s->sink, FIELD_BOOL, (const char *)s->bytes + start, at - start, 1));
 	}
 	return put_end(s->sink);
 }
 
-static enum codec_fault put_seconds(struct statsd *s, uint32_t start, uint32_t end)
+SCAN_INLINE enum codec_fault put_seconds(struct statsd *s, uint32_t start, uint32_t end)
 {
 	uint64_t seconds;
 
@@ -75,7 +78,8 @@ static enum codec_fault put_seconds(struct statsd *s, uint32_t start, uint32_t e
 	return put_unsigned(s->sink, FIELD_TIME, PUT_NAME("timestamp"), seconds * INSTANT_SECOND);
 }
 
-static enum codec_fault put_number(struct statsd *s, const char *name, uint32_t name_length, uint32_t start, uint32_t end)
+SCAN_INLINE enum codec_fault put_number(struct statsd *s, const char *name, uint32_t name_length, uint32_t start,
+					uint32_t end)
 {
 	struct number number;
 
@@ -84,13 +88,14 @@ static enum codec_fault put_number(struct statsd *s, const char *name, uint32_t 
 	return put_slice(s->sink, FIELD_NUMBER, name, name_length, number.bytes, number.length);
 }
 
-static enum codec_fault put_part(struct statsd *s, const char *name, uint32_t name_length, uint32_t start, uint32_t end)
+SCAN_INLINE enum codec_fault put_part(struct statsd *s, const char *name, uint32_t name_length, uint32_t start,
+				      uint32_t end)
 {
 	return put_text(s->sink, name, name_length, s->bytes + start, end - start);
 }
 
 /* Sections that every kind of line may have: false when bytes[start..end) is none of them. */
-static bool common_section(struct statsd *s, uint32_t start, uint32_t end, enum codec_fault *fault)
+SCAN_INLINE bool common_section(struct statsd *s, uint32_t start, uint32_t end, enum codec_fault *fault)
 {
 	uint8_t first = s->bytes[start], second = end - start > 1 ? s->bytes[start + 1] : 0;
 
@@ -107,7 +112,7 @@ static bool common_section(struct statsd *s, uint32_t start, uint32_t end, enum 
 	return true;
 }
 
-static enum codec_fault metric_section(struct statsd *s, uint32_t start, uint32_t end)
+SCAN_INLINE enum codec_fault metric_section(struct statsd *s, uint32_t start, uint32_t end)
 {
 	enum codec_fault fault;
 
@@ -123,12 +128,17 @@ static enum codec_fault metric_section(struct statsd *s, uint32_t start, uint32_
 }
 
 /* Runs `section` on each part between bars from `at`, which stands at a bar or the end. */
-static inline enum codec_fault sections(struct statsd *s, enum codec_fault (*section)(struct statsd *s, uint32_t start, uint32_t end))
+SCAN_INLINE enum codec_fault sections(struct statsd *s,
+				      enum codec_fault (*section)(struct statsd *s, uint32_t start, uint32_t end))
 {
 	while (s->at < s->length) {
-		uint32_t start = s->at + 1, end = scan_find(s->bytes, s->length, start, is_bar);
+		uint32_t start = s->at + 1, end;
 
-		s->at = end;
+		if (start < s->length && s->bytes[start] == '|') { /* nothing in it */
+			s->at = start;
+			continue;
+		}
+		end = s->at = scan_find(s->bytes, s->length, start, is_bar);
 		PUT_TRY(section(s, start, end));
 	}
 	return CODEC_OK;
@@ -140,7 +150,7 @@ struct metric_type {
 	bool text; /* values are members of a set, no numbers */
 };
 
-static struct metric_type metric_type(const uint8_t *bytes, uint32_t length)
+SCAN_INLINE struct metric_type metric_type(const uint8_t *bytes, uint32_t length)
 {
 	if (length == 2 && bytes[0] == 'm' && bytes[1] == 's')
 		return (struct metric_type){PUT_NAME("timer"), false};
@@ -162,7 +172,8 @@ static struct metric_type metric_type(const uint8_t *bytes, uint32_t length)
 }
 
 /* bytes[start..end): one value, or several with colons between them. */
-static enum codec_fault put_values(struct statsd *s, const struct metric_type *type, uint32_t start, uint32_t end, bool several)
+SCAN_INLINE enum codec_fault put_values(struct statsd *s, const struct metric_type *type, uint32_t start, uint32_t end,
+					bool several)
 {
 	if (type->text)
 		return put_part(s, PUT_NAME("value"), start, end);
@@ -183,7 +194,7 @@ static enum codec_fault put_values(struct statsd *s, const struct metric_type *t
 }
 
 /* name:value|type, with more values and sections. */
-static enum codec_fault metric(struct statsd *s)
+SCAN_INLINE enum codec_fault metric(struct statsd *s)
 {
 	uint32_t colon = scan_find(s->bytes, s->length, 0, is_bar_or_colon), bar, type_end;
 	struct metric_type type;
@@ -215,7 +226,8 @@ static enum codec_fault metric(struct statsd *s)
 }
 
 /* Text in which a newline is written as \n, and in a service check "m:" as "m\:". */
-static enum codec_fault put_escaped(struct statsd *s, const char *name, uint32_t name_length, uint32_t start, uint32_t end)
+static enum codec_fault put_escaped(struct statsd *s, const char *name, uint32_t name_length, uint32_t start,
+				    uint32_t end)
 {
 	uint32_t at = scan_find(s->bytes, end, start, is_backslash), count = at - start;
 
@@ -282,8 +294,9 @@ static enum codec_fault event_length(struct statsd *s, uint8_t stop, uint64_t *l
 }
 
 /* _e{title bytes,text bytes}:title|text|sections */
-static enum codec_fault event(struct statsd *s)
+static __attribute__((noinline)) enum codec_fault event(struct statsd from)
 {
+	struct statsd *s = &from;
 	uint64_t title_bytes, text_bytes, left;
 	uint32_t title, text;
 
@@ -324,8 +337,9 @@ static enum codec_fault check_section(struct statsd *s, uint32_t start, uint32_t
 }
 
 /* _sc|name|status|sections */
-static enum codec_fault service_check(struct statsd *s)
+static __attribute__((noinline)) enum codec_fault service_check(struct statsd from)
 {
+	struct statsd *s = &from;
 	static const struct {
 		const char *name;
 		uint32_t length;
@@ -357,9 +371,9 @@ enum codec_fault statsd_decode(const struct codec_record *record, struct field_s
 		return CODEC_TOO_LARGE;
 	if (s.bytes[0] == '_') {
 		if (s.length >= 3 && memcmp(s.bytes, "_e{", 3) == 0)
-			return put_result(event(&s));
+			return put_result(event(s));
 		if (s.length >= 4 && memcmp(s.bytes, "_sc|", 4) == 0)
-			return put_result(service_check(&s));
+			return put_result(service_check(s));
 	}
 	return put_result(metric(&s));
 }

@@ -7,7 +7,8 @@
 
 #define PRIORITY_NONE 13u /* user.notice: RFC 3164, 4.3.3 */
 
-struct syslog { /* where the reading stands */
+/* Where the reading stands. Unescaping is a call and gets a copy of it, so that it can live in registers otherwise. */
+struct syslog {
 	const uint8_t *bytes;
 	uint32_t length, at;
 	uint8_t *scratch;
@@ -20,19 +21,23 @@ struct label {
 	uint32_t length;
 };
 
-#define LABEL(text) {text, sizeof(text) - 1}
+#define LABEL(text)                                                                                                    \
+	{                                                                                                              \
+		text, sizeof(text) - 1                                                                                 \
+	}
 
-static enum codec_fault put_priority(struct syslog *s, uint32_t priority)
+SCAN_INLINE enum codec_fault put_priority(struct syslog *s, uint32_t priority)
 {
 	/* RFC 5424, tables 1 and 2, by syslog.conf's names; 12 to 15 by what the table calls them. */
 	static const struct label facilities[24] = {
-		LABEL("kern"),	 LABEL("user"),	    LABEL("mail"), LABEL("daemon"), LABEL("auth"),  LABEL("syslog"),
-		LABEL("lpr"),	 LABEL("news"),	    LABEL("uucp"), LABEL("cron"),   LABEL("authpriv"), LABEL("ftp"),
-		LABEL("ntp"),	 LABEL("audit"),    LABEL("alert"), LABEL("clock"), LABEL("local0"), LABEL("local1"),
-		LABEL("local2"), LABEL("local3"),   LABEL("local4"), LABEL("local5"), LABEL("local6"), LABEL("local7"),
+		LABEL("kern"),   LABEL("user"),   LABEL("mail"),   LABEL("daemon"), LABEL("auth"),     LABEL("syslog"),
+		LABEL("lpr"),    LABEL("news"),   LABEL("uucp"),   LABEL("cron"),   LABEL("authpriv"), LABEL("ftp"),
+		LABEL("ntp"),    LABEL("audit"),  LABEL("alert"),  LABEL("clock"),  LABEL("local0"),   LABEL("local1"),
+		LABEL("local2"), LABEL("local3"), LABEL("local4"), LABEL("local5"), LABEL("local6"),   LABEL("local7"),
 	};
 	static const struct label severities[8] = {
-		LABEL("emerg"), LABEL("alert"), LABEL("crit"), LABEL("err"), LABEL("warning"), LABEL("notice"), LABEL("info"), LABEL("debug"),
+		LABEL("emerg"),   LABEL("alert"),  LABEL("crit"), LABEL("err"),
+		LABEL("warning"), LABEL("notice"), LABEL("info"), LABEL("debug"),
 	};
 	const struct label *facility = &facilities[priority >> 3], *severity = &severities[priority & 7];
 
@@ -48,7 +53,7 @@ SCAN_INLINE __m128i is_space(__m128i bytes)
 }
 
 /* A header field of RFC 5424 and the space behind it; "-" is none. */
-static inline enum codec_fault header_field(struct syslog *s, const char *name, uint32_t name_length)
+SCAN_INLINE enum codec_fault header_field(struct syslog *s, const char *name, uint32_t name_length)
 {
 	uint32_t start = s->at, end = scan_find(s->bytes, s->length, start, is_space);
 
@@ -62,7 +67,7 @@ static inline enum codec_fault header_field(struct syslog *s, const char *name, 
 	return put_text(s->sink, name, name_length, s->bytes + start, end - start);
 }
 
-static enum codec_fault put_timestamp(struct syslog *s)
+SCAN_INLINE enum codec_fault put_timestamp(struct syslog *s)
 {
 	uint32_t end;
 	bool exists;
@@ -74,7 +79,9 @@ static enum codec_fault put_timestamp(struct syslog *s)
 	}
 	end = instant_rfc3339(s->bytes, s->length, s->at, &ns, &exists);
 	if (end == 0) /* the longest is "2003-08-24T05:14:15.000000003-07:00" */
-		return s->length - s->at < 36 && scan_find(s->bytes, s->length, s->at, is_space) == s->length ? CODEC_TRUNCATED : CODEC_TIME;
+		return s->length - s->at < 36 && scan_find(s->bytes, s->length, s->at, is_space) == s->length
+			       ? CODEC_TRUNCATED
+			       : CODEC_TIME;
 	if (!exists)
 		return CODEC_TIME;
 	if (end == s->length)
@@ -85,9 +92,12 @@ static enum codec_fault put_timestamp(struct syslog *s)
 	return put_unsigned(s->sink, FIELD_TIME, PUT_NAME("timestamp"), ns);
 }
 
-/* PARAM-VALUE behind its opening quote, from the first backslash on: only \" \\ and \] are escapes (RFC 5424, 6.3.3). */
-static enum codec_fault unescape_value(struct syslog *s, uint32_t start, const uint8_t **text, uint32_t *length)
+/* PARAM-VALUE behind its opening quote, from the first backslash on: only \" \\ and \] are escapes (RFC 5424, 6.3.3).
+ */
+static __attribute__((noinline)) enum codec_fault unescape_value(struct syslog from, uint32_t start,
+								 const uint8_t **text, uint32_t *length, uint32_t *at)
 {
+	struct syslog *s = &from;
 	uint32_t count = s->at - start;
 
 	memcpy(s->scratch, s->bytes + start, count);
@@ -97,6 +107,7 @@ static enum codec_fault unescape_value(struct syslog *s, uint32_t start, const u
 		if (byte == '"') {
 			*text = s->scratch;
 			*length = count;
+			*at = s->at;
 			return CODEC_OK;
 		}
 		if (byte == '\\' && s->length - s->at > 1) {
@@ -117,37 +128,52 @@ SCAN_INLINE __m128i ends_value(__m128i bytes)
 	return _mm_or_si128(scan_is(bytes, '"'), scan_is(bytes, '\\'));
 }
 
+/* Also stops at what has to be looked at more closely. */
+SCAN_INLINE __m128i ends_plain_value(__m128i bytes)
+{
+	return _mm_or_si128(ends_value(bytes), bytes);
+}
+
 SCAN_INLINE __m128i ends_name(__m128i bytes)
 {
-	return _mm_or_si128(_mm_or_si128(scan_is(bytes, ' '), scan_is(bytes, ']')), _mm_or_si128(scan_is(bytes, '='), scan_is(bytes, '"')));
+	return _mm_or_si128(_mm_or_si128(scan_is(bytes, ' '), scan_is(bytes, ']')),
+			    _mm_or_si128(scan_is(bytes, '='), scan_is(bytes, '"')));
 }
 
 /* SD-PARAM: name="value". */
-static enum codec_fault parameter(struct syslog *s)
+SCAN_INLINE enum codec_fault parameter(struct syslog *s)
 {
-	uint32_t start = s->at, end = scan_find(s->bytes, s->length, start, ends_name), value, length;
+	uint32_t start = s->at, end = scan_find(s->bytes, s->length, start, ends_name), value, length, end_of_value;
 	const uint8_t *text;
+	bool high = false;
 
 	if (s->length - end < 2)
 		return CODEC_TRUNCATED;
 	if (end == start || s->bytes[end] != '=' || s->bytes[end + 1] != '"')
 		return CODEC_SYNTAX;
 	value = end + 2;
-	s->at = scan_find(s->bytes, s->length, value, ends_value);
+	s->at = scan_find(s->bytes, s->length, value, ends_plain_value);
+	if (s->at < s->length && s->bytes[s->at] >= 0x80) {
+		high = true;
+		s->at = scan_find(s->bytes, s->length, s->at, ends_value);
+	}
 	if (s->at == s->length)
 		return CODEC_TRUNCATED;
 	text = s->bytes + value;
 	length = s->at - value;
-	if (s->bytes[s->at] == '\\')
-		PUT_TRY(unescape_value(s, value, &text, &length));
-	if (!utf8_valid(text, length))
+	if (s->bytes[s->at] == '\\') {
+		PUT_TRY(unescape_value(*s, value, &text, &length, &end_of_value));
+		s->at = end_of_value;
+		high = true;
+	}
+	if (high && !utf8_valid(text, length))
 		return CODEC_ENCODING;
 	s->at++;
 	return put_text(s->sink, (const char *)s->bytes + start, end - start, text, length);
 }
 
 /* SD-ELEMENT: [id name="value" ...]. */
-static enum codec_fault element(struct syslog *s)
+SCAN_INLINE enum codec_fault element(struct syslog *s)
 {
 	uint32_t start = ++s->at, end = scan_find(s->bytes, s->length, start, ends_name);
 
@@ -168,7 +194,7 @@ static enum codec_fault element(struct syslog *s)
 	return put_end(s->sink);
 }
 
-static enum codec_fault structured_data(struct syslog *s)
+SCAN_INLINE enum codec_fault structured_data(struct syslog *s)
 {
 	if (s->at == s->length)
 		return CODEC_TRUNCATED;
@@ -185,7 +211,7 @@ static enum codec_fault structured_data(struct syslog *s)
 }
 
 /* All that is left. */
-static enum codec_fault put_message(struct syslog *s)
+SCAN_INLINE enum codec_fault put_message(struct syslog *s)
 {
 	if (s->at == s->length)
 		return CODEC_OK;
@@ -193,7 +219,7 @@ static enum codec_fault put_message(struct syslog *s)
 }
 
 /* RFC 5424, 6, behind "<PRI>1 ". Lengths of header fields are not enforced, since senders do not keep them. */
-static enum codec_fault rfc5424(struct syslog *s)
+SCAN_INLINE enum codec_fault rfc5424(struct syslog *s)
 {
 	PUT_TRY(put_unsigned(s->sink, FIELD_UNSIGNED, PUT_NAME("version"), 1));
 	PUT_TRY(put_timestamp(s));
@@ -212,7 +238,7 @@ static enum codec_fault rfc5424(struct syslog *s)
 	return put_message(s);
 }
 
-static uint32_t month_of(const uint8_t *name)
+SCAN_INLINE uint32_t month_of(const uint8_t *name)
 {
 #define MONTH(a, b, c) ((uint32_t)(a) << 16 | (uint32_t)(b) << 8 | (c))
 	switch (MONTH(name[0], name[1], name[2])) {
@@ -246,7 +272,7 @@ static uint32_t month_of(const uint8_t *name)
 }
 
 /* A time without a year is of the year that brings it nearest to its arrival: December's, in January, of the last. */
-static bool make_nearest(struct instant_date date, const uint32_t clock[4], uint64_t arrival_ns, uint64_t *ns)
+SCAN_INLINE bool make_nearest(struct instant_date date, const uint32_t clock[4], uint64_t arrival_ns, uint64_t *ns)
 {
 	int64_t arrival_day = (int64_t)(arrival_ns / INSTANT_SECOND / 86400), apart;
 
@@ -260,10 +286,10 @@ static bool make_nearest(struct instant_date date, const uint32_t clock[4], uint
 }
 
 /*
- * "Mmm dd hh:mm:ss" (RFC 3164, 4.1.2), also with a year behind the day and a fraction behind the seconds as routers write
- * it, in UTC because nothing says otherwise; or RFC 3339. Returns where it ends, 0 when there is none.
+ * "Mmm dd hh:mm:ss" (RFC 3164, 4.1.2), also with a year behind the day and a fraction behind the seconds as routers
+ * write it, in UTC because nothing says otherwise; or RFC 3339. Returns where it ends, 0 when there is none.
  */
-static uint32_t observed_time(const struct syslog *s, uint64_t *ns)
+SCAN_INLINE uint32_t observed_time(const struct syslog *s, uint64_t *ns)
 {
 	const uint8_t *bytes = s->bytes;
 	uint32_t at = s->at, end, clock[4];
@@ -294,8 +320,8 @@ static uint32_t observed_time(const struct syslog *s, uint64_t *ns)
 	end = instant_clock(bytes, s->length, at, clock);
 	if (!end)
 		return 0;
-	exists = date.year ? instant_make(date, clock[0], clock[1], clock[2], clock[3], 0, ns) :
-			     make_nearest(date, clock, s->arrival_ns, ns);
+	exists = date.year ? instant_make(date, clock[0], clock[1], clock[2], clock[3], 0, ns)
+			   : make_nearest(date, clock, s->arrival_ns, ns);
 	return exists ? end : 0;
 }
 
@@ -310,7 +336,7 @@ SCAN_INLINE __m128i ends_pid(__m128i bytes)
 }
 
 /* "app:" and "app[pid]:"; a word that ends in neither is part of the message. */
-static enum codec_fault put_tag(struct syslog *s)
+SCAN_INLINE enum codec_fault put_tag(struct syslog *s)
 {
 	uint32_t start = s->at, end = scan_find(s->bytes, s->length, start, ends_tag), pid, pid_end, after = end;
 
@@ -338,7 +364,7 @@ SCAN_INLINE __m128i ends_host(__m128i bytes)
 }
 
 /* The word behind a time is the host, unless it is "app:" or has a pid: local programs leave the host out. */
-static enum codec_fault put_host(struct syslog *s)
+SCAN_INLINE enum codec_fault put_host(struct syslog *s)
 {
 	uint32_t start = s->at, end = scan_find(s->bytes, s->length, start, ends_host);
 
@@ -349,7 +375,7 @@ static enum codec_fault put_host(struct syslog *s)
 }
 
 /* RFC 3164, 4.1, behind "<PRI>": what does not look like a header is message. */
-static enum codec_fault rfc3164(struct syslog *s)
+SCAN_INLINE enum codec_fault rfc3164(struct syslog *s)
 {
 	uint64_t ns;
 	uint32_t end = observed_time(s, &ns);
@@ -369,7 +395,7 @@ static enum codec_fault rfc3164(struct syslog *s)
 }
 
 /* "1 " and a timestamp or none: a message of RFC 3164 may start with "1 " as well. */
-static bool is_rfc5424(const struct syslog *s)
+SCAN_INLINE bool is_rfc5424(const struct syslog *s)
 {
 	const uint8_t *text = s->bytes + s->at;
 
@@ -380,13 +406,15 @@ static bool is_rfc5424(const struct syslog *s)
 
 enum codec_fault syslog_decode(const struct codec_record *record, struct field_sink *sink)
 {
-	struct syslog s = {.bytes = record->bytes, .scratch = record->scratch, .arrival_ns = record->arrival_ns, .sink = sink};
+	struct syslog s = {
+		.bytes = record->bytes, .scratch = record->scratch, .arrival_ns = record->arrival_ns, .sink = sink};
 	uint32_t priority;
 
 	if (record->length > CODEC_SCRATCH_BYTES)
 		return CODEC_TOO_LARGE;
 	s.length = record->length;
-	while (s.length && (s.bytes[s.length - 1] == '\n' || s.bytes[s.length - 1] == '\r' || s.bytes[s.length - 1] == '\0'))
+	while (s.length &&
+	       (s.bytes[s.length - 1] == '\n' || s.bytes[s.length - 1] == '\r' || s.bytes[s.length - 1] == '\0'))
 		s.length--; /* C programs and pipes leave them */
 	if (s.length == 0)
 		return CODEC_EMPTY;

@@ -3,8 +3,8 @@
 
 #include "dataplane/codec/number.h"
 
-// "<0>" to "<191>" at bytes[0..length), without leading zeros (RFC 5424, 6.2.1; RFC 3164, 4.1.1). Returns its bytes, 0 when
-// there is none.
+// "<0>" to "<191>" at bytes[0..length), without leading zeros (RFC 5424, 6.2.1; RFC 3164, 4.1.1). Returns its bytes, 0
+// when there is none.
 static inline uint32_t syslog_priority(const uint8_t *bytes, uint32_t length, uint32_t *priority)
 {
 	uint32_t value = 0, at = 1;

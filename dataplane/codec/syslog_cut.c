@@ -14,8 +14,8 @@ SCAN_INLINE __m128i is_less(__m128i bytes)
 }
 
 /*
- * "LEN SP <" of RFC 6587, 3.4.1 (octet counting), at bytes[0..length). Returns the bytes of LEN and SP and how many it says
- * follow, or 0. More than five digits are more than a datagram has: text.
+ * "LEN SP <" of RFC 6587, 3.4.1 (octet counting), at bytes[0..length). Returns the bytes of LEN and SP and how many it
+ * says follow, or 0. More than five digits are more than a datagram has: text.
  */
 static uint32_t octet_count(const uint8_t *bytes, uint32_t length, uint32_t *count)
 {
@@ -66,7 +66,8 @@ uint32_t syslog_cut(const uint8_t *bytes, uint32_t length, struct slice *out, ui
 		if (!header)
 			end = next_message(bytes, length, at);
 		else
-			end = octets < length - at ? at + octets : length; /* a count that lies ends where the datagram does */
+			end = octets < length - at ? at + octets
+						   : length; /* a count that lies ends where the datagram does */
 		out[count++] = (struct slice){at, syslog_trim(bytes, at, end) - at};
 		at = end;
 	}

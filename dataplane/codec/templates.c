@@ -60,49 +60,98 @@ static void describe(struct template *template, const struct template_field *fie
 	template->variable |= field->length == TEMPLATE_VARIABLE;
 	if (scope || field->enterprise != 0)
 		return;
+	template->system_init |= field->id == ELEMENT_SYSTEM_INIT_ID;
 	template->starts_absolute |= field->id == ELEMENT_START_SECONDS || field->id == ELEMENT_START_MILLISECONDS ||
 				     field->id == ELEMENT_START_MICROSECONDS || field->id == ELEMENT_START_NANOSECONDS;
 	template->ends_absolute |= field->id == ELEMENT_END_SECONDS || field->id == ELEMENT_END_MILLISECONDS ||
 				   field->id == ELEMENT_END_MICROSECONDS || field->id == ELEMENT_END_NANOSECONDS;
 }
 
+/* A version that is being made. */
+struct making {
+	struct codec_templates *store;
+	struct template_entry *entry;
+	struct template_version *version;
+	const struct template_definition *definition;
+	const struct template_part **parts_end;
+	const struct template_names **names_end;
+	struct template_names *names; /* the last */
+	uint32_t names_used;          /* bytes of that */
+	struct seen seen;
+	uint8_t counts[TEMPLATE_FIELDS_MAX];
+};
+
+/* Keeps a field's name, where it has one that has to be written. False without room. */
+static bool keep_name(struct making *m, struct template_field *field, bool scope)
+{
+	uint8_t version = m->entry->domain->key.version;
+	char name[ELEMENT_NAME_MAX];
+	uint32_t length;
+
+	if (element_is_plain(version, scope, field))
+		return true;
+	length = element_name_write(version, scope, field, name);
+	if (!m->names || length + 1 > TEMPLATE_NAMES_BYTES - m->names_used) {
+		struct template_names *names =
+			(struct template_names *)templates_take(m->store, m->entry->domain, m->entry);
+
+		if (!names)
+			return false;
+		*m->names_end = m->names = names;
+		m->names_end = &names->next;
+		m->names_used = 0;
+	}
+	m->names->bytes[m->names_used] = (uint8_t)length;
+	memcpy(m->names->bytes + m->names_used + 1, name, length);
+	m->names_used += length + 1;
+	field->written = 1;
+	return true;
+}
+
+static bool add_part(struct making *m, uint32_t from)
+{
+	const struct template_definition *d = m->definition;
+	struct template_part *part = (struct template_part *)templates_take(m->store, m->entry->domain, m->entry);
+
+	if (!part)
+		return false;
+	*m->parts_end = part;
+	m->parts_end = &part->next;
+	for (uint32_t i = from, j = 0; j < TEMPLATE_PART_FIELDS && i < d->count; i++, j++) {
+		struct template_field *field = &part->fields[j];
+
+		*field = d->fields[i];
+		field->kind = element_kind(m->entry->domain->key.version, i < d->scopes, field);
+		field->occurrence = count_occurrence(&m->seen, d, i, m->counts);
+		field->written = 0;
+		describe(&m->version->template, field, i < d->scopes);
+		if (!keep_name(m, field, i < d->scopes))
+			return false;
+	}
+	return true;
+}
+
 /* A version with the definition's fields, in no list yet. NULL without room. */
 static struct template_version *make_version(struct codec_templates *t, struct template_entry *entry,
 					     const struct template_definition *d)
 {
-	struct templates_of *domain = entry->domain;
-	union piece *piece = templates_take(t, domain, entry);
-	struct template_version *version = (struct template_version *)piece;
-	const struct template_part **link;
-	struct seen seen = {.salt = t->seed};
-	uint8_t counts[TEMPLATE_FIELDS_MAX];
+	struct template_version *version = (struct template_version *)templates_take(t, entry->domain, entry);
+	struct making m = {.store = t, .entry = entry, .version = version, .definition = d, .seen.salt = t->seed};
 
-	if (!piece)
+	if (!version)
 		return NULL;
 	version->entry = entry;
 	list_init(&version->fresh);
 	version->template.count = d->count;
 	version->template.scopes = d->scopes;
 	version->template.options = d->options;
-	link = &version->template.parts;
-	for (uint32_t i = 0; i < d->count;) {
-		struct template_part *part = (struct template_part *)templates_take(t, domain, entry);
-
-		if (!part) {
-			templates_drop_version(t, domain, version);
+	m.parts_end = &version->template.parts;
+	m.names_end = &version->template.names;
+	for (uint32_t i = 0; i < d->count; i += TEMPLATE_PART_FIELDS)
+		if (!add_part(&m, i)) {
+			templates_drop_version(t, entry->domain, version);
 			return NULL;
 		}
-		*link = part;
-		link = &part->next;
-		for (uint32_t j = 0; j < TEMPLATE_PART_FIELDS && i < d->count; i++, j++) {
-			struct template_field *field = &part->fields[j];
-
-			*field = d->fields[i];
-			field->kind = element_kind(domain->key.version, i < d->scopes, field);
-			field->occurrence = count_occurrence(&seen, d, i, counts);
-			describe(&version->template, field, i < d->scopes);
-		}
-	}
 	return version;
 }
 
@@ -240,7 +289,7 @@ void templates_withdraw_all(struct codec_templates *t, const struct template_dom
 
 		list_remove(&entry->used);
 		list_add_first(&domain->entries, &entry->used);
-		if (version && version->template.count && version->template.options == options)
+		if (entry->id >= TEMPLATE_ID_MIN && version && version->template.count && version->template.options == options)
 			learn_entry(t, entry, arrival_ns, &nothing, true);
 	}
 }

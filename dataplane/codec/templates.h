@@ -29,6 +29,7 @@ struct codec_templates;
 
 #define TEMPLATE_FIELDS_MAX 512u /* scope fields included */
 #define TEMPLATE_VARIABLE 65535u /* length of a field that carries its own: RFC 7011 7 */
+#define TEMPLATE_ID_MIN 256u      /* lower ones are no templates, and not withdrawn with all: the caller's to use */
 #define TEMPLATES_HISTORY 16u
 #define TEMPLATES_BYTES_MIN (64u << 10)
 
@@ -38,6 +39,7 @@ struct template_field {
 	uint16_t length;    /* of the value in bytes, never 0 */
 	uint8_t kind;       /* enum element_kind, by (version, scope, enterprise, id); filled in by the store */
 	uint8_t occurrence; /* 1 for the first of its (enterprise, id), 2 for the next...; filled in by the store */
+	uint8_t written;    /* 1: its name stands in the template's `names`, 0: element_names[id]; filled in by the store */
 };
 
 struct template_domain { /* who sent it. All bytes count: start from {0} */
@@ -49,7 +51,7 @@ struct template_domain { /* who sent it. All bytes count: start from {0} */
 };
 
 struct template_definition { /* as learned */
-	const struct template_field *fields; /* scope fields first; kind and occurrence are not looked at */
+	const struct template_field *fields; /* scope fields first; nothing behind `length` is looked at */
 	uint16_t count;                      /* of them; 0: withdrawn */
 	uint16_t scopes;                     /* how many of them are scope fields */
 	bool options;                        /* from an options template */
@@ -62,12 +64,21 @@ struct template_part { /* fields as the store has them */
 	struct template_field fields[TEMPLATE_PART_FIELDS];
 };
 
+#define TEMPLATE_NAMES_BYTES 120u
+
+struct template_names { /* names that were written, in the order of their fields: a byte of length, then the name */
+	const struct template_names *next;
+	uint8_t bytes[TEMPLATE_NAMES_BYTES]; /* length 0, or the end: on in the next */
+};
+
 struct template { /* a definition as the store has it. Read only; gone with the next call that may learn or forget */
 	const struct template_part *parts;
+	const struct template_names *names;
 	uint32_t bytes_min; /* of a record: variable fields count the 1 byte of their length. At least `count` */
 	uint16_t count, scopes;
 	bool options, variable;
 	bool starts_absolute, ends_absolute; /* has an absolute time of the flow's start, end */
+	bool system_init;                    /* tells when the exporter started */
 };
 
 struct templates_figures {

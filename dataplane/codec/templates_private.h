@@ -38,6 +38,7 @@ union piece {
 	struct template_entry entry;
 	struct template_version version;
 	struct template_part part;
+	struct template_names names;
 };
 
 _Static_assert(sizeof(union piece) == 128, "two cache lines: a budget is counted in these");

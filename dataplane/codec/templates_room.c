@@ -72,11 +72,16 @@ static void give_back(struct codec_templates *t, struct templates_of *domain, vo
 
 void templates_drop_version(struct codec_templates *t, struct templates_of *domain, struct template_version *version)
 {
-	const struct template_part *part = version->template.parts, *next;
+	const struct template_part *part = version->template.parts, *next_part;
+	const struct template_names *names = version->template.names, *next_names;
 
-	for (; part; part = next) {
-		next = part->next;
+	for (; part; part = next_part) {
+		next_part = part->next;
 		give_back(t, domain, (void *)(uintptr_t)part);
+	}
+	for (; names; names = next_names) {
+		next_names = names->next;
+		give_back(t, domain, (void *)(uintptr_t)names);
 	}
 	list_remove(&version->fresh);
 	give_back(t, domain, version);

@@ -21,6 +21,8 @@
 #endif
 #endif
 
+#define EMPTY_TEXT "it matches the empty text"
+
 struct work {
 	struct compile_request request;
 	struct image_group groups[IMAGE_GROUPS_MAX];
@@ -105,7 +107,7 @@ static void add_fault(struct work *w, uint32_t group, uint32_t pattern, const ch
 	while (length && (message[length - 1] == '.' || message[length - 1] == ' '))
 		length--;
 	if (strstr(message, "HS_FLAG_ALLOWEMPTY"))
-		snprintf(fault->text, sizeof fault->text, "it matches the empty text, and with it every record");
+		snprintf(fault->text, sizeof fault->text, EMPTY_TEXT);
 	else
 		snprintf(fault->text, sizeof fault->text, "%.*s", (int)(length < 190 ? length : 190), message);
 	for (uint32_t i = 0; i < w->report.faults_count && whole; i++) {
@@ -148,15 +150,51 @@ static hs_database_t *compile(struct work *w, uint32_t g, const bool *left_out, 
 	return NULL;
 }
 
+static int count_match(unsigned int id, unsigned long long from, unsigned long long to, unsigned int flags, void *arg)
+{
+	(void)id, (void)from, (void)to, (void)flags;
+	++*(uint32_t *)arg;
+	return 0;
+}
+
+// Hyperscan refuses "a*" but takes "^", "x|$" and "^a*$", which find themselves in every record or in empty ones only.
+// Here none of them is a pattern: what matches, matches something.
+static bool matches_nothing(const struct image_pattern *pattern)
+{
+	hs_compile_error_t *error = NULL;
+	hs_expr_info_t *info = NULL;
+	hs_database_t *database = NULL;
+	hs_scratch_t *scratch = NULL;
+	uint32_t matches = 0, width = 1;
+
+	if (hs_expression_info(pattern->text, pattern->flags, &info, &error) == HS_SUCCESS)
+		width = info->min_width;
+	else
+		hs_free_compile_error(error); /* told when it is compiled */
+	free(info);
+	if (width > 0 || hs_compile(pattern->text, pattern->flags, HS_MODE_BLOCK, NULL, &database, &error) != HS_SUCCESS)
+		return false;
+	if (hs_alloc_scratch(database, &scratch) == HS_SUCCESS)
+		hs_scan(database, "", 0, 0, scratch, count_match, &matches);
+	hs_free_scratch(scratch);
+	hs_free_database(database);
+	return matches > 0;
+}
+
 // COMPILE_DONE, also after faults, or COMPILE_OVER. Compiles a group, again without the faulty pattern after each fault, so that all faults are told at once.
 static int compile_group(struct work *w, uint32_t g)
 {
-	static bool left_out[CONFIG_RULES_MAX];
-	uint32_t failed;
+	bool left_out[CONFIG_RULES_MAX] = {false};
+	uint32_t failed, left = 0;
 	bool over = false;
 
-	memset(left_out, 0, sizeof left_out);
-	for (uint32_t left = w->groups[g].count; left > 0; left--) {
+	for (uint32_t i = 0; i < w->groups[g].count && w->report.faults_count < COMPILE_FAULTS_MAX; i++) {
+		left_out[i] = matches_nothing(&w->groups[g].patterns[i]);
+		left += !left_out[i];
+		if (left_out[i])
+			add_fault(w, g, i, EMPTY_TEXT);
+	}
+	for (; left > 0 && w->report.faults_count < COMPILE_FAULTS_MAX; left--) {
 		hs_database_t *database = compile(w, g, left_out, &failed, &over);
 
 		if (over)
@@ -165,7 +203,7 @@ static int compile_group(struct work *w, uint32_t g)
 			w->databases[g] = database;
 			break;
 		}
-		if (failed == COMPILE_NO_PATTERN || w->report.faults_count == COMPILE_FAULTS_MAX)
+		if (failed == COMPILE_NO_PATTERN)
 			break;
 		left_out[failed] = true;
 	}

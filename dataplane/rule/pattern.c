@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "dataplane/rule/literal.h"
+
 /*
  * The block is scanned for the same patterns with ^ and $ made to match at lines (HS_FLAG_MULTILINE), and every record
  * has '\n' or an end of the block on either side. Then a match of the pattern in a record alone is one in the block:
@@ -152,6 +154,20 @@ static bool switches_lines_off(const char *at)
 	return false;
 }
 
+// Anchors inside a pattern are refused by Hyperscan, some of them ("^^a") only when they match at lines.
+static bool anchors_inside(const char *pattern)
+{
+	for (const char *at = pattern; *at; at++) {
+		char before = at > pattern ? at[-1] : '|', after = at[1];
+
+		if (*at == '^' && before != '\\' && !strchr("(|:[", before))
+			return true;
+		if (*at == '$' && before != '\\' && after && !strchr(")|]", after))
+			return true;
+	}
+	return false;
+}
+
 struct pattern_traits pattern_read(const struct config_rule *rule)
 {
 	const char *p = rule->pattern;
@@ -159,8 +175,12 @@ struct pattern_traits pattern_read(const struct config_rule *rule)
 	struct pattern_traits traits = {.ends = strchr(p, '$') != NULL};
 
 	traits.together = !rule->utf8 && !strstr(p, "\\A") && !strstr(p, "\\Z") && !strstr(p, "\\z") &&
-			  !strstr(p, "\\R") && !switches_lines_off(p);
+			  !strstr(p, "\\R") && !switches_lines_off(p) && !anchors_inside(p);
 	if (traits.together && stays_in_line(&text))
 		traits.proof = text.anchors && !rule->multiline ? PATTERN_IN_LINE : PATTERN_CERTAIN;
+	if (traits.together && literal_pays(p))
+		traits.literal_length = literal_find(p, traits.literal);
+	if (traits.literal_length)
+		traits.proof = PATTERN_MAYBE;
 	return traits;
 }

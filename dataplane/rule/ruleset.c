@@ -7,10 +7,13 @@
 #include "dataplane/rule/cache.h"
 #include "dataplane/rule/compiler.h"
 
+#define LITERAL_TEXT (4 * PATTERN_LITERAL_MAX + 1) /* "\\x41" for each byte */
+
 struct plan { /* groups of patterns on their way to databases */
 	struct image_group groups[IMAGE_GROUPS_MAX];
 	uint16_t *rows[IMAGE_GROUPS_MAX]; /* of each group: row by id */
 	uint16_t redact_rows[RULE_MARKS_MAX];
+	char (*literals)[LITERAL_TEXT]; /* patterns of the block that are literals of others */
 	hs_database_t **into[IMAGE_GROUPS_MAX];
 	uint32_t count;
 	bool failed; /* no memory */
@@ -60,7 +63,7 @@ static void fill_rows(struct ruleset *set, const struct config *config, uint32_t
 			set->marks_redact |= rule->verdict == VERDICT_REDACT ? bit : 0;
 			set->marks_final |= passes ? 0 : bit;
 		}
-		set->line_ends |= traits.together && traits.ends;
+		set->line_ends |= traits.together && traits.ends && !traits.literal_length;
 		set->rows_count++;
 	}
 }
@@ -85,6 +88,29 @@ static void add_pattern(struct plan *plan, struct image_group *group, const stru
 	group->patterns[group->count++] = (struct image_pattern){rule->pattern, flags_of(rule) | flags};
 }
 
+static bool has_pattern(const struct image_group *group, const char *text, uint32_t flags)
+{
+	for (uint32_t i = 0; i < group->count; i++)
+		if (group->patterns[i].flags == flags && strcmp(group->patterns[i].text, text) == 0)
+			return true;
+	return false;
+}
+
+// Has the block look for the rule's literal, once for all rules that have the same.
+static void add_literal(struct plan *plan, struct image_group *group, const struct config_rule *rule,
+			const struct pattern_traits *traits)
+{
+	uint32_t flags = rule->caseless ? HS_FLAG_CASELESS : 0;
+	char *text = plan->literals[group->count];
+
+	for (uint32_t i = 0; i < traits->literal_length; i++)
+		sprintf(text + 4 * (size_t)i, "\\x%02x", traits->literal[i]);
+	if (has_pattern(group, text, flags))
+		return;
+	plan->rows[group - plan->groups][group->count] = ROW_LITERAL;
+	group->patterns[group->count++] = (struct image_pattern){text, flags};
+}
+
 // One of the four databases that hold many patterns.
 static void plan_part(struct plan *plan, struct ruleset *set, const struct config *config, enum database which)
 {
@@ -99,7 +125,13 @@ static void plan_part(struct plan *plan, struct ruleset *set, const struct confi
 	for (uint32_t r = 0; r < set->rows_count && !plan->failed; r++) {
 		const struct config_rule *rule = &config->rules[set->rows[r].rule];
 
-		if (home_of(rule) == home)
+		struct pattern_traits traits = pattern_read(rule);
+
+		if (home_of(rule) != home)
+			continue;
+		if (which == DATABASE_BLOCK && traits.literal_length)
+			add_literal(plan, group, rule, &traits);
+		else
 			add_pattern(plan, group, rule, flags, r);
 	}
 	if (group->count == 0) { /* Hyperscan makes no database of nothing */
@@ -111,6 +143,8 @@ static void plan_part(struct plan *plan, struct ruleset *set, const struct confi
 
 static void plan_all(struct plan *plan, struct ruleset *set, const struct config *config)
 {
+	plan->literals = calloc(set->rows_count, sizeof *plan->literals);
+	plan->failed |= !plan->literals;
 	for (uint32_t which = 0; which < DATABASE_REDACT; which++)
 		plan_part(plan, set, config, (enum database)which);
 	for (uint32_t r = 0; r < set->rows_count && !plan->failed; r++) {
@@ -129,6 +163,7 @@ static void plan_free(struct plan *plan)
 {
 	for (uint32_t g = 0; g < plan->count; g++)
 		free(plan->groups[g].patterns);
+	free(plan->literals);
 }
 
 static uint32_t characters(const char *text, uint32_t bytes)
@@ -148,7 +183,8 @@ static void tell_fault(const struct config *config, uint32_t input, const struct
 	uint32_t column;
 
 	if (fault->pattern == COMPILE_NO_PATTERN || fault->group >= plan->count ||
-	    fault->pattern >= plan->groups[fault->group].count) {
+	    fault->pattern >= plan->groups[fault->group].count ||
+	    plan->rows[fault->group][fault->pattern] == ROW_LITERAL) {
 		config_complain(config, errors, "error", in->file, in->line, in->column, "rules of input '%s': %s", in->name,
 				fault->text);
 		return;
@@ -219,6 +255,7 @@ int ruleset_compile(const struct config *config, uint32_t input, FILE *errors, s
 	set = calloc(1, sizeof *set + count * sizeof set->rows[0]);
 	if (!set)
 		return -ENOMEM;
+	set->input = input;
 	fill_rows(set, config, input);
 	plan_all(&plan, set, config);
 	if (plan.failed)
@@ -231,6 +268,7 @@ int ruleset_compile(const struct config *config, uint32_t input, FILE *errors, s
 	}
 	if (error == 0) {
 		take_databases(set, &plan, databases);
+		set->quiet = ruleset_quiet(set);
 		*out = set;
 	}
 	plan_free(&plan);

@@ -10,6 +10,7 @@
 
 #define ROW_NONE UINT32_MAX
 #define MARK_NONE UINT8_MAX
+#define ROW_LITERAL UINT16_MAX /* in the block: a literal of one or more rules */
 
 struct row { /* one rule of the set; rows stand in the order of the configuration */
 	uint16_t rule;    /* index of config->rules */
@@ -40,6 +41,9 @@ struct ruleset {
 	uint16_t mark_row[RULE_MARKS_MAX];
 	hs_database_t *redact[RULE_MARKS_MAX];            /* by mark: where the match begins, too */
 	bool line_ends; /* some pattern of the block minds what follows a record */
+	uint32_t input;
+	struct rule_verdict quiet; /* of a record in which nothing is found */
+	bool quiet_varies;         /* unless an inverted sample rule decides it */
 	uint64_t bytes;
 	struct row rows[];
 };
@@ -55,18 +59,34 @@ struct finding {
 #define GATHER_BYTES (32u << 10)  /* copied together, at most */
 #define GATHER_RECORD_MAX 2048u   /* longer ones gain nothing by it */
 
+/*
+ * When most records have to be scanned again, as when a literal of the block is in every one of them, scanning the block
+ * first is a waste. It is left out for a while then.
+ */
+#define HABIT_RECORDS 1024u /* looked at before it is judged */
+#define HABIT_PAUSE 16384u  /* records scanned alone after that */
+
+struct habit {
+	uint32_t seen, again; /* records of blocks, and those scanned once more */
+	uint32_t pause;       /* records to come without a block */
+};
+
 struct rule_scratch {
 	hs_scratch_t *hyperscan;
 	uint32_t *samples; /* by rule: matches until the next that is kept */
 	uint64_t *mask;    /* redact: a bit for each byte of a record; NULL when no set redacts */
 	struct slice *ranges;
+	struct habit habits[INPUTS_MAX];
+	uint64_t touched[BURST_RECORDS / 64]; /* a bit for each record whose finding says anything */
 	struct finding findings[BURST_RECORDS];
-	uint32_t starts[BURST_RECORDS + 1]; /* of the records in the block that is scanned */
-	uint32_t ends[BURST_RECORDS];
+	struct slice places[BURST_RECORDS]; /* of the records that are copied together */
 	uint8_t gathered[GATHER_BYTES];
 };
 
 #define REDACT_RANGES (RECORD_PAYLOAD_MAX / 2 + 1) /* more of them cannot lie apart in a record */
+
+// The verdict of a record in which nothing is found; sets quiet_varies.
+struct rule_verdict ruleset_quiet(struct ruleset *set);
 
 // Overwrites what the redact rules with these marks match in the record with '*'.
 void redact_record(const struct ruleset *set, struct rule_scratch *scratch, uint64_t marks, uint8_t *bytes,

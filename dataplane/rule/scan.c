@@ -11,7 +11,9 @@ struct burst { /* records that are scanned together */
 	const struct slice *slices;
 	const struct rule_record *each;
 	uint32_t count;
-	const uint8_t *block;          /* what is scanned: the records' own bytes or a copy */
+	const uint8_t *block;          /* what is scanned, from `begin` to `end`: the records' own bytes or a copy */
+	uint32_t begin, end;
+	const struct slice *places;    /* of the records in it, ascending and apart */
 	uint32_t at;                   /* the record in which the last match ended */
 	uint32_t patience;             /* matches until it is cheaper to scan every record alone */
 };
@@ -58,23 +60,35 @@ static void scan_part(const struct ruleset *set, struct rule_scratch *scratch, e
 		scan_bytes(part->database, record.bytes, record.length, scratch, found_alone, &a);
 }
 
+// The finding of a record, empty when it is the first that is said of it.
+static inline struct finding *touch(struct rule_scratch *scratch, uint32_t i)
+{
+	uint64_t *word = &scratch->touched[i / 64], bit = 1ull << i % 64;
+
+	if (!(*word & bit)) {
+		*word |= bit;
+		scratch->findings[i] = (struct finding){ROW_NONE, false, 0};
+	}
+	return &scratch->findings[i];
+}
+
 // The record that a match ending at byte `to` of the block ends in, or b->count: it ends between two.
 static inline uint32_t record_at(struct burst *b, uint32_t to)
 {
-	const uint32_t *starts = b->scratch->starts, *ends = b->scratch->ends;
+	const struct slice *places = b->places;
 	uint32_t low = 0, high = b->count;
 
-	if (to >= starts[b->at] && to <= ends[b->at])
+	if (to >= places[b->at].offset && to - places[b->at].offset <= places[b->at].length)
 		return b->at;
 	while (high - low > 1) { /* the last that begins at or before `to` */
 		uint32_t middle = (low + high) / 2;
 
-		if (starts[middle] <= to)
+		if (places[middle].offset <= to)
 			low = middle;
 		else
 			high = middle;
 	}
-	if (to < starts[low] || to > ends[low])
+	if (to < places[low].offset || to - places[low].offset > places[low].length)
 		return b->count;
 	b->at = low;
 	return low;
@@ -83,32 +97,28 @@ static inline uint32_t record_at(struct burst *b, uint32_t to)
 static int found_in_block(unsigned int id, unsigned long long from, unsigned long long to, unsigned int flags, void *arg)
 {
 	struct burst *b = arg;
-	uint32_t i = record_at(b, (uint32_t)to), row = b->set->parts[DATABASE_BLOCK].rows[id];
+	uint32_t i = record_at(b, b->begin + (uint32_t)to), row = b->set->parts[DATABASE_BLOCK].rows[id];
+	uint8_t proof = row == ROW_LITERAL ? PATTERN_MAYBE : b->set->rows[row].proof;
 	struct finding *finding;
-	uint8_t proof;
 
 	(void)from, (void)flags;
 	if (b->patience-- == 0)
 		return 1;
 	if (i == b->count)
 		return 0;
-	finding = &b->scratch->findings[i];
-	proof = b->set->rows[row].proof;
-	if (proof == PATTERN_IN_LINE) {
-		uint32_t start = b->scratch->starts[i], length = b->scratch->ends[i] - start;
-
-		proof = memchr(b->block + start, '\n', length) ? PATTERN_MAYBE : PATTERN_CERTAIN;
-	}
-	if (proof == PATTERN_CERTAIN)
-		note(finding, b->set, row);
-	else
+	finding = touch(b->scratch, i);
+	if (proof == PATTERN_IN_LINE && memchr(b->block + b->places[i].offset, '\n', b->places[i].length))
+		proof = PATTERN_MAYBE;
+	if (proof == PATTERN_MAYBE)
 		finding->again = true;
+	else
+		note(finding, b->set, row);
 	return 0;
 }
 
-// What a record's finding means. `rows` of a set are in the order of the configuration, marks are, too.
-static void conclude(const struct ruleset *set, struct rule_scratch *scratch, const struct finding *finding,
-		     struct rule_record record, struct rule_verdict *out)
+// What a record's finding means, but for what needs its bytes. Rows and marks are in the order of the configuration.
+static inline uint64_t conclude(const struct ruleset *set, const struct finding *finding, uint32_t *deciding,
+				struct rule_verdict *out)
 {
 	static const uint8_t actions[] = {[VERDICT_KEEP] = RULE_KEEP,
 					  [VERDICT_DROP] = RULE_DROP,
@@ -122,24 +132,43 @@ static void conclude(const struct ruleset *set, struct rule_scratch *scratch, co
 		row = set->mark_row[__builtin_ctzll(final)];
 	*out = (struct rule_verdict){0, RULE_NONE, RULE_KEEP, 0};
 	if (row != ROW_NONE) {
-		const struct row *r = &set->rows[row];
-
-		matching &= r->before;
-		out->rule = r->rule;
-		out->action = actions[r->verdict];
-		if (r->verdict == VERDICT_SAMPLE) {
-			uint32_t *next = &scratch->samples[r->rule];
-
-			if (*next)
-				out->action = RULE_SAMPLED_OUT;
-			*next = *next ? *next - 1 : r->every - 1;
-		}
+		matching &= set->rows[row].before;
+		out->rule = set->rows[row].rule;
+		out->action = actions[set->rows[row].verdict];
 	}
 	out->tags = matching & set->marks_tag;
+	*deciding = row;
+	return matching;
+}
+
+static void decide(const struct ruleset *set, struct rule_scratch *scratch, const struct finding *finding,
+		   struct rule_record record, struct rule_verdict *out)
+{
+	uint32_t row;
+	uint64_t matching = conclude(set, finding, &row, out);
+
+	if (row != ROW_NONE && set->rows[row].verdict == VERDICT_SAMPLE) {
+		uint32_t *next = &scratch->samples[set->rows[row].rule];
+
+		if (*next)
+			out->action = RULE_SAMPLED_OUT;
+		*next = *next ? *next - 1 : set->rows[row].every - 1;
+	}
 	if (matching & set->marks_redact) {
 		redact_record(set, scratch, matching & set->marks_redact, record.bytes, record.length);
 		out->redacted = 1;
 	}
+}
+
+struct rule_verdict ruleset_quiet(struct ruleset *set)
+{
+	const struct finding nothing = {ROW_NONE, false, 0};
+	struct rule_verdict quiet;
+	uint32_t row;
+
+	conclude(set, &nothing, &row, &quiet); /* redact rules are not inverted */
+	set->quiet_varies = row != ROW_NONE && set->rows[row].verdict == VERDICT_SAMPLE;
+	return quiet;
 }
 
 static void scan_alone(const struct ruleset *set, struct rule_scratch *scratch, struct rule_record record,
@@ -151,27 +180,73 @@ static void scan_alone(const struct ruleset *set, struct rule_scratch *scratch, 
 		scan_part(set, scratch, DATABASE_UTF8, record, finding);
 }
 
-// Scans block[0..length), then alone what that left open, and gives verdicts. Starts and ends are set.
-static void scan_burst(struct burst *b, uint32_t length, struct rule_verdict *out)
+// Scans the block, unless that has not paid of late. False when all records have to be scanned alone.
+static bool scan_block(struct burst *b)
 {
-	const struct ruleset *set = b->set;
-	struct finding *findings = b->scratch->findings;
-	hs_error_t end = HS_SUCCESS;
+	const hs_database_t *database = b->set->parts[DATABASE_BLOCK].database;
+	struct habit *habit = &b->scratch->habits[b->set->input];
 
+	if (!database || b->end == b->begin)
+		return true;
+	if (habit->pause) {
+		habit->pause -= habit->pause < b->count ? habit->pause : b->count;
+		return false;
+	}
 	b->at = 0;
 	b->patience = 64 + 8 * b->count;
-	if (set->parts[DATABASE_BLOCK].database && length)
-		end = scan_bytes(set->parts[DATABASE_BLOCK].database, b->block, length, b->scratch, found_in_block, b);
-	for (uint32_t i = 0; i < b->count; i++) {
-		struct rule_record record = record_of(b, i);
+	return scan_bytes(database, b->block + b->begin, b->end - b->begin, b->scratch, found_in_block, b) == HS_SUCCESS;
+}
 
-		if (findings[i].again || end == HS_SCAN_TERMINATED) {
-			findings[i] = (struct finding){ROW_NONE, false, 0};
-			scan_part(set, b->scratch, DATABASE_RECORDS, record, &findings[i]);
-		}
-		scan_alone(set, b->scratch, record, &findings[i]);
-		conclude(set, b->scratch, &findings[i], record, &out[i]);
+static void judge(struct habit *habit, uint32_t seen, uint32_t again)
+{
+	habit->seen += seen;
+	habit->again += again;
+	if (habit->seen < HABIT_RECORDS)
+		return;
+	habit->pause = habit->again > habit->seen / 4 * 3 ? HABIT_PAUSE : 0;
+	habit->seen = habit->again = 0;
+}
+
+// Scans alone what the block left open of record `i`, and decides. True when it was scanned once more.
+static inline bool finish(struct burst *b, uint32_t i, bool again, struct rule_verdict *out)
+{
+	struct finding *finding = touch(b->scratch, i);
+	struct rule_record record = record_of(b, i);
+
+	again |= finding->again;
+	if (again) {
+		*finding = (struct finding){ROW_NONE, false, 0};
+		scan_part(b->set, b->scratch, DATABASE_RECORDS, record, finding);
 	}
+	scan_alone(b->set, b->scratch, record, finding);
+	decide(b->set, b->scratch, finding, record, out);
+	return again;
+}
+
+// Scans the block, then alone what that left open, and gives verdicts.
+static void scan_burst(struct burst *b, struct rule_verdict *out)
+{
+	const struct ruleset *set = b->set;
+	bool all = set->quiet_varies || set->parts[DATABASE_ALONE].database || set->parts[DATABASE_UTF8].database;
+	bool blocked = b->block != NULL, again = blocked && !scan_block(b);
+	struct habit *habit = &b->scratch->habits[set->input];
+	uint32_t repeated = 0;
+
+	if (all || again) {
+		for (uint32_t i = 0; i < b->count; i++)
+			repeated += finish(b, i, again, &out[i]);
+	} else {
+		for (uint32_t i = 0; i < b->count; i++)
+			out[i] = set->quiet;
+		for (uint32_t w = 0; w <= (b->count - 1) / 64; w++)
+			for (uint64_t bits = b->scratch->touched[w]; bits; bits &= bits - 1) {
+				uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
+
+				repeated += finish(b, i, false, &out[i]);
+			}
+	}
+	if (blocked && habit->pause == 0)
+		judge(habit, b->count, repeated);
 }
 
 // True when what lies between the slices keeps them apart: '\n' in front of each but the first, and a line end behind
@@ -189,31 +264,52 @@ static bool parted_by_lines(const struct ruleset *set, const uint8_t *bytes, con
 	return true;
 }
 
+// memcpy() for some dozen bytes: without a call, nothing read or written outside.
+static inline void copy_short(uint8_t *to, const uint8_t *from, uint32_t length)
+{
+	uint32_t at = 0;
+
+	if (length < 16) {
+		for (; at < length; at++)
+			to[at] = from[at];
+		return;
+	}
+	for (; at + 16 <= length; at += 16)
+		__builtin_memcpy(to + at, from + at, 16);
+	__builtin_memcpy(to + length - 16, from + length - 16, 16); /* once more what overlaps */
+}
+
 // Takes records from b->each or the slices, at least one, copies together what fits, and scans that. How many it took.
 static uint32_t gather(struct burst *b, uint32_t count, struct rule_verdict *out)
 {
 	struct rule_scratch *s = b->scratch;
-	bool several = count > 1 && b->set->parts[DATABASE_BLOCK].database;
+	bool several = count > 1 && b->set->parts[DATABASE_BLOCK].database && s->habits[b->set->input].pause == 0;
 	uint32_t at = 0, i;
 
+	memset(s->touched, 0, sizeof s->touched);
 	for (i = 0; i < count && i < BURST_RECORDS; i++) {
 		struct rule_record record = record_of(b, i);
-		bool together = several && record.length <= GATHER_RECORD_MAX;
 
-		if (together && at + record.length + 1 > GATHER_BYTES)
-			break;
-		s->findings[i] = (struct finding){ROW_NONE, !together, 0};
-		s->starts[i] = s->ends[i] = at;
-		if (together) {
-			memcpy(s->gathered + at, record.bytes, record.length);
-			s->ends[i] = at + record.length;
-			at = s->ends[i] + 1;
-			s->gathered[at - 1] = '\n';
+		s->places[i] = (struct slice){at, 0};
+		if (!several || record.length > GATHER_RECORD_MAX) {
+			touch(s, i)->again = true;
+			continue;
 		}
+		if (at + record.length + 1 > GATHER_BYTES)
+			break;
+		s->places[i].length = record.length;
+		copy_short(s->gathered + at, record.bytes, record.length);
+		at += record.length;
+		s->gathered[at++] = '\n';
 	}
 	b->count = i;
-	b->block = s->gathered;
-	scan_burst(b, at ? at - 1 : 0, out);
+	b->block = at ? s->gathered : NULL;
+	b->begin = 0;
+	b->end = at ? at - 1 : 0;
+	b->places = s->places;
+	if (!b->block && s->habits[b->set->input].pause)
+		s->habits[b->set->input].pause -= s->habits[b->set->input].pause < i ? s->habits[b->set->input].pause : i;
+	scan_burst(b, out);
 	return i;
 }
 
@@ -231,20 +327,6 @@ void ruleset_scan_each(const struct ruleset *set, struct rule_scratch *scratch, 
 	}
 }
 
-static void scan_in_place(struct burst *b, struct rule_verdict *out)
-{
-	struct rule_scratch *s = b->scratch;
-	uint32_t begin = b->slices[0].offset;
-
-	for (uint32_t i = 0; i < b->count; i++) {
-		s->findings[i] = (struct finding){ROW_NONE, false, 0};
-		s->starts[i] = b->slices[i].offset - begin;
-		s->ends[i] = s->starts[i] + b->slices[i].length;
-	}
-	b->block = b->bytes + begin;
-	scan_burst(b, s->ends[b->count - 1], out);
-}
-
 void ruleset_scan(const struct ruleset *set, struct rule_scratch *scratch, uint8_t *bytes, uint32_t length,
 		  const struct slice *records, uint32_t count, struct rule_verdict *out)
 {
@@ -255,8 +337,13 @@ void ruleset_scan(const struct ruleset *set, struct rule_scratch *scratch, uint8
 		uint32_t taken = count < BURST_RECORDS ? count : BURST_RECORDS;
 
 		if (taken > 1 && parted_by_lines(set, bytes, b.slices, taken)) {
+			memset(scratch->touched, 0, sizeof scratch->touched);
 			b.count = taken;
-			scan_in_place(&b, out);
+			b.block = bytes;
+			b.begin = b.slices[0].offset;
+			b.end = b.slices[taken - 1].offset + b.slices[taken - 1].length;
+			b.places = b.slices;
+			scan_burst(&b, out);
 		} else {
 			taken = gather(&b, count, out);
 		}
@@ -274,6 +361,6 @@ void ruleset_scan_alone(const struct ruleset *set, struct rule_scratch *scratch,
 
 		scan_part(set, scratch, DATABASE_RECORDS, records[i], &finding);
 		scan_alone(set, scratch, records[i], &finding);
-		conclude(set, scratch, &finding, records[i], &out[i]);
+		decide(set, scratch, &finding, records[i], &out[i]);
 	}
 }

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -36,8 +35,9 @@ static _Atomic uint64_t heads[SLOTS];
 
 /* ---- the driver: frames without end, each with the next sequence of its UDP port ---- */
 
-static struct driver { /* the worker's thread alone, but for `limit`; read once settled */
-	_Atomic uint64_t limit; /* frames given in all: no more than the lanes can take before they are drained */
+static struct driver { /* the worker's thread alone, but for `limit` and `idle`; read once settled */
+	_Atomic uint64_t limit; /* frames given in all: no more than the lanes can take before they are drained; 0: shut */
+	_Atomic bool idle;      /* the worker found it shut: what it was given before is committed */
 	struct rte_mbuf *frames[FRAMES];
 	uint32_t ports[FRAMES];
 	uint64_t turn;
@@ -48,8 +48,11 @@ static uint16_t receive(void *queue, struct rte_mbuf **frames, uint16_t count)
 {
 	struct driver *d = queue;
 	uint16_t n = 0;
+	uint64_t limit = atomic_load_explicit(&d->limit, memory_order_acquire);
 
-	if (d->turn >= atomic_load_explicit(&d->limit, memory_order_acquire))
+	if (limit == 0)
+		atomic_store_explicit(&d->idle, true, memory_order_release); /* partner: settle() */
+	if (d->turn >= limit)
 		return 0;
 	for (uint16_t most = (uint16_t)(d->turn % 7 + 1); n < most && n < count; n++) {
 		uint32_t i = (uint32_t)(d->turn++ % FRAMES);
@@ -279,19 +282,13 @@ static void open_driver(void)
 	atomic_store_explicit(&driver.limit, counter(WORKER_POLLED) + AHEAD, memory_order_release);
 }
 
-/* With the driver shut: until what it gave is committed and drained. */
+/* Shuts the driver until what it gave is committed, and drains that. */
 static void settle(void)
 {
-	uint64_t before[LEDGER_LINE_WORDS], after[LEDGER_LINE_WORDS];
-	struct timespec pause = {0, 2000000};
-
+	atomic_store_explicit(&driver.idle, false, memory_order_relaxed);
 	atomic_store_explicit(&driver.limit, 0, memory_order_release);
-	read_words(WORKER_POLLED, after);
-	do {
-		memcpy(before, after, sizeof before);
-		nanosleep(&pause, NULL);
-		read_words(WORKER_POLLED, after);
-	} while (memcmp(before, after, sizeof before) != 0);
+	while (!atomic_load_explicit(&driver.idle, memory_order_acquire))
+		sched_yield();
 	drain();
 }
 

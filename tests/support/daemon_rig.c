@@ -28,12 +28,14 @@ static void answer_reload(struct daemon_rig *rig)
 {
 	struct region *region = rig->region.region;
 	uint64_t asked = rig->control ? atomic_load(&rig->control->reload_request) : 0;
+	uint64_t (*reload)(struct daemon_rig *rig);
 
 	if (!rig->control || asked == atomic_load(&region->reload_answer) >> 8)
 		return;
 	atomic_fetch_add(&rig->reloads, 1);
-	if (rig->reload)
-		atomic_store(&region->config_hash, rig->reload(rig));
+	reload = rig->reload;
+	if (reload)
+		atomic_store(&region->config_hash, reload(rig));
 	atomic_store(&region->reload_answer, asked << 8 | atomic_load(&rig->reload_outcome));
 }
 

@@ -30,7 +30,11 @@ static void say_quoted(struct field_text *t, const void *text, uint32_t length)
 
 	say(t, "\"");
 	for (uint32_t i = 0; i < length; i++)
-		say(t, bytes[i] == '"' || bytes[i] == '\\' ? "\\%c" : bytes[i] >= ' ' && bytes[i] < 127 ? "%c" : "\\x%02x", bytes[i]);
+		say(t,
+		    bytes[i] == '"' || bytes[i] == '\\' ? "\\%c"
+		    : bytes[i] >= ' ' && bytes[i] < 127 ? "%c"
+							: "\\x%02x",
+		    bytes[i]);
 	say(t, "\"");
 }
 
@@ -77,7 +81,8 @@ static void say_value(struct field_text *t, const struct field *f)
 		say(t, "%.*s", (int)INSTANT_TEXT_BYTES, text);
 		return;
 	case FIELD_ADDRESS:
-		say(t, "%.*s", (int)(f->length == 4 ? address4_text(f->bytes, text) : address6_text(f->bytes, text)), text);
+		say(t, "%.*s", (int)(f->length == 4 ? address4_text(f->bytes, text) : address6_text(f->bytes, text)),
+		    text);
 		return;
 	case FIELD_MAC:
 		for (uint32_t i = 0; i < 6; i++)
@@ -170,7 +175,8 @@ const char *field_text_of_record(const struct codec *codec, const struct codec_r
 	field_text_end(&t);
 	if (fault == CODEC_OK && !open)
 		return t.text;
-	snprintf(with_fault, sizeof with_fault, "%s %s", fault == CODEC_OK ? "LEFT OPEN" : codec_fault_label(fault), t.text);
+	snprintf(with_fault, sizeof with_fault, "%s %s", fault == CODEC_OK ? "LEFT OPEN" : codec_fault_label(fault),
+		 t.text);
 	return with_fault;
 }
 

@@ -48,6 +48,8 @@ static const struct rule_pattern rule_patterns[] = {
 	{"(?-m:bar$)", 0, 0, 1, 0},
 	{"^\\s*[a-z]", 0, 0, 0, 0},
 	{"x?y$|a$", 0, 0, 0, 0},
+	{"^^foo", 0, 0, 0, 0},
+	{"a\\^|\\$b|[$^]q", 0, 0, 0, 0},
 	/* words */
 	{"\\bfoo\\b", 0, 0, 0, 0},
 	{"\\Bar", 0, 0, 0, 0},

@@ -34,9 +34,10 @@ static void note(struct gelf_taker *taker, const struct gelf_dropped *dropped)
 	struct rig *r = (struct rig *)taker;
 	struct drop *drop = &r->drops[r->drops_count % DROPS_MAX];
 
-	*drop = (struct drop){dropped->reason, dropped->had, dropped->expected, dropped->length, dropped->first_ns,
+	*drop = (struct drop){dropped->reason,  dropped->had, dropped->expected, dropped->length, dropped->first_ns,
 			      *dropped->source, {0}};
-	memcpy(drop->bytes, dropped->bytes, dropped->length < sizeof drop->bytes ? dropped->length : sizeof drop->bytes);
+	memcpy(drop->bytes, dropped->bytes,
+	       dropped->length < sizeof drop->bytes ? dropped->length : sizeof drop->bytes);
 	r->drops_count++;
 	r->chunks_dropped += dropped->had;
 }
@@ -90,7 +91,8 @@ static struct arrived chunk(struct rig *r, uint64_t now_ns, uint32_t host, uint6
 	datagram[10] = index;
 	datagram[11] = count;
 	memcpy(datagram + GELF_CHUNK_HEADER, bytes, length);
-	out.outcome = gelf_assemble(r->assembly, &source, now_ns, datagram, GELF_CHUNK_HEADER + length, &out.bytes, &out.length);
+	out.outcome = gelf_assemble(r->assembly, &source, now_ns, datagram, GELF_CHUNK_HEADER + length, &out.bytes,
+				    &out.length);
 	return out;
 }
 
@@ -138,7 +140,8 @@ static void chunks_in_any_order_make_the_message(void **state)
 	assert_int_equal(r->drops_count, 0);
 }
 
-/* Same id, and either another sender, another input, or IPv6: never mixed. Another port of the sender: the same message. */
+/* Same id, and either another sender, another input, or IPv6: never mixed. Another port of the sender: the same
+ * message. */
 static void messages_are_told_apart_by_sender_and_input(void **state)
 {
 	uint8_t datagram[] = {0x1e, 0x0f, 9, 0, 0, 0, 0, 0, 0, 0, 0, 2, 'a'};
