@@ -20,7 +20,7 @@ DPDK_CFLAGS := $(shell pkg-config --cflags libdpdk 2>/dev/null)
 DPDK_LIBS   := $(shell pkg-config --libs libdpdk 2>/dev/null)
 
 SEAM_LIBS    := -lxxhash -lnuma
-PURE_LIBS    := -lcrypto
+PURE_LIBS    := -lcrypto -lisal -lhs -lpcre2-8 -lxxhash
 CONFIG_LIBS  := -lfyaml
 CONTROL_LIBS := -luring -lisal -lsqlite3 -ljansson -lcurl -lcrypto -lzstd -lncursesw -ltinfo -lpthread -lm
 
@@ -29,11 +29,11 @@ SEAM_SRC    := $(wildcard dataplane/seam/*.c)
 PURE_SRC    := $(wildcard dataplane/packet/*.c dataplane/record/*.c dataplane/codec/*.c dataplane/rule/*.c)
 DPDK_SRC    := $(filter-out dataplane/main.c dataplane/burst.c,$(wildcard dataplane/*.c))
 CONFIG_SRC  := $(wildcard config/*.c)
-CONTROL_SRC := $(filter-out control/penstockd.c,$(wildcard control/*.c control/store/*.c control/delivery/*.c control/metadata/*.c control/server/*.c control/ledger/*.c))
+CONTROL_SRC := $(filter-out control/penstockd.c,$(wildcard control/*.c control/store/*.c control/delivery/*.c control/metadata/*.c control/server/*.c control/ledger/*.c control/replay/*.c))
 CLI_SRC     := $(filter-out control/cli/main.c,$(wildcard control/cli/*.c))
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
-LIBS := $(BUILD)/libcontrol.a $(BUILD)/libpure.a $(BUILD)/libconfig.a $(BUILD)/libseam.a
+LIBS := $(BUILD)/libcontrol.a $(BUILD)/libconfig.a $(BUILD)/libpure.a $(BUILD)/libseam.a
 
 PROGRAMS := $(if $(wildcard dataplane/main.c),$(BUILD)/penstock-dataplane) \
             $(if $(wildcard control/penstockd.c),$(BUILD)/penstockd) \
@@ -71,14 +71,14 @@ $(BUILD)/lib%.a:
 	@rm -f $@
 	ar rcs $@ $^
 
-$(BUILD)/penstock-dataplane: $(call obj,dataplane/main.c) $(BUILD)/libdataplane.a $(BUILD)/libpure.a $(BUILD)/libconfig.a $(BUILD)/libseam.a
+$(BUILD)/penstock-dataplane: $(call obj,dataplane/main.c) $(BUILD)/libdataplane.a $(BUILD)/libconfig.a $(BUILD)/libpure.a $(BUILD)/libseam.a
 	$(CC) $(ALL_LDFLAGS) $^ $(DPDK_LIBS) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) -lpthread -o $@
 $(BUILD)/penstockd: $(call obj,control/penstockd.c) $(LIBS)
 	$(CC) $(ALL_LDFLAGS) $^ $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
 $(BUILD)/penstock: $(call obj,control/cli/main.c) $(LIBS)
 	$(CC) $(ALL_LDFLAGS) $^ $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
 
-$(BUILD)/tests/decode_capture_test $(BUILD)/tests/pcapng_test: TEST_LIBS := -lpcap
+$(BUILD)/tests/decode_capture_test $(BUILD)/tests/pcapng_test $(BUILD)/tests/flow_peers_test: TEST_LIBS := -lpcap
 $(UNIT_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libsupport.a $(LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) $^ -lcmocka $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) $(TEST_LIBS) -o $@
@@ -87,9 +87,10 @@ $(call obj,$(wildcard tests/dpdk/*.c tests/bench/dpdk/*.c tests/bench/*.c)): ALL
 $(DPDK_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/dpdk/%.o $(BUILD)/libsupport.a $(BUILD)/libdataplane.a $(LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) $^ -lcmocka $(DPDK_LIBS) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
-$(BENCHES): $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIBS)
+$(BENCHES): $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libsupport.a $(LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) $^ $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
+$(BUILD)/bench/flow_bench: $(call obj,tests/support/flow_build.c)
 $(DPDK_BENCHES): $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/dpdk/%.o $(BUILD)/libdataplane.a $(LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) $^ $(DPDK_LIBS) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
@@ -111,7 +112,7 @@ bench: benches ## ratios against the field's own programs, interleaved, medians
 FUZZERS := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
 TARGETS ?= $(FUZZERS)
 SECONDS ?= 60
-FUZZ_SUPPORT := frame_build store_feed store_rig
+FUZZ_SUPPORT := flow_build frame_build samples store_feed store_rig
 FUZZ_MAX := -max_len=65536
 fuzz: ## run the fuzz targets, SECONDS=60 each, with what they keep in build/fuzz/corpus
 	$(MAKE) CC=clang BUILD=build/fuzz SAN=fuzzer-no-link$(comma)address$(comma)undefined $(TARGETS:%=build/fuzz/%_fuzz) build/fuzz/seeds
@@ -127,8 +128,8 @@ lint: ## static analysis
 	cppcheck --quiet --enable=warning,performance,portability --inline-suppr --error-exitcode=1 -I. dataplane control config
 	clang-tidy --quiet $(SEAM_SRC) $(PURE_SRC) $(CONFIG_SRC) $(CONTROL_SRC) $(CLI_SRC) -- -std=c11 -D_GNU_SOURCE -I. $(MARCH)
 
-$(BUILD)/config-files: $(call obj,config/tools/config_files.c) $(BUILD)/libconfig.a $(BUILD)/libseam.a
-	$(CC) $(ALL_LDFLAGS) $^ $(SEAM_LIBS) $(CONFIG_LIBS) -o $@
+$(BUILD)/config-files: $(call obj,config/tools/config_files.c) $(BUILD)/libconfig.a $(BUILD)/libpure.a $(BUILD)/libseam.a
+	$(CC) $(ALL_LDFLAGS) $^ $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) -o $@
 config-files: $(BUILD)/config-files ## write config/penstock.yaml and its manual page anew from the table of knobs
 	$(BUILD)/config-files config
 

@@ -5,8 +5,6 @@
 #include "config/knobs.h"
 #include "config/value.h"
 
-#define KEY_CHARACTERS_MAX 256u /* Kinesis' limit of a partition key */
-
 // Finds the input's port; port_index is UINT32_MAX when it is not there or nobody can tell.
 static void find_port(struct loading *l, uint32_t i)
 {
@@ -108,52 +106,17 @@ static void check_same(struct loading *l, uint32_t i)
 	}
 }
 
-static uint32_t count_characters(const char *text)
-{
-	uint32_t n = 0;
-
-	for (; *text; text++)
-		n += ((unsigned char)*text & 0xc0) != 0x80;
-	return n;
-}
-
-static void check_key(struct loading *l, uint32_t i)
-{
-	const struct config *c = l->config;
-	const struct config_input *in = &c->inputs[i];
-	bool value_bad = origin_bad(c, "inputs[].key.value", i);
-
-	if (origin_bad(c, "inputs[].key.from", i) || origin_bad(c, "inputs[].key", i))
-		return;
-	if (in->key == KEY_CONSTANT && !in->key_constant[0] && !value_bad)
-		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key", i,
-			      "a constant key needs its value: {from: constant, value: \"...\"}");
-	if (in->key == KEY_CONSTANT && count_characters(in->key_constant) > KEY_CHARACTERS_MAX)
-		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key.value", i,
-			      "a key has at most %u characters, this one has %u", KEY_CHARACTERS_MAX,
-			      count_characters(in->key_constant));
-	if (in->key != KEY_CONSTANT && origin_given(c, "inputs[].key.value", i))
-		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key.value", i, "only for from: constant");
-	if (in->key != KEY_FIELD && origin_given(c, "inputs[].key.number", i))
-		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key.number", i, "only for from: field");
-	if (in->key != KEY_FIELD && origin_given(c, "inputs[].key.separator", i))
-		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key.separator", i, "only for from: field");
-	if (in->key == KEY_FIELD && in->codec == CODEC_FRAME && !origin_bad(c, "inputs[].codec", i))
-		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key", i,
-			      "a frame has no fields: use random, constant, source or flow");
-}
-
-static void check_stream(struct loading *l, uint32_t i)
+static void check_stream(struct loading *l, uint32_t i, const char *knob, const char *name)
 {
 	const struct config *c = l->config;
 
-	if (origin_bad(c, "inputs[].stream", i) || l->incomplete)
+	if (origin_bad(c, knob, i) || l->incomplete)
 		return;
 	for (uint32_t s = 0; s < c->streams_count; s++)
-		if (origin_bad(c, "streams[].name", s) || strcmp(c->streams[s].name, c->inputs[i].stream) == 0)
+		if (origin_bad(c, "streams[].name", s) || strcmp(c->streams[s].name, name) == 0)
 			return;
-	origin_report(c, &l->reports, SEVERITY_WARNING, "inputs[].stream", i,
-		      "stream '%s' is not declared: its records are dropped until it is made", c->inputs[i].stream);
+	origin_report(c, &l->reports, SEVERITY_WARNING, knob, i,
+		      "stream '%s' is not declared: its records are dropped until it is made", name);
 }
 
 void check_inputs(struct loading *l)
@@ -166,7 +129,9 @@ void check_inputs(struct loading *l)
 			check_destination(l, i);
 		}
 		check_same(l, i);
-		check_key(l, i);
-		check_stream(l, i);
+		check_records(l, i);
+		check_stream(l, i, "inputs[].stream", l->config->inputs[i].stream);
+		if (l->config->inputs[i].dead_letter[0])
+			check_stream(l, i, "inputs[].dead_letter", l->config->inputs[i].dead_letter);
 	}
 }

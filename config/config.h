@@ -13,6 +13,9 @@
 #define CONFIG_ADDRESSES_MAX 16u
 #define CONFIG_DELIVERIES_MAX 32u
 #define CONFIG_STREAMS_MAX 128u
+#define CONFIG_RULES_MAX 1024u
+#define CONFIG_PATTERN_MAX 1024u            /* bytes of one pattern */
+#define CONFIG_PATTERNS_BYTES_MAX (128u << 10) /* of one input's together */
 #define CONFIG_QUEUES_MAX WORKERS_MAX
 #define CONFIG_SOCKET_MAX 107u /* sun_path without its terminator */
 
@@ -40,7 +43,20 @@ struct config_port {
 	uint32_t line, column;
 };
 
-enum config_key { KEY_RANDOM, KEY_CONSTANT, KEY_SOURCE, KEY_FLOW, KEY_FIELD };
+enum config_key {
+	KEY_RANDOM,
+	KEY_CONSTANT,
+	KEY_SOURCE,
+	KEY_FLOW,
+	KEY_FIELD,
+	KEY_PATH,    /* a field that the codec decodes */
+	KEY_CAPTURE, /* a group of a rule's pattern */
+	KEY_OWN,     /* what the sender gave the record (codec kpl) */
+};
+enum config_missing { MISSING_RANDOM, MISSING_CONSTANT, MISSING_DEAD_LETTER }; /* what a record without its key gets */
+enum config_invalid { INVALID_KEEP, INVALID_DROP, INVALID_DEAD_LETTER }; /* keep: not decoded on arrival */
+
+#define CONFIG_KEY_PATH_MAX 255u
 
 struct config_input {
 	char name[NAME_MAX_BYTES];
@@ -53,11 +69,43 @@ struct config_input {
 	uint8_t codec;         /* enum record_codec */
 	char stream[STREAM_NAME_MAX + 1];
 	enum config_key key;
-	char key_constant[RECORD_KEY_MAX + 1]; /* KEY_CONSTANT */
+	char key_constant[RECORD_KEY_MAX + 1]; /* KEY_CONSTANT or MISSING_CONSTANT */
 	uint32_t key_field;    /* KEY_FIELD: from 1 */
 	uint8_t key_separator; /* KEY_FIELD: one byte */
+	char key_path[CONFIG_KEY_PATH_MAX + 1]; /* KEY_PATH: see dataplane/codec/path.h */
+	char key_rule[NAME_MAX_BYTES]; /* KEY_CAPTURE: the name of one of its rules */
+	char key_group[NAME_MAX_BYTES]; /* KEY_CAPTURE: a group of that rule's pattern, by number or name */
+	enum config_missing missing;
+	enum config_invalid invalid;
+	char dead_letter[STREAM_NAME_MAX + 1]; /* the stream of what could not be taken; "" when there is none */
 	const char *file;
 	uint32_t line, column;
+};
+
+enum config_verdict {
+	VERDICT_KEEP,
+	VERDICT_DROP,
+	VERDICT_ROUTE,
+	VERDICT_TAG,
+	VERDICT_SAMPLE,
+	VERDICT_REDACT,
+	VERDICT_DEAD_LETTER,
+};
+
+struct config_rule { /* in the order in which an input's rules are tried */
+	char name[NAME_MAX_BYTES];
+	char input[NAME_MAX_BYTES];
+	uint32_t input_index;
+	char pattern[CONFIG_PATTERN_MAX + 1];
+	bool caseless, dotall, multiline, utf8;
+	bool invert;           /* it matches where the pattern does not */
+	enum config_verdict verdict;
+	char stream[STREAM_NAME_MAX + 1]; /* VERDICT_ROUTE */
+	uint32_t every;        /* VERDICT_SAMPLE: one record in so many is kept */
+	const char *file;
+	uint32_t line, column;
+	uint32_t pattern_line, pattern_column; /* of the pattern's first character */
+	bool pattern_as_written; /* its characters stand one behind the other from there: no escapes of YAML in it */
 };
 
 struct config_stream {
@@ -132,20 +180,25 @@ struct config {
 	uint64_t reserve_bytes; /* given up when the disk is full, so that metadata can still be written */
 	bool direct_io;
 
+	char rule_cache[CONFIG_PATH_MAX]; /* directory of compiled rules */
+	uint32_t rule_seconds;  /* of compiling one input's rules, at most */
+	uint64_t rule_memory;   /* bytes, likewise */
+
 	char socket[CONFIG_PATH_MAX]; /* penstockd's local socket */
 	char log_level[16];           /* error, warning, info, debug */
 
-	uint32_t ports_count, inputs_count, streams_count, deliveries_count;
+	uint32_t ports_count, inputs_count, rules_count, streams_count, deliveries_count;
 	struct config_port ports[PORTS_MAX];
 	struct config_input inputs[INPUTS_MAX];
+	struct config_rule rules[CONFIG_RULES_MAX];
 	struct config_stream streams[CONFIG_STREAMS_MAX];
 	struct config_delivery deliveries[CONFIG_DELIVERIES_MAX];
 
 	struct config_origin *origin;
 };
 
-// Reads `path` and then conf.d/*.yaml beside it in the order of their names: ports, inputs, streams and deliveries add
-// up, any other knob of a later file replaces an earlier one's. All errors and warnings are written to `errors`, one
+// Reads `path` and then conf.d/*.yaml beside it in the order of their names: ports, inputs, rules, streams and deliveries
+// add up, any other knob of a later file replaces an earlier one's. All errors and warnings are written to `errors`, one
 // compiler-style report each ("file:line:column: error: what", the line, a caret), in the order of their places; none
 // stops the search for more, except that a file ends where it is no YAML. Relative paths start at the directory of `path`.
 // 0 with *out (free with config_free), also after warnings; -EINVAL when there was an error; -errno when a file cannot be
@@ -160,7 +213,7 @@ void config_free(struct config *config);
 int config_check_host(const struct config *config, FILE *errors);
 
 // One report in the loader's style about a place in the configuration (`file`, `line` and `column` of a port, input,
-// stream or delivery), for what turns out wrong only at start. `severity` is "error" or "warning".
+// rule, stream or delivery), for what turns out wrong only at start. `severity` is "error" or "warning".
 void config_complain(const struct config *config, FILE *errors, const char *severity, const char *file, uint32_t line,
 		     uint32_t column, const char *format, ...) __attribute__((format(printf, 7, 8)));
 

@@ -10,7 +10,7 @@ static const char conventions[] = "Sizes are bytes or carry a unit: 4MiB, 5MB. D
 				  "24h, 7d. Relative paths start at the "
 				  "directory of the main configuration file, also in files of conf.d. Beside the main "
 				  "file, conf.d/*.yaml is read in the "
-				  "order of names: ports, inputs, streams and deliveries add up, any other knob "
+				  "order of names: ports, inputs, rules, streams and deliveries add up, any other knob "
 				  "replaces the one read before. Secrets "
 				  "never stand here, only the paths of files that hold them.";
 
@@ -46,7 +46,7 @@ static const char *shown_value(const struct knob *k)
 
 static void print_sentence(FILE *out, const char *lead, const struct knob *k)
 {
-	char text[512], expected[160];
+	char text[512], expected[256];
 	bool section = k->type == KNOB_SECTION || k->type == KNOB_ITEMS;
 
 	knob_expect(k, expected, sizeof expected);
@@ -138,9 +138,26 @@ static void print_default(FILE *out, const struct knob *k)
 	fputs(".\n", out);
 }
 
+// When a change of it takes effect; said where it is another than that of what it stands in.
+static void print_live(FILE *out, uint32_t index)
+{
+	switch (knob_live(index)) {
+	case KNOB_LIVE:
+		fputs("A change takes effect at a reload\n.RB ( \"penstock reload\" ).\n", out);
+		break;
+	case KNOB_NEVER:
+		fputs("A change takes no effect: ", out);
+		print_roff(out, knobs[index].stays);
+		fputs(".\n", out);
+		break;
+	case KNOB_AS_ABOVE:
+		break; /* the next start, as a whole says */
+	}
+}
+
 static void print_manual_knob(FILE *out, const struct knob *k)
 {
-	char expected[160];
+	char expected[256];
 
 	fputs(".TP\n.B ", out);
 	print_roff(out, k->path);
@@ -157,6 +174,8 @@ static void print_manual_knob(FILE *out, const struct knob *k)
 	print_roff(out, expected);
 	fputs(".\n", out);
 	print_default(out, k);
+	if (k->live != KNOB_AS_ABOVE)
+		print_live(out, (uint32_t)(k - knobs));
 }
 
 void config_print_manual(FILE *out)
@@ -171,7 +190,8 @@ void config_print_manual(FILE *out)
 	      "One YAML 1.2 file describes what both daemons do.\n"
 	      "It is checked as a whole before anything is started; every error is told with its file, line and "
 	      "column.\n"
-	      ".B penstock check\ntells them without starting anything.\n.PP\n",
+	      ".B penstock check\ntells them without starting anything.\n"
+	      "A change takes effect at the next start of both daemons, but where a reload is named.\n.PP\n",
 	      out);
 	print_roff(out, conventions);
 	fputc('\n', out);
@@ -187,6 +207,7 @@ void config_print_manual(FILE *out)
 			fputc('\n', out);
 			if (k->type == KNOB_ITEMS)
 				fprintf(out, "A list of at most %d entries.\n", (int)k->most);
+			print_live(out, i);
 		} else {
 			print_manual_knob(out, k);
 		}

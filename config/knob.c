@@ -14,6 +14,25 @@ uint32_t knob_find(const char *path)
 	abort();
 }
 
+enum knob_live knob_live(uint32_t index)
+{
+	const char *path = knobs[index].path;
+	enum knob_live live = KNOB_AS_ABOVE;
+	size_t longest = 0;
+
+	/* The nearest of those it stands in that says anything, itself included. */
+	for (uint32_t i = 0; i < knobs_count; i++) {
+		size_t length = strlen(knobs[i].path);
+
+		if (knobs[i].live == KNOB_AS_ABOVE || length < longest || strncmp(path, knobs[i].path, length) != 0 ||
+		    !strchr(".[", path[length]))
+			continue;
+		live = knobs[i].live;
+		longest = length;
+	}
+	return live;
+}
+
 bool knob_in(uint32_t parent, uint32_t child, const char **name)
 {
 	const char *path = knobs[child].path;
@@ -179,7 +198,7 @@ static void expect_range(const struct knob *k, char *text, size_t room)
 
 void knob_expect(const struct knob *k, char *text, size_t room)
 {
-	char words[96];
+	char words[224];
 
 	switch (k->type) {
 	case KNOB_SECTION:

@@ -11,6 +11,7 @@
 #define PORT(member) .offset = offsetof(struct config_port, member), .size = sizeof(((struct config_port *)0)->member)
 #define INPUT(member)                                                                                                  \
 	.offset = offsetof(struct config_input, member), .size = sizeof(((struct config_input *)0)->member)
+#define RULE(member) .offset = offsetof(struct config_rule, member), .size = sizeof(((struct config_rule *)0)->member)
 #define STREAM(member)                                                                                                 \
 	.offset = offsetof(struct config_stream, member), .size = sizeof(((struct config_stream *)0)->member)
 #define DELIVERY(member)                                                                                               \
@@ -67,11 +68,19 @@ const struct knob knobs[] = {
 	{"store.direct_io", KNOB_BOOL, AT(direct_io), .fallback = "true",
 	 .text = "Write past the page cache (O_DIRECT) where the file system can."},
 
+	{"matching", KNOB_SECTION, .fallback = "", .text = "How the patterns of rules are compiled."},
+	{"matching.cache", KNOB_PATH, AT(rule_cache), .fallback = "/var/cache/penstock", .most = CONFIG_PATH_MAX - 1,
+	 .text = "Directory of compiled rules, kept by content; what is in it may be deleted at any time."},
+	{"matching.time", KNOB_DURATION, AT(rule_seconds), .fallback = "30s", .least = 1, .most = 600,
+	 .text = "The longest that compiling the rules of one input may take."},
+	{"matching.memory", KNOB_SIZE, AT(rule_memory), .fallback = "512MiB", .least = 64 * MIB, .most = 64 * GIB,
+	 .text = "Memory that it may take meanwhile; compiled rules are far smaller."},
+
 	{"control", KNOB_SECTION, .fallback = "", .text = "How penstockd is reached and what it says."},
 	{"control.socket", KNOB_PATH, AT(socket), .fallback = "/run/penstock/penstockd.sock", .most = CONFIG_SOCKET_MAX,
 	 .text = "The local socket of the penstock command."},
 	{"control.log_level", KNOB_CHOICE, AT(log_level), .fallback = "info", .words = "error|warning|info|debug",
-	 .text = "The least important kind of message that both daemons log."},
+	 .live = KNOB_LIVE, .text = "The least important kind of message that both daemons log."},
 
 	{"ports", ITEMS(ports, PORTS_MAX), .text = "Network ports the dataplane receives from."},
 	{"ports[].name", KNOB_NAME, PORT(name), .example = "uplink",
@@ -96,7 +105,7 @@ const struct knob knobs[] = {
 	 .fallback = "", .most = CONFIG_ADDRESSES_MAX, .example = "[\"198.18.0.2/24\", \"2001:db8::2/64\"]",
 	 .text = "Addresses with prefix length that the port answers for: ARP, neighbour discovery and echo."},
 
-	{"inputs", ITEMS(inputs, INPUTS_MAX),
+	{"inputs", ITEMS(inputs, INPUTS_MAX), .live = KNOB_LIVE,
 	 .text = "Which traffic becomes records of which stream; the most specific input wins."},
 	{"inputs[].name", KNOB_NAME, INPUT(name), .example = "syslog",
 	 .text = "The input's name in logs and the ledger."},
@@ -108,30 +117,76 @@ const struct knob knobs[] = {
 	 .text = "The address, one of its port's, that its datagrams are sent to."},
 	{"inputs[].udp_port", KNOB_NUMBER, INPUT(udp_port), .fallback = "any", .least = 1, .most = 65535,
 	 .words = "any=0", .example = "514", .text = "The UDP port its datagrams are sent to."},
-	{"inputs[].codec", KNOB_CHOICE, INPUT(codec), .words = "datagram|lines|frame", .least = CODEC_DATAGRAM,
-	 .example = "datagram",
-	 .text = "What a record is: a datagram's payload, each line of it that is not empty, or (on a tap) the whole "
-		 "frame."},
+	{"inputs[].codec", KNOB_CHOICE, INPUT(codec),
+	 .words = "datagram|lines|frame|syslog|statsd|influx|graphite|json|json_lines|gelf|collectd|netflow|sflow|kpl",
+	 .least = CODEC_DATAGRAM, .example = "datagram",
+	 .text = "What a record is: a datagram's payload, each line of it that is not empty, (on a tap) the whole frame, or "
+		 "a message of the format named."},
 	{"inputs[].stream", KNOB_NAME, INPUT(stream), .example = "syslog",
 	 .text = "The stream that takes its records."},
 	{"inputs[].key", KNOB_SECTION, .fallback = "", .brief = "from",
 	 .text = "The partition key, which decides the shard; short for a mapping with only `from` is its word alone, "
 		 "as in `key: source`."},
 	{"inputs[].key.from", KNOB_CHOICE, INPUT(key), .fallback = "random",
-	 .words = "random|constant|source|flow|field",
+	 .words = "random|constant|source|flow|field|path|capture|own",
 	 .text = "A new key for each record, always the same, the sender's address, addresses and ports of the flow, "
-		 "or a field of the record."},
+		 "a field between separators, a field that the codec decodes, what a group of a rule's pattern matched, or the "
+		 "record's own (codec kpl, where it is the default)."},
 	{"inputs[].key.value", KNOB_TEXT, INPUT(key_constant), .least = 1, .fallback = "", .aside = true,
-	 .example = "\"all\"", .text = "The key of every record (from: constant)."},
+	 .example = "\"all\"",
+	 .text = "The key of every record (from: constant), or of those without one (missing: constant)."},
 	{"inputs[].key.number", KNOB_NUMBER, INPUT(key_field), .fallback = "1", .least = 1, .most = 1024, .aside = true,
 	 .text = "Which field is the key, counted from 1 (from: field)."},
 	{"inputs[].key.separator", KNOB_BYTE, INPUT(key_separator), .fallback = ",", .aside = true, .example = "\",\"",
 	 .text = "The one character between fields (from: field)."},
+	{"inputs[].key.path", KNOB_TEXT, INPUT(key_path), .least = 1, .fallback = "", .aside = true,
+	 .example = "/host", .text = "The name of a decoded field, or a JSON pointer to it (from: path)."},
+	{"inputs[].key.rule", KNOB_NAME, INPUT(key_rule), .fallback = "", .aside = true, .example = "who",
+	 .text = "The rule of this input whose pattern has the group (from: capture)."},
+	{"inputs[].key.group", KNOB_NAME, INPUT(key_group), .fallback = "1", .aside = true,
+	 .text = "Which group of the pattern is the key, by its number from 1 or its name (from: capture)."},
+	{"inputs[].key.missing", KNOB_CHOICE, INPUT(missing), .fallback = "random", .words = "random|constant|dead_letter",
+	 .aside = true,
+	 .text = "What becomes of a record without the key: it goes to any shard, or gets the key `value`, or becomes a dead "
+		 "letter."},
+	{"inputs[].invalid", KNOB_CHOICE, INPUT(invalid), .fallback = "keep", .words = "keep|drop|dead_letter",
+	 .text = "What becomes of records that do not follow the codec's format; keep does not look on arrival."},
+	{"inputs[].dead_letter", KNOB_NAME, INPUT(dead_letter), .fallback = "", .aside = true, .example = "dead-letters",
+	 .text = "The stream of its dead letters: what could not be taken, whole, with the reason."},
 
-	{"streams", ITEMS(streams, CONFIG_STREAMS_MAX),
+	{"rules", ITEMS(rules, CONFIG_RULES_MAX), .live = KNOB_LIVE,
+	 .text = "What becomes of an input's records by what is in them; tried in this order, the first that matches and is "
+		 "neither tag nor redact decides, and a record that none decides is kept."},
+	{"rules[].name", KNOB_NAME, RULE(name), .example = "debug-lines",
+	 .text = "The rule's name in logs, the ledger and tags."},
+	{"rules[].input", KNOB_NAME, RULE(input), .example = "syslog", .text = "The input whose records it is tried on."},
+	{"rules[].pattern", KNOB_TEXT, RULE(pattern), .least = 1, .example = "'level=(debug|trace)'",
+	 .text = "A regular expression of Perl's kind as Hyperscan takes it, searched anywhere in the record; single quotes "
+		 "around it keep backslashes as they are."},
+	{"rules[].verdict", KNOB_CHOICE, RULE(verdict), .words = "keep|drop|route|tag|sample|redact|dead_letter",
+	 .example = "drop",
+	 .text = "Keep the record, drop it, store it in another stream, tag it with the rule's name, keep one in so many, "
+		 "overwrite what matched with '*', or store it in the stream of dead letters."},
+	{"rules[].stream", KNOB_NAME, RULE(stream), .fallback = "", .aside = true, .example = "audit",
+	 .text = "The stream that takes the records instead of the input's (verdict: route)."},
+	{"rules[].every", KNOB_NUMBER, RULE(every), .fallback = "none", .least = 2, .most = 1000000000,
+	 .words = "none=0", .aside = true, .example = "100",
+	 .text = "The first of so many matching records is kept, counted by each worker for itself (verdict: sample)."},
+	{"rules[].invert", KNOB_BOOL, RULE(invert), .fallback = "false",
+	 .text = "The rule matches records that the pattern is not found in."},
+	{"rules[].caseless", KNOB_BOOL, RULE(caseless), .fallback = "false", .text = "Letters match in either case."},
+	{"rules[].dotall", KNOB_BOOL, RULE(dotall), .fallback = "false", .text = "A dot matches line ends, too."},
+	{"rules[].multiline", KNOB_BOOL, RULE(multiline), .fallback = "false",
+	 .text = "^ and $ match at every line of the record, not only at its ends."},
+	{"rules[].utf8", KNOB_BOOL, RULE(utf8), .fallback = "false",
+	 .text = "Characters are those of UTF-8 and not bytes; a record that is not UTF-8 does not match."},
+
+	{"streams", ITEMS(streams, CONFIG_STREAMS_MAX), .live = KNOB_LIVE,
+	 .stays = "it stays with its records until `penstock stream delete`",
 	 .text = "Streams that penstockd makes when they are not there; the penstock command can make more."},
 	{"streams[].name", KNOB_NAME, STREAM(name), .example = "syslog", .text = "The stream's name."},
 	{"streams[].shards", KNOB_NUMBER, STREAM(shards), .fallback = "1", .least = 1, .most = SHARDS_MAX,
+	 .live = KNOB_NEVER, .stays = "a stream keeps the shards it was made with",
 	 .text = "Shards it is made with; a record's key decides its shard, and order is kept within one."},
 	{"streams[].retention", KNOB_DURATION, STREAM(retention_seconds), .fallback = "24h", .least = 1,
 	 .most = 365 * DAY, .text = "How long records stay readable."},
@@ -140,7 +195,7 @@ const struct knob knobs[] = {
 	 .text = "Disk space for the stream; records that it forces out before their time are counted as expired "
 		 "early."},
 
-	{"deliveries", ITEMS(deliveries, CONFIG_DELIVERIES_MAX),
+	{"deliveries", ITEMS(deliveries, CONFIG_DELIVERIES_MAX), .live = KNOB_LIVE,
 	 .text = "Where records of a stream are delivered in batches."},
 	{"deliveries[].name", KNOB_NAME, DELIVERY(name), .example = "syslog-files",
 	 .text = "The delivery's name; its progress is kept under it."},

@@ -28,6 +28,12 @@ enum knob_type {
 	KNOB_ADDRESSES, /* a list of addresses with prefix length; how many: uint32_t at `extra` */
 };
 
+enum knob_live {  /* when a changed value takes effect */
+	KNOB_AS_ABOVE, /* as that of the section or list it stands in; at the top: at the next start */
+	KNOB_LIVE,     /* at a reload */
+	KNOB_NEVER,    /* never: what was made with it keeps it */
+};
+
 struct knob {
 	const char *path;
 	enum knob_type type;
@@ -38,6 +44,9 @@ struct knob {
 	int64_t least, most;  /* of numbers, sizes (bytes), durations; `most` entries of a list */
 	const char *words;    /* "telemetry|tap", "any=-1|untagged=0" */
 	const char *brief;    /* KNOB_SECTION: the knob that one word in its place sets ("key: source") */
+	enum knob_live live;  /* of KNOB_ITEMS: of adding and removing, and of what stands in an item */
+	const char *stays;    /* KNOB_NEVER: what stays as it was; KNOB_ITEMS: what becomes of an item taken out of the file, when
+				 it does not go with it */
 	bool aside;           /* the sample file shows it as a comment: it would contradict what stands beside it */
 	const char *example;  /* shown in the sample file instead of the default */
 	const char *text;     /* one sentence */
@@ -47,6 +56,9 @@ extern const struct knob knobs[];
 extern const uint32_t knobs_count;
 
 #define KNOB_NONE UINT32_MAX
+
+// When a change of knobs[index] takes effect: KNOB_LIVE, KNOB_NEVER, or KNOB_AS_ABOVE for the next start.
+enum knob_live knob_live(uint32_t index);
 
 // The index of the knob at `path`. Paths in the code that the table does not hold are a bug of ours.
 uint32_t knob_find(const char *path);

@@ -72,7 +72,7 @@ static int take_value(struct loading *l, uint32_t index, const struct node *node
 	const struct knob *k = &knobs[index];
 	struct place *place = origin_place(l->origin, index, item);
 	bool container = k->type == KNOB_SECTION || k->type == KNOB_ITEMS;
-	char expected[160];
+	char expected[256];
 	int error;
 
 	if (k->type != KNOB_ITEMS)
@@ -113,7 +113,7 @@ static void report_unknown(struct loading *l, uint32_t parent, const struct node
 
 static void report_missing(struct loading *l, uint32_t parent, const struct node *mapping, uint32_t item)
 {
-	char expected[160];
+	char expected[256];
 	const char *name;
 
 	for (uint32_t i = 0; i < knobs_count; i++) {
@@ -155,13 +155,39 @@ static void place_item(const struct config *config, const char *list, uint32_t i
 	*column = node->column;
 }
 
+// Where a pattern's characters stand, so that what is wrong at one of them can be pointed at.
+static void place_pattern(struct config *c, uint32_t item)
+{
+	const struct node *node = origin_place(c->origin, knob_find("rules[].pattern"), item)->node;
+	struct config_rule *rule = &c->rules[item];
+	const char *text;
+
+	if (!node)
+		return;
+	rule->pattern_line = node->line;
+	rule->pattern_column = node->column;
+	text = source_at(node->source, node->line, node->column);
+	if (*text == '\'' || *text == '"') {
+		rule->pattern_column++;
+		text++;
+	}
+	rule->pattern_as_written = strncmp(text, rule->pattern, strlen(rule->pattern)) == 0;
+}
+
 // Where the items stand, and what follows from other values.
 static void complete(struct config *c)
 {
 	for (uint32_t i = 0; i < c->ports_count; i++)
 		place_item(c, "ports", i, &c->ports[i].file, &c->ports[i].line, &c->ports[i].column);
-	for (uint32_t i = 0; i < c->inputs_count; i++)
+	for (uint32_t i = 0; i < c->inputs_count; i++) {
 		place_item(c, "inputs", i, &c->inputs[i].file, &c->inputs[i].line, &c->inputs[i].column);
+		if (c->inputs[i].codec == CODEC_KPL && !origin_place(c->origin, knob_find("inputs[].key.from"), i)->node)
+			c->inputs[i].key = KEY_OWN;
+	}
+	for (uint32_t i = 0; i < c->rules_count; i++) {
+		place_item(c, "rules", i, &c->rules[i].file, &c->rules[i].line, &c->rules[i].column);
+		place_pattern(c, i);
+	}
 	for (uint32_t i = 0; i < c->streams_count; i++)
 		place_item(c, "streams", i, &c->streams[i].file, &c->streams[i].line, &c->streams[i].column);
 	for (uint32_t i = 0; i < c->deliveries_count; i++) {
@@ -262,8 +288,8 @@ static int take_files(struct loading *l)
 			error = walk(l, KNOB_NONE, tree->root, l->config, 0);
 		} else if (error == 0 && tree->root && !node_is_null(tree->root)) {
 			report_node(&l->reports, SEVERITY_ERROR, tree->root,
-				    "expected a mapping of dpdk, region, store, control, ports, inputs, streams, "
-				    "deliveries");
+				    "expected a mapping of dpdk, region, store, matching, control, ports, inputs, rules, "
+				    "streams, deliveries");
 			l->incomplete = true;
 		}
 	}
@@ -285,6 +311,7 @@ static int load(struct loading *l, const char *path, FILE *errors)
 		complete(l->config);
 		check_ports(l);
 		check_inputs(l);
+		check_rules(l);
 		check_streams(l);
 		check_deliveries(l);
 		check_limits(l);

@@ -8,7 +8,7 @@
 #include "config/report.h"
 #include "config/tree.h"
 
-#define ITEMS_MAX CONFIG_STREAMS_MAX /* the longest of the four lists */
+#define ITEMS_MAX CONFIG_RULES_MAX /* the longest of the lists */
 
 struct place {
 	const struct node *node; /* the value, NULL when nobody gave one */

@@ -85,3 +85,16 @@ int source_check(const struct source *source, struct reports *reports)
 	}
 	return 0;
 }
+
+const char *source_at(const struct source *source, uint32_t line, uint32_t column)
+{
+	const char *at = source->text;
+
+	for (; line > 1 && *at; at++)
+		line -= *at == '\n';
+	for (; column > 1 && *at && *at != '\n'; column--)
+		do {
+			at++;
+		} while (((unsigned char)*at & 0xc0) == 0x80);
+	return at;
+}

@@ -50,6 +50,9 @@ int source_read(struct source *source, const char *path, uint32_t order);
 // 0, or -EINVAL after a report about the first byte that YAML does not let stand in a file.
 int source_check(const struct source *source, struct reports *reports);
 
+// The text from `line` and `column` (characters) on; the end of the text when there is no such place.
+const char *source_at(const struct source *source, uint32_t line, uint32_t column);
+
 // Parses the tree's source as one YAML 1.2 document with libfyaml. Duplicate keys, tags, aliases too deep and anything
 // that is not UTF-8 are reported. 0, -EINVAL after a report, -ENOMEM. Mappings keep only the first of two equal keys.
 int tree_parse(struct tree *tree, struct reports *reports);

@@ -441,7 +441,7 @@ int value_store(const struct knob *knob, const struct node *node, const char *di
 		struct reports *reports)
 {
 	struct value v = {.knob = knob, .node = node, .directory = directory, .base = base};
-	char expected[160], got[64];
+	char expected[256], got[64];
 	int error = take(&v, reports);
 
 	if (error == 0 || error == -ENOMEM)

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "config/knobs.h"
 #include "config/tree.h"
@@ -19,3 +20,7 @@ int value_address(const char *text, struct config_address *out);
 
 // An address as text, without its prefix length. `text` has room for INET6_ADDRSTRLEN bytes.
 void value_format_address(const struct config_address *address, char *text);
+
+// Writes the value of `knob` at `base` (struct config, or the item) as a person would: two that differ are written
+// differently. Control characters come escaped. Sections and items are not values.
+void value_show(const struct knob *knob, const void *base, FILE *out);

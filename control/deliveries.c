@@ -2,8 +2,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,43 +9,23 @@
 #include <xxhash.h>
 
 #include "control/clock.h"
+#include "control/deliveries_private.h"
 #include "control/log.h"
 
 #define LET_GO_MS 2000u
 #define RETRY_FIRST_MS 1000u /* after a start that failed, doubled each time */
 #define RETRY_MAX_MS 60000u
 
-struct slot {
-	struct delivery *delivery;
-	int failed;
-	bool stream;     /* it exists: what follows is of it, under `starting` */
-	uint32_t identity, shards_count;
-	struct delivery_shard shards[SHARDS_MAX];
-	uint64_t due_ms; /* when a start that failed is tried again, 0: never */
-	uint64_t wait_ms;
-};
-
-struct deliveries {
-	const struct config *config;
-	struct metadata *metadata;
-	char spool[CONFIG_PATH_MAX + 8];
-	pthread_rwlock_t lock; /* of the slots: a delivery is freed only under the writing side */
-	pthread_mutex_t starting; /* taken before `lock`: who starts, and who takes a stream away */
-	pthread_cond_t wake;
-	pthread_t thread; /* starts again what could not be started */
-	bool threaded, stopping;
-	_Atomic bool left_behind;
-	struct slot slots[CONFIG_DELIVERIES_MAX];
-};
-
 static const char *input_name(void *context, uint32_t input)
 {
 	const struct deliveries *d = context;
 
-	for (uint32_t i = 0; i < d->config->inputs_count; i++)
-		if (input_id(d->config->inputs[i].name) == input)
-			return d->config->inputs[i].name;
-	return NULL;
+	return input_names_find(&d->names, input);
+}
+
+const struct input_names *deliveries_input_names(const struct deliveries *d)
+{
+	return &d->names;
 }
 
 /* On a thread that tries a start again: what was said the first time is not said once more. */
@@ -76,22 +54,22 @@ static uint32_t identity(const struct metadata_stream *stream)
 }
 
 // With `starting` held. What failed is tried again later, but for what only another configuration mends.
-static int start(struct deliveries *d, uint32_t index)
+static int start(struct deliveries *d, struct delivery_slot *slot)
 {
-	struct slot *slot = &d->slots[index];
-	const char *name = d->config->deliveries[index].name;
+	const char *name = slot->config.name;
 	const struct delivery_options options = {.source = &delivery_source_store,
 						 .journal = &delivery_journal_metadata,
 						 .metadata = d->metadata,
 						 .shards = slot->shards,
 						 .shards_count = slot->shards_count,
 						 .identity = slot->identity,
+						 .flows = &d->flows,
 						 .spool = d->spool,
 						 .input_name = input_name,
 						 .say = say,
 						 .context = d};
 	struct delivery *started = NULL;
-	int error = delivery_start(&d->config->deliveries[index], &options, &started);
+	int error = delivery_start(&slot->config, &options, &started);
 
 	if (!error && slot->failed)
 		log_info("delivery %s: started after all", name);
@@ -114,9 +92,9 @@ static uint64_t next_due(const struct deliveries *d)
 {
 	uint64_t due = 0;
 
-	for (uint32_t i = 0; i < d->config->deliveries_count; i++)
-		if (d->slots[i].due_ms && (!due || d->slots[i].due_ms < due))
-			due = d->slots[i].due_ms;
+	for (uint32_t i = 0; i < d->count; i++)
+		if (d->slots[i]->due_ms && (!due || d->slots[i]->due_ms < due))
+			due = d->slots[i]->due_ms;
 	return due;
 }
 
@@ -136,24 +114,37 @@ static void *start_again(void *arg)
 
 			pthread_cond_timedwait(&d->wake, &d->starting, &until);
 		} else {
-			for (uint32_t i = 0; i < d->config->deliveries_count; i++)
-				if (d->slots[i].due_ms && d->slots[i].due_ms <= now)
-					start(d, i);
+			for (uint32_t i = 0; i < d->count; i++)
+				if (d->slots[i]->due_ms && d->slots[i]->due_ms <= now)
+					start(d, d->slots[i]);
 		}
 	}
 	pthread_mutex_unlock(&d->starting);
 	return NULL;
 }
 
-int deliveries_open(const struct config *config, struct metadata *metadata, struct deliveries **out)
+struct delivery_slot *deliveries_make_slot(const struct config_delivery *config)
+{
+	struct delivery_slot *slot = calloc(1, sizeof *slot);
+
+	if (slot) {
+		slot->config = *config;
+		slot->config.file = NULL; /* the configuration's, which may go before the slot */
+	}
+	return slot;
+}
+
+int deliveries_open(const struct config *config, struct metadata *metadata, struct learner *learner, struct deliveries **out)
 {
 	struct deliveries *d = calloc(1, sizeof *d);
 	pthread_condattr_t attributes;
 
 	if (!d)
 		return -ENOMEM;
-	d->config = config;
 	d->metadata = metadata;
+	d->flows = (struct delivery_flows){learner_passed, learner_load, learner};
+	input_names_init(&d->names);
+	input_names_add(&d->names, config);
 	snprintf(d->spool, sizeof d->spool, "%s/spool", config->store_directory);
 	pthread_rwlock_init(&d->lock, NULL);
 	pthread_mutex_init(&d->starting, NULL);
@@ -161,6 +152,13 @@ int deliveries_open(const struct config *config, struct metadata *metadata, stru
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&d->wake, &attributes);
 	pthread_condattr_destroy(&attributes);
+	for (; d->count < config->deliveries_count; d->count++) {
+		d->slots[d->count] = deliveries_make_slot(&config->deliveries[d->count]);
+		if (!d->slots[d->count]) {
+			deliveries_close(d);
+			return -ENOMEM;
+		}
+	}
 	d->threaded = pthread_create(&d->thread, NULL, start_again, d) == 0;
 	if (!d->threaded) {
 		deliveries_close(d);
@@ -170,12 +168,12 @@ int deliveries_open(const struct config *config, struct metadata *metadata, stru
 	return 0;
 }
 
-static bool belongs(const struct deliveries *d, uint32_t index, const struct stream *stream)
+static bool belongs(const struct delivery_slot *slot, const struct stream *stream)
 {
-	return strcmp(d->config->deliveries[index].stream, stream->info.name) == 0;
+	return !slot->leaving && strcmp(slot->config.stream, stream->info.name) == 0;
 }
 
-static void take_stream(struct deliveries *d, struct slot *slot, const struct stream *stream)
+static void take_stream(struct deliveries *d, struct delivery_slot *slot, const struct stream *stream)
 {
 	pthread_rwlock_wrlock(&d->lock);
 	slot->stream = true;
@@ -188,17 +186,21 @@ static void take_stream(struct deliveries *d, struct slot *slot, const struct st
 							  .shard = stream->shards[i]};
 }
 
+int deliveries_start_slot(struct deliveries *d, struct delivery_slot *slot, const struct stream *stream)
+{
+	take_stream(d, slot, stream);
+	return start(d, slot);
+}
+
 int deliveries_add_stream(struct deliveries *d, const struct stream *stream)
 {
 	int error = 0;
 
 	pthread_mutex_lock(&d->starting);
-	for (uint32_t i = 0; i < d->config->deliveries_count; i++)
-		if (belongs(d, i, stream)) {
-			int failed;
+	for (uint32_t i = 0; i < d->count; i++)
+		if (belongs(d->slots[i], stream)) {
+			int failed = deliveries_start_slot(d, d->slots[i], stream);
 
-			take_stream(d, &d->slots[i], stream);
-			failed = start(d, i);
 			error = error ? error : failed;
 		}
 	pthread_cond_signal(&d->wake);
@@ -206,45 +208,74 @@ int deliveries_add_stream(struct deliveries *d, const struct stream *stream)
 	return error;
 }
 
-static void stop(struct deliveries *d, uint32_t index, bool flush, uint32_t timeout_ms)
+int deliveries_stop_slot(struct deliveries *d, struct delivery_slot *slot, bool flush, uint32_t timeout_ms)
 {
 	struct delivery *delivery;
 	int error;
 
 	pthread_mutex_lock(&d->starting); /* a start under way comes to its end, and none follows */
 	pthread_rwlock_wrlock(&d->lock);
-	delivery = d->slots[index].delivery;
-	memset(&d->slots[index], 0, sizeof d->slots[index]);
+	delivery = slot->delivery;
+	slot->delivery = NULL;
+	slot->failed = 0;
+	slot->stream = false;
+	slot->due_ms = slot->wait_ms = 0;
 	pthread_rwlock_unlock(&d->lock);
 	pthread_mutex_unlock(&d->starting);
 	if (!delivery)
-		return;
+		return 0;
 	error = delivery_stop(delivery, flush, timeout_ms);
 	if (error == -ETIMEDOUT)
-		d->left_behind = true;
+		d->left_behind = slot->left = true;
 	if (error)
-		log_warning("delivery %s: %s", d->config->deliveries[index].name,
+		log_warning("delivery %s: %s", slot->config.name,
 			    error == -EAGAIN ? "not all that was due could be delivered in time; the rest follows after "
 					       "the next start" : "its destination does not let go; left behind");
+	return error;
+}
+
+/* Those of the stream (NULL: all) as they are now: `starting` cannot be held while one is stopped. Give them back. */
+static uint32_t take_slots(struct deliveries *d, const struct stream *stream, struct delivery_slot **out)
+{
+	uint32_t count = 0;
+
+	pthread_mutex_lock(&d->starting);
+	for (uint32_t i = 0; i < d->count; i++)
+		if (!stream || belongs(d->slots[i], stream))
+			(out[count++] = d->slots[i])->users++;
+	pthread_mutex_unlock(&d->starting);
+	return count;
+}
+
+static void give_back(struct deliveries *d, struct delivery_slot **slots, uint32_t count)
+{
+	pthread_mutex_lock(&d->starting);
+	for (uint32_t i = 0; i < count; i++)
+		slots[i]->users--;
+	pthread_mutex_unlock(&d->starting);
 }
 
 void deliveries_remove_stream(struct deliveries *d, const struct stream *stream)
 {
-	for (uint32_t i = 0; i < d->config->deliveries_count; i++)
-		if (belongs(d, i, stream))
-			stop(d, i, false, LET_GO_MS);
+	struct delivery_slot *slots[CONFIG_DELIVERIES_MAX];
+	uint32_t count = take_slots(d, stream, slots);
+
+	for (uint32_t i = 0; i < count; i++)
+		deliveries_stop_slot(d, slots[i], false, LET_GO_MS);
+	give_back(d, slots, count);
 }
 
 struct stopping {
 	struct deliveries *deliveries;
-	uint32_t index, timeout_ms;
+	struct delivery_slot *slot;
+	uint32_t timeout_ms;
 };
 
 static void *stop_one(void *arg)
 {
 	const struct stopping *s = arg;
 
-	stop(s->deliveries, s->index, true, s->timeout_ms);
+	deliveries_stop_slot(s->deliveries, s->slot, true, s->timeout_ms);
 	return NULL;
 }
 
@@ -269,19 +300,23 @@ void deliveries_stop(struct deliveries *d, uint32_t timeout_ms)
 	struct stopping each[CONFIG_DELIVERIES_MAX];
 	pthread_t threads[CONFIG_DELIVERIES_MAX];
 	bool started[CONFIG_DELIVERIES_MAX] = {false};
+	struct delivery_slot *slots[CONFIG_DELIVERIES_MAX];
+	uint32_t count;
 
 	stop_starting(d);
+	count = take_slots(d, NULL, slots);
 	/* At once, so that the budget is everybody's and a destination that is down takes none of the others'. */
-	for (uint32_t i = 0; i < d->config->deliveries_count; i++) {
-		each[i] = (struct stopping){d, i, timeout_ms};
+	for (uint32_t i = 0; i < count; i++) {
+		each[i] = (struct stopping){d, slots[i], timeout_ms};
 		started[i] = pthread_create(&threads[i], NULL, stop_one, &each[i]) == 0;
 	}
-	for (uint32_t i = 0; i < d->config->deliveries_count; i++) {
+	for (uint32_t i = 0; i < count; i++) {
 		if (started[i])
 			pthread_join(threads[i], NULL);
 		else
-			stop(d, i, true, timeout_ms);
+			deliveries_stop_slot(d, slots[i], true, timeout_ms);
 	}
+	give_back(d, slots, count);
 }
 
 void deliveries_close(struct deliveries *d)
@@ -289,47 +324,79 @@ void deliveries_close(struct deliveries *d)
 	if (!d)
 		return;
 	stop_starting(d);
-	for (uint32_t i = 0; i < d->config->deliveries_count; i++)
-		stop(d, i, false, LET_GO_MS);
+	for (uint32_t i = 0; i < d->count; i++)
+		deliveries_stop_slot(d, d->slots[i], false, LET_GO_MS);
 	if (d->left_behind)
 		return; /* those threads still look at it: not freed */
+	for (uint32_t i = 0; i < d->count; i++)
+		free(d->slots[i]);
+	input_names_destroy(&d->names);
 	pthread_cond_destroy(&d->wake);
 	pthread_mutex_destroy(&d->starting);
 	pthread_rwlock_destroy(&d->lock);
 	free(d);
 }
 
+int deliveries_redrive(struct deliveries *d, const char *name, const char *object, uint32_t timeout_ms, char *reason,
+		       size_t room)
+{
+	int result = -ENODEV;
+
+	pthread_rwlock_rdlock(&d->lock);
+	for (uint32_t i = 0; i < d->count; i++)
+		if (d->slots[i]->delivery && strcmp(d->slots[i]->config.name, name) == 0)
+			result = delivery_redrive(d->slots[i]->delivery, object, timeout_ms, reason, room);
+	pthread_rwlock_unlock(&d->lock);
+	return result;
+}
+
+static int fill_row(struct delivery_row *row, const struct delivery_slot *slot)
+{
+	row->config = malloc(sizeof *row->config);
+	if (!row->config)
+		return -ENOMEM;
+	*row->config = slot->config;
+	row->failed = slot->left ? -ETIMEDOUT : slot->failed;
+	row->stream_absent = !slot->stream;
+	row->running = slot->delivery != NULL;
+	if (!row->running)
+		return 0;
+	row->shards = calloc(SHARDS_MAX, sizeof *row->shards);
+	if (row->shards)
+		row->shards_count = delivery_get_status(slot->delivery, row->shards, SHARDS_MAX);
+	if (row->shards_count > SHARDS_MAX)
+		row->shards_count = SHARDS_MAX;
+	return 0;
+}
+
 int deliveries_list(struct deliveries *d, struct delivery_row **out, uint32_t *count)
 {
-	struct delivery_row *rows = calloc(d->config->deliveries_count + 1, sizeof *rows);
+	struct delivery_row *rows = calloc(CONFIG_DELIVERIES_MAX, sizeof *rows);
+	int error = 0;
 
-	*count = d->config->deliveries_count;
+	*count = 0;
 	if (!rows)
 		return -ENOMEM;
 	pthread_rwlock_rdlock(&d->lock);
-	for (uint32_t i = 0; i < *count; i++) {
-		struct delivery_row *row = &rows[i];
-
-		row->config = &d->config->deliveries[i];
-		row->failed = d->slots[i].failed;
-		row->stream_absent = !d->slots[i].stream;
-		row->running = d->slots[i].delivery != NULL;
-		if (!row->running)
+	for (uint32_t i = 0; i < d->count && !error; i++) {
+		if (d->slots[i]->leaving && !d->slots[i]->left)
 			continue;
-		row->shards = calloc(SHARDS_MAX, sizeof *row->shards);
-		if (row->shards)
-			row->shards_count = delivery_get_status(d->slots[i].delivery, row->shards, SHARDS_MAX);
-		if (row->shards_count > SHARDS_MAX)
-			row->shards_count = SHARDS_MAX;
+		error = fill_row(&rows[*count], d->slots[i]);
+		*count += !error;
 	}
 	pthread_rwlock_unlock(&d->lock);
-	*out = rows;
-	return 0;
+	if (error)
+		deliveries_free_rows(rows, *count);
+	else
+		*out = rows;
+	return error;
 }
 
 void deliveries_free_rows(struct delivery_row *rows, uint32_t count)
 {
-	for (uint32_t i = 0; rows && i < count; i++)
+	for (uint32_t i = 0; rows && i < count; i++) {
+		free(rows[i].config);
 		free(rows[i].shards);
+	}
 	free(rows);
 }

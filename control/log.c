@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -10,11 +11,11 @@
 #define LINE_MAX_BYTES 2048
 
 static const char *const names[] = {"error", "warning", "info", "debug"};
-static enum log_level most = LOG_LEVEL_INFO;
+static _Atomic int most = LOG_LEVEL_INFO;
 
 void log_set_level(enum log_level level)
 {
-	most = level;
+	atomic_store_explicit(&most, (int)level, memory_order_relaxed);
 }
 
 int log_parse_level(const char *name)
@@ -33,7 +34,7 @@ static void write_line(enum log_level level, const char *format, va_list argumen
 	struct tm utc;
 	size_t at;
 
-	if (level > most)
+	if ((int)level > atomic_load_explicit(&most, memory_order_relaxed))
 		return;
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &utc);

@@ -3,7 +3,7 @@
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-// Lines above this level are not written. Set once, before there are threads; info until then.
+// Lines above this level are not written. Any thread; info until it is called.
 void log_set_level(enum log_level level);
 
 // "error", "warning", "info" or "debug" as a level. -EINVAL for anything else.

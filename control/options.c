@@ -17,7 +17,8 @@ static const char usage[] =
 	"  -V, --version       print the version\n"
 	"  -h, --help          print this\n"
 	"\n"
-	"Runs in the foreground and logs to standard error. SIGTERM drains, then ends it; a second one ends it at once.\n";
+	"Runs in the foreground and logs to standard error. SIGTERM drains, then ends it; a second one ends it at once.\n"
+	"SIGHUP reads the configuration again, as `penstock reload` does.\n";
 
 enum { OPTION_CHECK = 256 };
 

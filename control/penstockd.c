@@ -12,6 +12,7 @@
 #include "control/options.h"
 #include "control/process.h"
 #include "control/server/server.h"
+#include "dataplane/rule/rule.h"
 
 #define EXIT_CONFIGURATION 2 /* starting again would not help */
 #define TICK_MS 20             /* the control region's heartbeat, a new region, a changed map: at most this late */
@@ -59,7 +60,7 @@ static int open_streams(struct daemon *daemon)
 
 	/* What cannot be made is logged, and made at the next start; those there are must be served meanwhile. */
 	if (!error)
-		declare_streams(daemon->config, daemon->streams);
+		declare_streams(daemon->config, daemon->streams, NULL);
 	return error;
 }
 
@@ -80,6 +81,14 @@ static int open_plane(struct daemon *daemon)
 	return error;
 }
 
+static int open_replay(struct daemon *daemon)
+{
+	struct replay_parts parts = {daemon->metadata, daemon->store, daemon->streams, daemon->reload,
+				     daemon->config->batch_bytes};
+
+	return replay_open(&parts, &daemon->replay);
+}
+
 /* The ladder up: each rung stands on those before it. What was opened is closed by close_daemon(), whatever failed. */
 static int open_daemon(struct daemon *daemon, struct server **server)
 {
@@ -88,11 +97,19 @@ static int open_daemon(struct daemon *daemon, struct server **server)
 	if (!error)
 		error = open_store(daemon);
 	if (!error)
-		error = deliveries_open(daemon->config, daemon->metadata, &daemon->deliveries);
+		error = learner_open(daemon->config, daemon->metadata, &daemon->learner);
+	if (!error)
+		error = deliveries_open(daemon->config, daemon->metadata, daemon->learner, &daemon->deliveries);
 	if (!error)
 		error = open_streams(daemon);
 	if (!error)
+		error = learner_begin(daemon->learner, daemon->streams);
+	if (!error)
 		error = open_plane(daemon);
+	if (!error)
+		error = reload_open(daemon, &daemon->reload);
+	if (!error)
+		error = open_replay(daemon);
 	if (!error)
 		error = server_open(daemon->config->socket, daemon, server);
 	return error;
@@ -101,10 +118,13 @@ static int open_daemon(struct daemon *daemon, struct server **server)
 /* And down: deliveries and readers leave the shards before the store closes them. */
 static void close_daemon(struct daemon *daemon)
 {
+	replay_close(daemon->replay);
+	reload_close(daemon->reload);
 	streams_end_retries(daemon->streams);
 	monitor_close(daemon->monitor);
 	plane_close(daemon->plane);
 	deliveries_close(daemon->deliveries);
+	learner_close(daemon->learner);
 	if (daemon->store)
 		store_close(daemon->store);
 	streams_close(daemon->streams);
@@ -129,8 +149,10 @@ static void run(struct daemon *daemon, int signals)
 			next_word = now + watchdog_ms;
 		}
 		number = process_next_signal(signals, TICK_MS);
-		if (number == SIGHUP)
-			log_warning("SIGHUP: the configuration cannot be read again while running; restart penstockd instead");
+		if (number == SIGHUP) {
+			log_info("SIGHUP: the configuration is read again");
+			reload_run_soon(daemon->reload);
+		}
 	}
 	log_info("told to end: draining");
 }
@@ -158,6 +180,7 @@ static int serve(const struct config *config)
 		log_info("penstockd " PENSTOCK_VERSION " serves %s, stores in %s", config->socket, config->store_directory);
 		process_notify("READY=1");
 		run(&daemon, signals);
+		reload_end(daemon.reload);
 		server_close(server);
 		error = drain(&daemon, signals);
 	}
@@ -184,6 +207,10 @@ int main(int argc, char **argv)
 		return options.status;
 	if (config_load(options.config, stderr, &config) != 0)
 		return EXIT_CONFIGURATION;
+	if (rules_check(config, stderr) != 0) {
+		config_free(config);
+		return EXIT_CONFIGURATION;
+	}
 	if (options.check_config) {
 		config_free(config);
 		return 0;

@@ -74,18 +74,20 @@ int plane_note_bases(struct plane *plane)
 		for (uint32_t s = 0; s < streams[i]->info.shards && !error; s++) {
 			const struct metadata_shard *row = &streams[i]->rows[s];
 			struct shard_status status;
+			uint64_t from_lanes;
 
 			if (row->slot >= SHARDS_MAX || (plane->slots[row->slot].known &&
 							plane->slots[row->slot].stream_id == row->stream_id))
 				continue;
 			shard_get_status(streams[i]->shards[s], &status);
+			from_lanes = status.stored_records - status.put_records;
 			error = metadata_get_base(plane->options.metadata, row->stream_id, row->number,
-						  plane->region.generation, &status.stored_records);
+						  plane->region.generation, &from_lanes);
 			if (error)
 				break;
 			pthread_rwlock_wrlock(&plane->lock);
 			plane->slots[row->slot].stream_id = row->stream_id;
-			plane->slots[row->slot].base = status.stored_records;
+			plane->slots[row->slot].base = from_lanes;
 			plane->slots[row->slot].known = true;
 			pthread_rwlock_unlock(&plane->lock);
 		}
@@ -198,6 +200,7 @@ int plane_detach(struct plane *plane, uint32_t timeout_ms)
 static void publish_map(struct plane *plane)
 {
 	struct shard_map *map;
+	uint64_t changes;
 
 	if (plane->map_changes && plane->map_changes == streams_changes(plane->options.streams))
 		return;
@@ -207,8 +210,9 @@ static void publish_map(struct plane *plane)
 		free(map);
 		return;
 	}
-	plane->map_changes = streams_fill_map(plane->options.streams, plane->region.geometry.shards, map);
+	changes = streams_fill_map(plane->options.streams, plane->region.geometry.shards, map);
 	control_publish_map(plane->control, map);
+	plane->map_changes = changes; /* only now: partner plane_has_map() */
 	log_debug("region: map %llu published: %u streams, %u shards",
 		  (unsigned long long)atomic_load(&plane->control->map_version), map->streams_count, map->shards_count);
 	free(map);

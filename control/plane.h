@@ -40,6 +40,7 @@ struct region_sample {             /* one look at the region; all of it copied, 
 	bool alive;                /* heard within the last second */
 	uint64_t map_version;      /* every worker works by it */
 	uint64_t published_version;
+	uint64_t config_hash;      /* of the dataplane's configuration, 0: it has not told */
 	struct region_geometry geometry;
 	uint32_t ports_count, inputs_count;
 	struct region_port ports[PORTS_MAX];
@@ -49,7 +50,7 @@ struct region_sample {             /* one look at the region; all of it copied, 
 	uint64_t *words;           /* geometry.workers x words_per_worker: one consistent copy each */
 	struct {                   /* of the lane slots */
 		uint64_t stream_id;
-		uint64_t base;     /* what its shard had stored when it first met this region */
+		uint64_t base;     /* what its shard had stored from lanes when it first met this region */
 		bool known;
 	} slots[SHARDS_MAX];
 };
@@ -66,3 +67,20 @@ static inline const uint64_t *sample_worker(const struct region_sample *s, uint3
 
 // A name for region.state.
 const char *plane_state_name(const struct region_sample *sample);
+
+/* ---- a reload, from any thread ---- */
+
+struct plane_reload {
+	bool alive;                 /* there is a dataplane that would answer */
+	uint64_t request;           /* answered last */
+	enum reload_outcome outcome;
+	uint64_t config_hash;       /* what it works by */
+};
+
+// Asks the dataplane to look at its configuration file again. 0 with the number of the request, or -ENOTCONN.
+int plane_request_reload(struct plane *plane, uint64_t *request);
+
+void plane_get_reload(struct plane *plane, struct plane_reload *out);
+
+// True when every worker works by a map that has all that streams_changes() had counted as `changes`.
+bool plane_has_map(struct plane *plane, uint64_t changes);

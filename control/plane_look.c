@@ -11,6 +11,7 @@
 
 #define ALIVE_NS 1000000000ull
 #define DESCRIPTION_TRIES 1000
+#define SAMPLE_TRIES 10 /* against reloads that change whose a row is */
 
 /* When process `pid` started, in CLOCK_REALTIME nanoseconds (to the tick); 0 when it does not exist. */
 static uint64_t process_started_ns(uint32_t pid)
@@ -122,8 +123,11 @@ static void copy_words(void *out, const void *from, size_t bytes)
 	}
 }
 
-static void copy_description(const struct region *region, struct region_sample *s)
+/* Which description it is a copy of; an odd one: it could not be copied whole. */
+static uint32_t copy_description(const struct region *region, struct region_sample *s)
 {
+	uint32_t of = 1;
+
 	for (int tries = 0; tries < DESCRIPTION_TRIES; tries++) {
 		uint32_t before = atomic_load_explicit(&region->description, memory_order_acquire);
 
@@ -133,8 +137,10 @@ static void copy_description(const struct region *region, struct region_sample *
 		s->ports_count = region->ports_count;
 		copy_words(s->inputs, region->inputs, sizeof s->inputs);
 		copy_words(s->ports, region->ports, sizeof s->ports);
+		of = before;
 		if (atomic_load_explicit(&region->description, memory_order_acquire) == before)
 			break;
+		of = 1;
 		s->inputs_count = s->ports_count = 0;
 	}
 	if (s->inputs_count > INPUTS_MAX || s->ports_count > PORTS_MAX)
@@ -148,12 +154,13 @@ static void copy_description(const struct region *region, struct region_sample *
 		clean(s->ports[i].device, sizeof s->ports[i].device);
 		clean(s->ports[i].driver, sizeof s->ports[i].driver);
 	}
+	return of;
 }
 
 static int copy_region(struct plane *plane, struct region_sample *s)
 {
 	const struct region *region = plane->region.region;
-	uint32_t lines = worker_lines(plane->region.geometry.shards);
+	uint32_t lines = worker_lines(plane->region.geometry.shards), description;
 
 	s->attached = true;
 	s->geometry = plane->region.geometry;
@@ -163,8 +170,9 @@ static int copy_region(struct plane *plane, struct region_sample *s)
 	s->pid = atomic_load_explicit(&region->pid, memory_order_acquire);
 	s->state = atomic_load_explicit(&region->state, memory_order_acquire);
 	s->map_version = atomic_load_explicit(&region->map_version, memory_order_acquire);
+	s->config_hash = atomic_load_explicit(&region->config_hash, memory_order_acquire);
 	s->published_version = atomic_load_explicit(&plane->control->map_version, memory_order_relaxed);
-	copy_description(region, s);
+	description = copy_description(region, s);
 	if (!ledger_read(region_port_ledger(&plane->region), PORT_LINES, 0, PORT_LINES, s->port_words))
 		return -EAGAIN;
 	s->taken_ns = clock_realtime_ns();
@@ -177,6 +185,9 @@ static int copy_region(struct plane *plane, struct region_sample *s)
 		if (!ledger_read(region_worker_ledger(&plane->region, w), lines, 0, lines,
 				 s->words + (size_t)w * s->words_per_worker))
 			return -EAGAIN;
+	/* A row may have become another input's meanwhile. */
+	if (!(description & 1) && atomic_load_explicit(&region->description, memory_order_acquire) != description)
+		return -ECANCELED;
 	for (uint32_t i = 0; i < SHARDS_MAX; i++) {
 		s->slots[i].stream_id = plane->slots[i].stream_id;
 		s->slots[i].base = plane->slots[i].base;
@@ -185,7 +196,7 @@ static int copy_region(struct plane *plane, struct region_sample *s)
 	return 0;
 }
 
-int plane_sample(struct plane *plane, struct region_sample **out)
+static int sample_once(struct plane *plane, struct region_sample **out)
 {
 	struct region_sample *s = calloc(1, sizeof *s);
 	int error = 0;
@@ -204,6 +215,15 @@ int plane_sample(struct plane *plane, struct region_sample **out)
 	}
 	*out = s;
 	return 0;
+}
+
+int plane_sample(struct plane *plane, struct region_sample **out)
+{
+	int error = -ECANCELED;
+
+	for (int tries = 0; tries < SAMPLE_TRIES && error == -ECANCELED; tries++)
+		error = sample_once(plane, out);
+	return error == -ECANCELED ? -EAGAIN : error;
 }
 
 void plane_free_sample(struct region_sample *sample)

@@ -14,7 +14,7 @@ struct plane {
 	int control_fd;
 	char problem[256];
 	int problem_error;            /* what was said last, so that it is said once */
-	uint64_t map_changes;         /* of the map published last */
+	_Atomic uint64_t map_changes; /* of the map published last */
 	uint64_t next_look_ms;
 	uint64_t replaced_ms;         /* since when the region is known to be given up, 0: it is not */
 	struct {

@@ -17,6 +17,7 @@
 #include "dataplane/commit.h"
 #include "dataplane/packet/segments.h"
 #include "dataplane/packet/usual16.h"
+#include "dataplane/refine.h"
 #include "dataplane/worker.h"
 
 #define PASTE2(a, b) a##b
@@ -176,6 +177,7 @@ INLINE void put_record(struct worker *w, enum config_key kind, const struct sour
 		put_text(w, &common, key);
 		return;
 	case KEY_RANDOM:
+	default:
 		break;
 	}
 	/* Random, or a record without what its rule asks for: it goes anywhere. */
@@ -261,9 +263,13 @@ static __attribute__((noinline)) void add_general(struct worker *w, const struct
 	struct source source = {d->addresses, d->ports != NULL, d->family, origin};
 	struct job common = {.sizes = append_sizes(family, 0, 0), .labels = append_labels(plan, d->vlan), .plan = plan};
 
-	if (w->tally.input != index) {
+	if (plan->refine) {
+		refine_add(w, plan, d, family, bytes, length);
+		return;
+	}
+	if (w->tally.input != plan->index) {
 		flush_tally(w, &w->tally);
-		w->tally = (struct tally){.input = index};
+		w->tally = (struct tally){.input = plan->index};
 	}
 	if (!plan->router) {
 		refuse_records(w, plan, bytes, length, &w->tally);
@@ -287,7 +293,7 @@ static void take_frame(struct worker *w, const uint8_t *bytes, uint32_t length, 
 		return;
 	}
 	decode_frame(bytes, length, &w->port->host, DECODE_IP_CHECKSUM_GOOD | DECODE_L4_CHECKSUM_GOOD, &d);
-	input = match_find(&w->port->match, &d);
+	input = match_find(w->match, &d);
 	if (input == INPUT_NONE) {
 		ledger_add(&w->ledger, FRAME_NO_INPUT, 1);
 		return;
@@ -304,7 +310,7 @@ static void take_datagram(struct worker *w, const uint8_t *bytes, uint32_t lengt
 
 	if (fate == FRAME_ANSWERED)
 		fate = worker_answer(w, bytes, length);
-	else if (fate == FRAME_ACCEPTED && (input = match_find(&w->port->match, &d)) == INPUT_NONE)
+	else if (fate == FRAME_ACCEPTED && (input = match_find(w->match, &d)) == INPUT_NONE)
 		fate = FRAME_NO_INPUT;
 	if (input == INPUT_NONE)
 		ledger_add(&w->ledger, fate, 1);
@@ -330,6 +336,8 @@ static bool gather(struct worker *w, struct rte_mbuf *m, uint32_t *length)
 	enum counter_frame fate;
 
 	append_jobs(w);
+	if (w->refining)
+		refine_flush(w);
 	fate = segments_copy(next_segment, &chain, w->scratch, length);
 	/* Drivers that count segments in 16 bits (net_pcap) hand out a longer frame cut, with its true length beside. */
 	if (fate == FRAME_ACCEPTED && *length != m->pkt_len)
@@ -450,6 +458,7 @@ INLINE void run_codec(struct worker *w, const struct run *run, uint8_t codec)
 		run_loop(w, run, codec, KEY_FIELD);
 		break;
 	case KEY_RANDOM:
+	default:
 		run_loop(w, run, codec, KEY_RANDOM);
 		break;
 	}
@@ -479,13 +488,17 @@ static __attribute__((noinline)) void run_end(struct worker *w, struct run *run)
 /* Ends the run and begins one with frame `first` for other traffic. False when that has no input or one with conditions. */
 static __attribute__((noinline)) bool run_turn(struct worker *w, struct run *run, uint64_t traffic, uint32_t first)
 {
-	uint32_t index = match_port(&w->port->match, (uint16_t)traffic);
+	uint32_t index = match_port(w->match, (uint16_t)traffic);
 
 	run_end(w, run);
 	run->traffic = index == INPUT_NONE ? RUN_NONE : traffic;
 	run->vlan = (uint16_t)(traffic >> 16);
 	run->first = first;
 	run->plan = index == INPUT_NONE ? NULL : &w->plan->inputs[index];
+	if (index != INPUT_NONE && run->plan->refine) { /* the general way, each of them */
+		run->traffic = RUN_NONE;
+		return false;
+	}
 	return index != INPUT_NONE;
 }
 
@@ -641,6 +654,8 @@ bool BURST(struct worker *w, struct rte_mbuf **frames, uint32_t count)
 		plain &= take_group(w, &run, frames, i, count, pool, &total);
 	run_end(w, &run);
 	append_jobs(w);
+	if (__builtin_expect(w->refining, 0))
+		refine_flush(w);
 	flush_tally(w, &w->tally);
 	w->tally = (struct tally){0};
 	ledger_add(&w->ledger, WORKER_POLLED, count);

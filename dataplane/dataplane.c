@@ -11,9 +11,12 @@
 #include <rte_launch.h>
 #include <rte_lcore.h>
 
+#include "config/change.h"
 #include "dataplane/driver.h"
 #include "dataplane/log.h"
 #include "dataplane/placement.h"
+#include "dataplane/refine.h"
+#include "dataplane/reload.h"
 #include "dataplane/takeover.h"
 #include "dataplane/watch.h"
 
@@ -36,17 +39,45 @@ static struct ledger *worker_ledger(const struct dataplane *d, uint32_t index)
 }
 
 /* Inputs and ports by name, for whoever reads the ledgers. Odd while half written. */
-static void describe(struct dataplane *d)
+static uint32_t begin_description(struct region *r)
 {
-	struct region *r = d->region.region;
 	uint32_t version = atomic_load_explicit(&r->description, memory_order_relaxed) | 1;
 
 	atomic_store_explicit(&r->description, version, memory_order_release);
-	r->inputs_count = d->config->inputs_count;
-	for (uint32_t i = 0; i < r->inputs_count; i++) {
-		snprintf(r->inputs[i].name, sizeof r->inputs[i].name, "%s", d->config->inputs[i].name);
-		snprintf(r->inputs[i].stream, sizeof r->inputs[i].stream, "%s", d->config->inputs[i].stream);
+	return version;
+}
+
+/* Whole words, as the reader copies them: it may be looking at this very moment. */
+static void write_inputs(struct region *r, const struct region_input *inputs, uint32_t count)
+{
+	_Atomic uint64_t *to = (_Atomic uint64_t *)r->inputs;
+	uint64_t word;
+
+	for (size_t i = 0; i < count * sizeof *inputs / sizeof word; i++) {
+		memcpy(&word, (const uint8_t *)inputs + i * sizeof word, sizeof word);
+		atomic_store_explicit(&to[i], word, memory_order_release); /* partner: copy_words() in penstockd */
 	}
+	r->inputs_count = count;
+}
+
+void dataplane_describe_inputs(struct dataplane *d, uint64_t hidden)
+{
+	struct region *r = d->region.region;
+	struct region_input inputs[INPUTS_MAX];
+	uint32_t version;
+
+	memcpy(inputs, r->inputs, sizeof inputs);
+	rows_describe(inputs, &d->rows, d->now, hidden);
+	version = begin_description(r);
+	write_inputs(r, inputs, d->rows.count);
+	atomic_store_explicit(&r->description, version + 1, memory_order_release);
+}
+
+static void describe_ports(struct dataplane *d)
+{
+	struct region *r = d->region.region;
+	uint32_t version = begin_description(r);
+
 	r->ports_count = d->ports_count;
 	for (uint32_t i = 0; i < d->ports_count; i++) {
 		const struct port *p = &d->ports[i];
@@ -60,6 +91,16 @@ static void describe(struct dataplane *d)
 		r->ports[i].wire_counter = p->oracle.fd >= 0;
 	}
 	atomic_store_explicit(&r->description, version + 1, memory_order_release);
+}
+
+/* Rows that counted for another input in an earlier run begin at 0. */
+static void clear_rows(struct ledger_writer *ledger, uint64_t fresh)
+{
+	for (uint32_t row = 0; row < INPUTS_MAX; row++)
+		if (fresh >> row & 1)
+			memset(ledger->now + input_word(row, 0), 0, sizeof(struct ledger_line));
+	if (fresh)
+		ledger_commit(ledger); /* everything is written at a first commit */
 }
 
 static int make_worker(struct dataplane *d, const struct port *port, uint32_t queue)
@@ -88,15 +129,31 @@ static int make_worker(struct dataplane *d, const struct port *port, uint32_t qu
 	w->lcore = index + 1;
 	w->node = placement_node(core);
 	w->crashed_ns = queue == 0 && port->oracle.fd < 0 ? d->crashed_ns : 0;
-	w->config = d->config;
 	w->clock = &d->clock;
 	w->process = burst_choose();
 	key_random_init(&w->random, realtime_ns() ^ ((uint64_t)index << 56));
 	ledger_writer_init(&w->ledger, worker_ledger(d, index), words, lines);
+	clear_rows(&w->ledger, d->rows.fresh);
 	atomic_store(&w->down.frames, w->ledger.now[WORKER_DOWN_TOLD]);
 	atomic_store(&w->missed.frames, w->ledger.now[WORKER_MISSED_TOLD]);
 	d->workers[index] = w;
 	d->workers_count++;
+	return 0;
+}
+
+/* Memory for what the plan asks of workers, before they get it. */
+static int equip_workers(struct dataplane *d, const struct plan *plan)
+{
+	for (uint32_t i = 0; plan->refines && i < d->workers_count; i++) {
+		struct worker *w = d->workers[i];
+
+		if (!w->refiner)
+			w->refiner = refiner_new(w->port->config->cores[w->queue]);
+		if (!w->refiner) {
+			LOG_ERROR("no memory for codecs and rules of worker %u\n", i);
+			return -ENOMEM;
+		}
+	}
 	return 0;
 }
 
@@ -123,11 +180,10 @@ static int open_ports(struct dataplane *d)
 int dataplane_open(struct dataplane *d, const struct config *config, bool replace)
 {
 	struct region_geometry geometry = {config_workers(config), config->region_shards, config->lane_bytes};
-	static const struct shard_map no_map;
 	int error;
 
 	memset(d, 0, sizeof *d);
-	d->config = config;
+	d->config = d->now = config;
 	d->region.fd = -1;
 	error = takeover_region(config->region_directory, &geometry, replace, &d->region);
 	if (error)
@@ -138,15 +194,20 @@ int dataplane_open(struct dataplane *d, const struct config *config, bool replac
 	clock_start(&d->clock);
 	if (atomic_load(&d->region.region->state) != REGION_STOPPED)
 		d->crashed_ns = atomic_load(&d->region.region->heartbeat_ns);
-	d->plan = plan_create(config, &no_map, 0);
-	if (!d->plan)
-		return -ENOMEM;
+	rows_assign(&d->rows, d->region.region->inputs, d->region.region->inputs_count, config);
+	if (d->rows.fresh)
+		dataplane_describe_inputs(d, d->rows.fresh);
 	error = open_ports(d);
+	d->rows.fresh = 0; /* every worker's are cleared */
+	if (!error)
+		error = dataplane_make_plan(d, config, &d->rows, &d->plan);
 	if (error)
 		return error;
 	for (uint32_t i = 0; i < d->workers_count; i++)
 		atomic_store(&d->workers[i]->next_plan, d->plan);
-	describe(d);
+	dataplane_describe_inputs(d, 0);
+	describe_ports(d);
+	atomic_store(&d->region.region->config_hash, config_hash(config));
 	atomic_store(&d->region.region->pid, (uint32_t)getpid());
 	atomic_store(&d->region.region->started_ns, realtime_ns());
 	atomic_store(&d->region.region->state, REGION_STARTING);
@@ -203,35 +264,65 @@ static int bind_lanes(struct dataplane *d, const struct plan *plan)
 	return 0;
 }
 
-static bool all_acknowledged(const struct dataplane *d, uint64_t version)
+static bool all_acknowledged(const struct dataplane *d, uint64_t serial)
 {
 	for (uint32_t i = 0; i < d->workers_count; i++)
 		if (rte_eal_get_lcore_state(d->workers[i]->lcore) == RUNNING &&
-		    atomic_load_explicit(&d->workers[i]->acknowledged, memory_order_acquire) != version)
+		    atomic_load_explicit(&d->workers[i]->acknowledged, memory_order_acquire) != serial)
 			return false;
 	return true;
 }
 
-/* Publish and quiesce: the old plan goes only when every worker has said that it uses the new one. */
-static void adopt_plan(struct dataplane *d, struct plan *plan)
+/* What a fresh plan needs beside itself. Gives it up when that fails. */
+static int complete_plan(struct dataplane *d, struct refine_set *set, const struct config *config, const struct shard_map *map,
+			 struct plan *plan)
+{
+	int error = refine_set_attach(set, plan, config, map, d->workers_count);
+
+	if (!error)
+		error = equip_workers(d, plan);
+	if (error)
+		plan_free(plan);
+	return error;
+}
+
+int dataplane_make_plan(struct dataplane *d, const struct config *config, const struct rows *rows, struct plan **out)
+{
+	struct refine_set *set;
+	struct plan *plan;
+	int error = refine_set_compile(config, stderr, &set);
+
+	if (error)
+		return error;
+	error = plan_create(config, rows, d->ports_count, &d->map, d->plan ? d->plan->version : 0, &plan);
+	if (!error)
+		error = complete_plan(d, set, config, &d->map, plan);
+	refine_set_release(set); /* the plan has it */
+	if (error)
+		return error;
+	plan->serial = ++d->serial;
+	*out = plan;
+	return 0;
+}
+
+void dataplane_adopt(struct dataplane *d, struct plan *plan)
 {
 	struct plan *old = d->plan;
 	struct timespec pause = {0, 50000};
 
 	for (uint32_t i = 0; i < d->workers_count; i++)
 		atomic_store_explicit(&d->workers[i]->next_plan, plan, memory_order_release);
-	while (!all_acknowledged(d, plan->version))
+	while (!all_acknowledged(d, plan->serial))
 		nanosleep(&pause, NULL);
 	d->plan = plan;
 	plan_free(old);
 	atomic_store_explicit(&d->region.region->map_version, plan->version, memory_order_release);
-	LOG_INFO("shard map %lu in use\n", plan->version);
 }
 
 /* A map that makes no sense, or has no room, changes nothing: capture goes on by the last one. */
 static void follow_map(struct dataplane *d)
 {
-	struct plan *plan;
+	struct plan *plan = NULL;
 	uint64_t version;
 	int error;
 
@@ -243,23 +334,30 @@ static void follow_map(struct dataplane *d)
 	version = atomic_load_explicit(&d->control->map_version, memory_order_acquire);
 	if (version == d->plan->version || (version == d->refused_version && ++d->refused_turns % REFUSED_TURNS != 0))
 		return;
-	error = control_read_map(d->control, d->region.geometry.shards, &d->map, &version);
+	error = control_read_map(d->control, d->region.geometry.shards, &d->next_map, &version);
 	if (error == -EBADMSG)
 		LOG_ERROR("penstockd published a shard map that makes no sense; the last one stays in use\n");
 	if (error)
 		return;
-	plan = plan_create(d->config, &d->map, version);
-	error = plan ? bind_lanes(d, plan) : -ENOMEM;
-	if (error) {
-		if (plan)
+	error = plan_create(d->now, &d->rows, d->ports_count, &d->next_map, version, &plan);
+	if (!error)
+		error = complete_plan(d, d->plan->set, d->now, &d->next_map, plan);
+	if (!error) {
+		error = bind_lanes(d, plan);
+		if (error)
 			plan_free(plan);
+	}
+	if (error) {
 		if (d->refused_version != version)
 			LOG_ERROR("shard map %lu cannot be taken up (%s); the last one stays in use\n", version,
 				  strerror(-error));
 		d->refused_version = version;
 		return;
 	}
-	adopt_plan(d, plan);
+	plan->serial = ++d->serial;
+	d->map = d->next_map;
+	dataplane_adopt(d, plan);
+	LOG_INFO("shard map %lu in use\n", version);
 }
 
 bool dataplane_has_map(const struct dataplane *d)
@@ -282,6 +380,7 @@ int dataplane_tend(struct dataplane *d)
 			watch_port(&d->ports[p], d->workers + d->ports[p].first_worker, d->ports[p].config->queues,
 				   &d->port_ledger);
 	follow_map(d);
+	reload_follow(d);
 	return 0;
 }
 
@@ -308,10 +407,12 @@ void dataplane_close(struct dataplane *d)
 {
 	for (uint32_t p = 0; p < d->ports_count; p++)
 		port_close(&d->ports[p]);
-	for (uint32_t i = 0; i < d->workers_count; i++)
+	for (uint32_t i = 0; i < d->workers_count; i++) {
+		refiner_free(d->workers[i]->refiner);
 		placement_free(d->workers[i], sizeof *d->workers[i] + d->workers[i]->ledger.lines * sizeof(struct ledger_line));
-	if (d->plan)
-		plan_free(d->plan);
+	}
+	plan_free(d->plan);
+	reload_forget(d);
 	control_close(d->control);
 	if (d->region.region)
 		region_close_writer(&d->region);

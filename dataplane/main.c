@@ -11,17 +11,24 @@
 #include "dataplane/dataplane.h"
 #include "dataplane/eal.h"
 #include "dataplane/log.h"
+#include "dataplane/reload.h"
 
 #define TURN_MS 10
 #define MAP_WAIT_MS 10000
 #define EXIT_CONFIGURATION 2
 
-static volatile sig_atomic_t stopping;
+static volatile sig_atomic_t stopping, reloading;
 
 static void stop_soon(int signal_number)
 {
 	(void)signal_number;
 	stopping = 1;
+}
+
+static void reload_soon(int signal_number)
+{
+	(void)signal_number;
+	reloading = 1;
 }
 
 struct options {
@@ -40,7 +47,7 @@ static void print_help(void)
 	     "  --version          print the version\n"
 	     "  --help             this text\n"
 	     "\n"
-	     "SIGTERM empties the queues, stops the workers and exits with 0.\n"
+	     "SIGTERM empties the queues, stops the workers and exits with 0. SIGHUP reads the configuration again.\n"
 	     "Exit status: 1 something failed, 2 the configuration is wrong.");
 }
 
@@ -82,12 +89,12 @@ static int parse_options(int argc, char **argv, struct options *out)
 
 static void catch_signals(void)
 {
-	struct sigaction stop = {.sa_handler = stop_soon};
+	struct sigaction stop = {.sa_handler = stop_soon}, reload = {.sa_handler = reload_soon};
 
 	sigaction(SIGTERM, &stop, NULL);
 	sigaction(SIGINT, &stop, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
+	sigaction(SIGHUP, &reload, NULL);
 }
 
 static void pause_ms(long ms)
@@ -124,6 +131,10 @@ static int run(struct dataplane *d)
 		return error;
 	LOG_INFO("%u workers poll %u ports\n", d->workers_count, d->ports_count);
 	while (!stopping && !error) {
+		if (reloading) {
+			reloading = 0;
+			dataplane_reload(d);
+		}
 		error = dataplane_tend(d);
 		pause_ms(TURN_MS);
 	}

@@ -180,9 +180,7 @@ int port_open(struct port *port, const struct config *config, uint32_t index, ui
 	error = port->config->tap ? host_init_tap(&port->host, config->vlan_depth)
 				  : host_init(&port->host, mac.addr_bytes, port->config->addresses,
 					      port->config->addresses_count, config->vlan_depth);
-	if (!error)
-		error = match_init(&port->match, config->inputs, config->inputs_count, index);
-	return error ? refuse(port, "its addresses or inputs make no sense") : 0;
+	return error ? refuse(port, "its addresses make no sense") : 0;
 }
 
 int port_start(struct port *port, const struct ledger_writer *ledger, uint64_t polled)

@@ -6,7 +6,6 @@
 
 #include "config/config.h"
 #include "dataplane/packet/answer.h"
-#include "dataplane/packet/match.h"
 #include "dataplane/seam/ledger.h"
 #include "dataplane/oracle.h"
 
@@ -21,7 +20,6 @@ struct port {
 	char driver_name[32];
 	struct rte_mempool *pool;
 	struct host host;
-	struct match match;
 	struct oracle oracle;
 	bool started;
 	bool can_send;             /* there are transmit queues: answers are possible */

@@ -6,6 +6,8 @@
 #include <rte_mbuf.h>
 #include <rte_pause.h>
 
+#include "dataplane/refine.h"
+
 #define GAP_BYTES ((uint32_t)(sizeof(struct record) + sizeof(struct gap)))
 #define HOUSEKEEPING_LOOPS 256 /* between looks at what the main thread wants; a few microseconds when idle */
 
@@ -213,6 +215,18 @@ static void forget_gaps(struct worker *w, const struct plan *next)
 	}
 }
 
+/* Rows that counted for another input begin at 0, in the commit that comes before the acknowledgement. */
+static void clear_rows(struct worker *w, uint64_t fresh)
+{
+	for (; fresh; fresh &= fresh - 1) {
+		uint32_t row = (uint32_t)__builtin_ctzll(fresh);
+
+		for (uint32_t i = 0; i < LEDGER_LINE_WORDS; i++)
+			ledger_set(&w->ledger, input_word(row, 0) + i, 0);
+		w->dirty = true;
+	}
+}
+
 static void housekeep(struct worker *w)
 {
 	const struct plan *next = atomic_load_explicit(&w->next_plan, memory_order_acquire);
@@ -220,16 +234,20 @@ static void housekeep(struct worker *w)
 	if (next != w->plan) {
 		if (w->plan)
 			forget_gaps(w, next);
-		w->plan = next;
-		atomic_store_explicit(&w->acknowledged, next->version, memory_order_release);
+		clear_rows(w, next->fresh);
+		worker_take_plan(w, next);
 	}
 	w->now_ns = clock_now_ns(w->clock);
+	w->dirty |= refine_expire(w);
 	tell_gaps(w);
 	tell_hole(w, &w->down, WORKER_DOWN_TOLD, GAP_DATAPLANE_DOWN);
 	tell_hole(w, &w->missed, WORKER_MISSED_TOLD, GAP_PORT_MISSED);
 	tell_crash(w);
 	if (w->dirty)
 		worker_commit(w);
+	/* What the old plan brought is committed, and so is what the new one began with: the old one may go. */
+	if (atomic_load_explicit(&w->acknowledged, memory_order_relaxed) != next->serial)
+		atomic_store_explicit(&w->acknowledged, next->serial, memory_order_release);
 }
 
 /* The queue was empty just now, and everything before is committed. */
@@ -258,6 +276,7 @@ int worker_run(void *argument)
 	struct rte_mbuf *frames[BURST_MAX];
 	uint32_t loops = 0;
 
+	w->dirty |= refine_begin(w);
 	housekeep(w);
 	announce(w);
 	while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
@@ -276,6 +295,7 @@ int worker_run(void *argument)
 		if (++loops % HOUSEKEEPING_LOOPS == 0)
 			housekeep(w);
 	}
+	w->dirty |= refine_end(w);
 	housekeep(w);
 	return 0;
 }

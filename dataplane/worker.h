@@ -49,7 +49,7 @@ _Static_assert(sizeof(struct worker_lane) == 64, "a worker's lane is a cache lin
 
 /* What a burst adds to counters that every frame moves: kept here, added to the ledger once. */
 struct tally {
-	uint32_t input;  /* whose frames these are; changes rarely within a burst */
+	uint32_t input;  /* the row of the input whose frames these are; changes rarely within a burst */
 	uint64_t frames, records, bytes;
 	uint64_t accepted;
 };
@@ -77,14 +77,13 @@ struct worker {
 	unsigned lcore;
 	int node;
 	uint64_t crashed_ns; /* last sign of life of a predecessor that did not stop in order, 0: none such, or counted outside */
-	const struct config *config;
 	const struct port *port;
 	const struct clock *clock;
 	bool (*process)(struct worker *w, struct rte_mbuf **frames, uint32_t count); /* burst_choose() */
 
 	/* shared with the main thread */
 	_Atomic(const struct plan *) next_plan; /* main stores, worker takes between bursts */
-	_Atomic uint64_t acknowledged;          /* version of the plan in use */
+	_Atomic uint64_t acknowledged;          /* serial of the plan in use */
 	_Atomic bool stop;
 	struct hole down;   /* arrived while nobody polled */
 	struct hole missed; /* the driver had no room for them, or found them damaged */
@@ -92,12 +91,15 @@ struct worker {
 
 	/* the worker's own */
 	const struct plan *plan __rte_cache_aligned;
+	const struct match *match; /* the plan's, of this port */
 	struct ledger_writer ledger;
 	uint64_t now_ns;
 	struct tally tally;
 	uint8_t touched[SHARDS_MAX]; /* 1: the slot's position or row changed in this burst. Bytes, to be set by one store */
 	uint32_t jobs_count;
 	bool dirty;                        /* something to commit */
+	bool refining;                     /* refine_add() was called since the last refine_flush() */
+	struct refiner *refiner;           /* made by the main thread before a plan that needs it; refine.h */
 	struct key_random random;
 	struct worker_lane lanes[SHARDS_MAX];
 	struct job jobs[JOBS_MAX] __rte_cache_aligned;
@@ -110,6 +112,13 @@ struct worker {
 
 // The thread: polls until `stop`, then flushes what it holds. For rte_eal_remote_launch(); 0.
 int worker_run(void *worker);
+
+// From here on the worker works by `plan`. The worker's own, between two bursts, or before it runs.
+static inline void worker_take_plan(struct worker *w, const struct plan *plan)
+{
+	w->plan = plan;
+	w->match = &plan->matches[w->port->index];
+}
 
 // A burst of 1..BURST_MAX frames to records in lanes and counts in the ledger, published. burst.c, compiled once per x86-64
 // level; the frames stay the caller's. True when all are whole, unshared and of the first one's pool.

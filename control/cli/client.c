@@ -95,8 +95,14 @@ void client_close(struct client *client)
 uint32_t client_patience(const char *op)
 {
 	/* These answer once the disk has taken what they change, and a disk may stall. */
-	static const char *const durable[] = {"stream.create", "stream.delete", "cursor.put", "cursor.delete"};
+	static const char *const durable[] = {"stream.create", "stream.delete", "cursor.put", "cursor.delete",
+					      "delivery.redrive"};
 
+	if (!strcmp(op, "reload"))
+		return CLIENT_RELOAD_MS;
+	/* And this one compiles rules first, which may take a while. */
+	if (!strcmp(op, "replay"))
+		return CLIENT_COMPILE_MS;
 	for (size_t i = 0; i < sizeof(durable) / sizeof(*durable); i++) {
 		if (!strcmp(op, durable[i]))
 			return CLIENT_DURABLE_MS;

@@ -11,6 +11,8 @@
 
 #define CLIENT_IDLE_MS 5000u      /* for the first byte of an answer */
 #define CLIENT_DURABLE_MS 30000u  /* where it waits for the disk */
+#define CLIENT_RELOAD_MS 90000u   /* where it waits for deliveries that finish and for the dataplane */
+#define CLIENT_COMPILE_MS 120000u /* and where it compiles rules */
 #define CLIENT_TRANSFER_MS 60000u /* from its first byte to its last */
 
 struct client {

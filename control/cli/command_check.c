@@ -1,4 +1,5 @@
 // penstock check CONFIG
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 #include "control/cli/client.h"
 #include "control/cli/commands.h"
 #include "control/cli/reports.h"
+#include "dataplane/rule/rule.h"
 
 enum { OPTION_JSON = ARGUMENT_LONG, OPTION_SAMPLE, OPTION_NO_HOST };
 
@@ -25,7 +27,7 @@ static void print_summary(const char *path, const struct config *config)
 	       config->streams_count == 1 ? "" : "s", config->deliveries_count, config->deliveries_count == 1 ? "y" : "ies");
 }
 
-// Both checks run although the first may find nothing; a file with errors has nothing to hold against the host.
+// All checks run although the first may find something; a file with errors has nothing to hold against the host.
 static int check_file(const char *path, bool host, FILE *errors, struct config **config)
 {
 	int error = config_load(path, errors, config);
@@ -34,7 +36,10 @@ static int check_file(const char *path, bool host, FILE *errors, struct config *
 		*config = NULL;
 		return error;
 	}
-	return host ? config_check_host(*config, errors) : 0;
+	error = rules_check(*config, errors);
+	if (host && config_check_host(*config, errors) != 0)
+		error = -EINVAL;
+	return error;
 }
 
 static int check(struct cli *cli, const struct command *self, int argc, char **argv)

@@ -97,7 +97,8 @@ static int run(struct cli *cli, const struct command *self, int argc, char **arg
 	/* The dataplane stops first: what it published last is still drained and made durable. */
 	struct supervised programs[] = {
 		{.name = "dataplane", .argv = dataplane_argv, .netns = netns, .stop_ms = DATAPLANE_STOP_MS},
-		{.name = "penstockd", .argv = penstockd_argv, .stop_ms = PENSTOCKD_STOP_MS},
+		/* It brings a changed configuration to the dataplane as well, once there are the streams that inputs name. */
+		{.name = "penstockd", .argv = penstockd_argv, .stop_ms = PENSTOCKD_STOP_MS, .reloads = true},
 	};
 
 	return supervisor_run(programs, 2, pid_directory);
@@ -106,5 +107,5 @@ static int run(struct cli *cli, const struct command *self, int argc, char **arg
 const struct command command_run = {
 	"run", "--config FILE [--netns NAME] [--pid-dir DIRECTORY]", "Both daemons in the foreground, restarted when they die",
 	"For development, containers and tests; under systemd each daemon has its own unit. SIGTERM or SIGINT stops the dataplane,\n"
-	"then penstockd; a second one kills them. A daemon that finds its configuration wrong ends it all with status 2.",
+	"then penstockd; a second one kills them. SIGHUP is a penstock reload. A daemon that finds its configuration wrong ends it all with status 2.",
 	options, run, NULL};

@@ -6,7 +6,7 @@
 void commands_list(const struct command *const *commands)
 {
 	for (; *commands; commands++)
-		printf("  %-10s %s\n", (*commands)->name, (*commands)->summary);
+		printf("  %-12s %s\n", (*commands)->name, (*commands)->summary);
 }
 
 int commands_dispatch(struct cli *cli, const struct command *const *commands, const char *of, int argc, char **argv)

@@ -43,6 +43,9 @@ struct reader {
 	struct input_name *inputs;
 	uint32_t inputs_count;
 	struct format *format;
+	struct codec_templates *templates; /* NULL until the first flow */
+	uint64_t templates_last;  /* number of the last definition penstockd gave */
+	uint64_t templates_ms;    /* CLOCK_MONOTONIC when it was last asked */
 	struct output *output;
 	uint64_t left;            /* of the limit */
 	bool from_ignored;        /* said, or nothing to say */
@@ -59,6 +62,10 @@ int reader_run(struct reader *r);
 
 // After the connection of source `s` broke: connects again and asks again, for 5 s, for ever with --follow. 0; 1 said.
 int reader_reconnect(struct reader *r, struct source *s, int error);
+
+// read_templates.c: for struct format_options: has the reader's format know the flow templates that penstockd keeps. `r` is the
+// reader.
+bool reader_flows(void *r, bool missing);
 
 // Tells what the batch in hand of `s` shows to be missing.
 void reader_tell_missed(struct reader *r, struct source *s);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "control/store/store.h"
+#include "dataplane/codec/templates.h"
 
 // Shards of the stream (or the one asked for) into r->sources. 0 or the exit status.
 static int find_shards(struct reader *r)
@@ -42,10 +43,18 @@ static int find_shards(struct reader *r)
 	return 1;
 }
 
-// Names of inputs for JSON lines and pcapng. Records of inputs nobody configures any more keep their number.
+static void add_name(struct reader *r, const char *name)
+{
+	if (!r->inputs || !*name)
+		return;
+	snprintf(r->inputs[r->inputs_count].name, sizeof(r->inputs->name), "%s", name);
+	r->inputs[r->inputs_count++].id = input_id(name);
+}
+
+// Names of inputs and tags for JSON lines and pcapng. Records of those nobody knows any more keep their number.
 static int find_inputs(struct reader *r)
 {
-	const json_t *inputs, *input;
+	const json_t *inputs, *names, *name;
 	struct message answer;
 	int status = client_call(&r->client, json_pack("{s:s}", "op", "status"), &answer);
 	size_t i;
@@ -53,15 +62,13 @@ static int find_inputs(struct reader *r)
 	if (status)
 		return status;
 	inputs = json_object_get(answer.json, "inputs");
-	r->inputs = calloc(json_array_size(inputs) + 1, sizeof(*r->inputs));
-	json_array_foreach(inputs, i, input) {
-		const char *name = client_text(input, "name");
-
-		if (!r->inputs || !*name)
-			continue;
-		snprintf(r->inputs[r->inputs_count].name, sizeof(r->inputs->name), "%s", name);
-		r->inputs[r->inputs_count++].id = input_id(name);
-	}
+	names = json_object_get(answer.json, "names");
+	r->inputs = calloc(json_array_size(inputs) + json_array_size(names) + 1, sizeof(*r->inputs));
+	json_array_foreach(inputs, i, name)
+		add_name(r, client_text(name, "name"));
+	json_array_foreach(names, i, name)
+		if (json_is_string(name))
+			add_name(r, json_string_value(name));
 	message_free(&answer);
 	return 0;
 }
@@ -180,6 +187,7 @@ static int open_output(struct reader *r, int fd)
 		.payload = o->payload,
 		.delimiter = o->delimiter,
 		.input_name = input_name,
+		.flows = reader_flows,
 		.context = r,
 	};
 	struct sink sink = {.write = output_write};
@@ -242,6 +250,7 @@ void reader_close(struct reader *r)
 	client_close(&r->cursors.client);
 	client_close(&r->client);
 	format_close(r->format);
+	templates_free(r->templates);
 	if (r->output)
 		output_close(r->output);
 	free(r->sources);

@@ -99,7 +99,7 @@ const struct record *source_next(struct source *s, uint64_t *sequence)
 		if (s->sequence <= s->next)
 			continue;
 		s->next = s->sequence;
-		s->records += rest ? gap_records(r) : r->kind == RECORD_DATA;
+		s->records += rest ? gap_records(r) : record_is_data(r);
 		return r;
 	}
 	drop_batch(s);

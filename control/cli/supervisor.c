@@ -133,14 +133,25 @@ static void reap(struct supervised *programs, unsigned count, const char *direct
 	}
 }
 
-// Waits for one of the signals until `until_ms`; 0 when time is up.
+// Waits for one of the signals until `until_ms`; 0 when time is up. A SIGHUP that somebody sent is one, a SIGHUP that says
+// that the terminal has gone is a SIGTERM.
 static int wait_signal(const sigset_t *signals, uint64_t until_ms)
 {
 	uint64_t now = now_ms(), left = until_ms > now ? until_ms - now : 0;
 	struct timespec timeout = {(time_t)(left / 1000u), (long)(left % 1000u) * 1000000L};
-	int number = sigtimedwait(signals, NULL, &timeout);
+	siginfo_t info;
+	int number = sigtimedwait(signals, &info, &timeout);
 
+	if (number == SIGHUP && info.si_code == SI_KERNEL)
+		return SIGTERM;
 	return number > 0 ? number : 0;
+}
+
+static void pass_on_hangup(const struct supervised *programs, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (programs[i].reloads && programs[i].pid)
+			kill(programs[i].pid, SIGHUP);
 }
 
 // Kills what is left of the programs' own children. /proc names them, and all of them are ours (we are their subreaper).
@@ -175,7 +186,7 @@ static void stop(struct supervised *programs, unsigned count, const sigset_t *si
 			reap(programs, count, directory);
 			if (!p->pid)
 				break;
-			if (number && number != SIGCHLD)
+			if (number && number != SIGCHLD && number != SIGHUP)
 				hurry = true;
 			if (!hurry && now_ms() < deadline)
 				continue;
@@ -250,6 +261,10 @@ int supervisor_run(struct supervised *programs, unsigned count, const char *pid_
 		uint64_t next = start_due(programs, count, &mask, pid_directory);
 		int number = wait_signal(&signals, next);
 
+		if (number == SIGHUP) {
+			pass_on_hangup(programs, count);
+			continue;
+		}
 		if (number && number != SIGCHLD) {
 			fprintf(stderr, "penstock run: %s: stopping\n", strsignal(number));
 			break;

@@ -10,6 +10,7 @@ struct supervised {
 	char *const *argv;   /* argv[0] is the program's path */
 	const char *netns;   /* run inside this network namespace, or NULL */
 	uint32_t stop_ms;    /* from SIGTERM until it is killed */
+	bool reloads;        /* gets the SIGHUP that somebody sends to the supervisor */
 
 	pid_t pid;           /* 0 while it does not run; these are the supervisor's own */
 	uint64_t started_ms; /* CLOCK_MONOTONIC */
@@ -24,7 +25,7 @@ struct supervised {
 // back at once, at most 100 ms later.
 uint32_t supervisor_delay(uint64_t lived_ms, uint32_t delay_ms, bool killed);
 
-// Runs them until SIGTERM, SIGINT or SIGHUP, or until one of them exits with status 2 (its configuration is wrong) or
+// Runs them until SIGTERM, SIGINT or the terminal goes, or until one of them exits with status 2 (its configuration is wrong) or
 // fails at its very first start. Then stops them in the order given, each fully before the next. `pid_directory` (or
 // NULL) gets NAME.pid for each. Only for a process with one thread. Returns the exit status: 0 when all exited with 0, else 1, or the status that ended it.
 int supervisor_run(struct supervised *programs, unsigned count, const char *pid_directory);

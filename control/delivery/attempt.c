@@ -1,14 +1,11 @@
 // One attempt after another at a planned object, and what comes of it.
 #include <errno.h>
-#include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "control/delivery/calls.h"
-#include "control/delivery/directory.h"
 #include "control/delivery/engine.h"
 
 #define BACKOFF_FIRST_NS 100000000ull /* 100 ms, doubled by every failure, */
@@ -57,161 +54,6 @@ static void forget_spool(struct work *w)
 	w->stale_aborted = false;
 }
 
-/* ---- the dead-letter directory ---- */
-
-// DEAD_LETTER/DELIVERY/NAME and beside it NAME.json.
-static void dead_letter_name(const struct delivery *d, const struct work *w, const char *end, char *name, size_t room)
-{
-	snprintf(name, room, "%s/%s%s", d->config->name, w->object.name, end);
-}
-
-static int copy_spool(struct work *w, struct sink *sink)
-{
-	char bytes[32768];
-
-	for (uint64_t at = 0; at < w->spool_bytes;) {
-		ssize_t n = pread(w->spool, bytes, sizeof bytes, (off_t)at);
-		int error;
-
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		error = sink->write(sink->handle, bytes, (size_t)n);
-		if (error)
-			return error;
-		at += (uint64_t)n;
-	}
-	return 0;
-}
-
-// Whether `bytes` more go into the dead-letter directory. It is counted anew when they would not: an operator takes
-// files away. 0, -E2BIG or -errno.
-static int dead_letters_take(struct delivery *d, uint64_t bytes)
-{
-	uint64_t most = d->config->dead_letter_bytes;
-	int error;
-
-	if (most == 0 || (d->dead_letters_counted && d->dead_letter_bytes + bytes <= most))
-		return 0;
-	error = directory_usage(d->config->dead_letter, d->config->name, &d->dead_letter_bytes);
-	d->dead_letters_counted = error == 0;
-	if (error)
-		return error;
-	return d->dead_letter_bytes + bytes <= most ? 0 : -E2BIG;
-}
-
-static int write_dead_object(struct delivery *d, struct work *w, struct trouble *trouble)
-{
-	struct directory_file file;
-	struct sink sink;
-	char name[1200];
-	int error;
-
-	/* Before anything is written: what is there, and what is spooled. How long others become is known behind them. */
-	error = dead_letters_take(d, w->spool >= 0 ? w->spool_bytes : 1);
-	if (error)
-		return error;
-	dead_letter_name(d, w, "", name, sizeof name);
-	error = directory_create(d->config->dead_letter, name, &file);
-	if (error)
-		return error;
-	sink = directory_sink(&file);
-	/* What was spooled is there even when its records have expired since. */
-	error = w->spool >= 0 ? copy_spool(w, &sink) : work_produce(d, w, &sink, trouble);
-	if (error == 0 && d->config->dead_letter_bytes > 0 && d->dead_letter_bytes + file.bytes > d->config->dead_letter_bytes)
-		error = -E2BIG;
-	if (error)
-		directory_abandon(&file);
-	else
-		error = directory_commit(&file);
-	if (error == 0)
-		d->dead_letter_bytes += file.bytes;
-	else if (error == -E2BIG)
-		d->dead_letters_counted = false;
-	return error;
-}
-
-static char *describe(const struct delivery *d, const struct work *w, const char *reason)
-{
-	const struct metadata_object *o = &w->object;
-	char since[FORMAT_TIME_MAX], now[FORMAT_TIME_MAX];
-	json_t *root;
-	char *text;
-
-	format_time(since, w->retrying_since_ns);
-	format_time(now, delivery_calls.realtime_ns());
-	root = json_pack("{s:s, s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:s, s:i, s:s, s:s}", "delivery", d->config->name,
-			 "stream", d->config->stream, "shard", (int)w->where.number, "object", o->name,
-			 "first_sequence", (json_int_t)o->first_sequence, "last_sequence", (json_int_t)o->last_sequence,
-			 "records", (json_int_t)o->records, "payload_bytes", (json_int_t)o->bytes, "reason", reason,
-			 "attempts", (int)w->attempts, "first_failure", since, "time", now);
-	text = root != NULL ? json_dumps(root, JSON_INDENT(2)) : NULL;
-	json_decref(root);
-	return text;
-}
-
-static int write_dead_note(struct delivery *d, struct work *w, const char *reason)
-{
-	struct directory_file file;
-	struct sink sink;
-	char name[1200], *text = describe(d, w, reason);
-	int error;
-
-	if (text == NULL)
-		return -ENOMEM;
-	dead_letter_name(d, w, ".json", name, sizeof name);
-	error = directory_create(d->config->dead_letter, name, &file);
-	if (error == 0) {
-		sink = directory_sink(&file);
-		error = sink.write(sink.handle, text, strlen(text));
-		if (error == 0)
-			error = sink.write(sink.handle, "\n", 1);
-		if (error)
-			directory_abandon(&file);
-		else
-			error = directory_commit(&file);
-		if (error == 0)
-			d->dead_letter_bytes += file.bytes;
-	}
-	free(text);
-	return error;
-}
-
-// The object goes where an operator finds it. 0; -ENODATA; -ECANCELED; -errno with `trouble` set.
-static int bury(struct delivery *d, struct work *w, struct trouble *trouble, const char *reason)
-{
-	int error = write_dead_object(d, w, trouble);
-
-	if (error == 0)
-		error = write_dead_note(d, w, reason);
-	if (error == -E2BIG)
-		trouble_set(trouble,
-			    "dead-letter directory %s/%s holds as much as dead_letter_bytes lets it: take files away, or raise "
-			    "it (the object waits; before that: %.100s)",
-			    d->config->dead_letter, d->config->name, reason);
-	else if (error && error != -ENODATA)
-		trouble_set(trouble, "dead-letter directory %s: %s (the object waits; before that: %.100s)",
-			    d->config->dead_letter, strerror(-error), reason);
-	if (error == 0 && !d->dead_letters_said) {
-		d->dead_letters_said = true;
-		delivery_say(d, true, "%s put into %s after %u attempts: %s", w->object.name, d->config->dead_letter,
-			     w->attempts, reason);
-	}
-	return error;
-}
-
-// Delivered after all, having been buried by a run that died before it could say so.
-static void unbury(struct delivery *d, struct work *w)
-{
-	char name[1200];
-
-	if (!w->resumed)
-		return;
-	dead_letter_name(d, w, "", name, sizeof name);
-	directory_remove(d->config->dead_letter, name);
-	dead_letter_name(d, w, ".json", name, sizeof name);
-	directory_remove(d->config->dead_letter, name);
-}
-
 /* ---- outcomes ---- */
 
 static void finish(struct delivery *d, struct work *w)
@@ -256,7 +98,7 @@ static void settle_delivered(struct delivery *d, struct work *w)
 {
 	w->outcome = OUTCOME_DELIVERED;
 	w->expired_said = false;
-	unbury(d, w);
+	dead_letters_remove(d, w);
 	if (d->down)
 		delivery_say(d, false, "destination up again");
 	d->down = d->dead_letters_said = false;
@@ -296,7 +138,7 @@ static void fail(struct delivery *d, struct work *w, struct trouble *trouble)
 		return;
 	}
 	snprintf(reason, sizeof reason, "%s", trouble->text);
-	error = bury(d, w, trouble, reason);
+	error = dead_letters_bury(d, w, trouble, reason);
 	if (error == 0) {
 		d->destination->abandon(d, w);
 		w->outcome = OUTCOME_FAILED;

@@ -152,7 +152,7 @@ static void *run(void *context)
 	struct delivery *d = context;
 
 	while (!atomic_load(&d->stopping)) {
-		int did = 0;
+		int did = redrive_step(d);
 
 		for (uint32_t i = 0; i < d->works_count && !atomic_load(&d->stopping); i++)
 			did |= step(d, &d->works[i], false);

@@ -22,6 +22,7 @@ struct delivery_options {
 	const struct delivery_shard *shards; /* copied */
 	uint32_t shards_count;
 	uint32_t identity; /* of the stream's incarnation, in every object's name; the same at every start */
+	const struct delivery_flows *flows; /* what decodes JSON lines of flows; NULL: nothing. Outlives the delivery */
 	const char *spool; /* a directory for objects on their way to a bucket; made when absent, STORE/spool */
 	// The name of an input, or NULL; may be NULL itself. Called on the delivery's thread.
 	const char *(*input_name)(void *context, uint32_t input);
@@ -57,5 +58,12 @@ int delivery_stop(struct delivery *d, bool flush, uint32_t timeout_ms);
 
 // One row per shard into `out`, at most `room`. How many there are. From any thread.
 uint32_t delivery_get_status(struct delivery *d, struct delivery_status *out, uint32_t room);
+
+// Has the delivery's thread put one object out of the dead letters to the destination, with the name and bytes it has there,
+// and waits for that up to timeout_ms. 0: it is at the destination, counted as delivered instead of failed, and gone from the
+// dead letters. -EINPROGRESS: not yet; the same call again waits on. -EBUSY another object is asked for; -ENOENT there is no
+// such dead letter; -EAGAIN it is not settled yet; -EIO and others: `reason` says what the destination, the directory
+// or the journal said, and the object stays where it is.
+int delivery_redrive(struct delivery *delivery, const char *object, uint32_t timeout_ms, char *reason, size_t room);
 
 const struct config_delivery *delivery_get_config(const struct delivery *d);

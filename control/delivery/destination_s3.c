@@ -70,6 +70,8 @@ static int begun(void *context, const char *upload_id)
 	const struct upload_watch *u = context;
 
 	snprintf(u->w->object.upload_id, sizeof u->w->object.upload_id, "%s", upload_id);
+	if (u->w->redriven)
+		return 0; /* cut off, it is found by its name the next time */
 	return u->d->options.journal->set_upload(u->d->options.metadata, &u->w->object);
 }
 

@@ -249,8 +249,14 @@ int directory_remove_temporary(const char *root, const char *name)
 	return remove_names(root, name, true);
 }
 
-// Takes over `fd`. A file that goes meanwhile is not there.
-static int add_usage(int fd, uint64_t *bytes)
+struct visitor {
+	int (*visit)(void *context, const char *path, uint64_t bytes);
+	void *context;
+	char path[PATH_MAX];
+};
+
+// Takes over `fd`, whose path has `length` bytes. A file that goes meanwhile is not there.
+static int visit_files(struct visitor *v, int fd, size_t length)
 {
 	DIR *directory = fdopendir(fd);
 	struct dirent *entry;
@@ -263,17 +269,20 @@ static int add_usage(int fd, uint64_t *bytes)
 	}
 	while (error == 0 && (errno = 0, entry = readdir(directory)) != NULL) {
 		struct stat status;
-		int next;
+		int next, more;
 
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
 		    fstatat(fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
+		more = snprintf(v->path + length, sizeof v->path - length, "%s%s", length > 0 ? "/" : "", entry->d_name);
+		if ((size_t)more >= sizeof v->path - length)
+			continue; /* longer than any name we make */
 		if (S_ISREG(status.st_mode))
-			*bytes += (uint64_t)status.st_size;
+			error = v->visit(v->context, v->path, (uint64_t)status.st_size);
 		if (!S_ISDIR(status.st_mode))
 			continue;
 		next = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		error = next >= 0 ? add_usage(next, bytes) : errno == ENOENT ? 0 : -errno;
+		error = next >= 0 ? visit_files(v, next, length + (size_t)more) : errno == ENOENT ? 0 : -errno;
 	}
 	if (error == 0 && errno != 0 && entry == NULL)
 		error = -errno;
@@ -281,20 +290,42 @@ static int add_usage(int fd, uint64_t *bytes)
 	return error;
 }
 
-int directory_usage(const char *root, const char *name, uint64_t *bytes)
+int directory_visit(const char *root, const char *name, int (*visit)(void *context, const char *path, uint64_t bytes),
+		    void *context)
 {
-	int fd, parent = open_root(root, false);
+	struct visitor v = {.visit = visit, .context = context};
+	int fd, error, parent = open_root(root, false);
 
-	*bytes = 0;
 	if (parent < 0)
 		return parent == -ENOENT ? 0 : parent;
 	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0) {
-		int error = errno == ENOENT ? 0 : -errno;
-
-		close(parent);
-		return error;
-	}
+	error = fd < 0 ? -errno : 0;
 	close(parent);
-	return add_usage(fd, bytes);
+	if (error)
+		return error == -ENOENT ? 0 : error;
+	return visit_files(&v, fd, 0);
+}
+
+static int add_bytes(void *context, const char *path, uint64_t bytes)
+{
+	(void)path;
+	*(uint64_t *)context += bytes;
+	return 0;
+}
+
+int directory_usage(const char *root, const char *name, uint64_t *bytes)
+{
+	*bytes = 0;
+	return directory_visit(root, name, add_bytes, bytes);
+}
+
+int directory_open(const char *root, const char *name)
+{
+	int fd, parent = open_root(root, false);
+
+	if (parent < 0)
+		return parent;
+	fd = open_beneath(parent, name, O_RDONLY, 0);
+	close(parent);
+	return fd;
 }

@@ -39,6 +39,14 @@ int directory_remove(const char *root, const char *name);
 // Removes only its temporary file.
 int directory_remove_temporary(const char *root, const char *name);
 
+// Opens the file `name` for reading. A descriptor or -errno.
+int directory_open(const char *root, const char *name);
+
+// Tells `visit` of every file beneath `root`/`name`: its path from there and its size, in no order. A visit that returns
+// not 0 ends it. 0 (also where there is no such directory), what the visit returned, or -errno.
+int directory_visit(const char *root, const char *name, int (*visit)(void *context, const char *path, uint64_t bytes),
+		    void *context);
+
 // Bytes of all files beneath `root`/`name`, 0 where there is no such directory. 0 or -errno.
 int directory_usage(const char *root, const char *name, uint64_t *bytes);
 

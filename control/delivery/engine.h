@@ -27,6 +27,7 @@ struct scan { /* the next object, as far as it was looked for: row.next_sequence
 	uint64_t content;   /* records that leave something in the object */
 	uint64_t oldest_ns; /* least arrival in it */
 	uint64_t seen_ns;   /* monotonic, when its first record was seen: age goes on when the clock is set back */
+	uint64_t ready_ns;  /* monotonic, since when it could be planned and waits for flow templates; 0: it does not */
 	bool begun;
 };
 
@@ -40,6 +41,7 @@ struct work { /* one shard */
 	struct scan scan;
 
 	bool planned, resumed;        /* resumed: planned before this start */
+	bool redriven;                /* out of the dead letters, see redrive.c: the journal has no plan of it */
 	struct metadata_object object;
 	enum outcome outcome;
 
@@ -48,11 +50,21 @@ struct work { /* one shard */
 	uint32_t attempts;            /* (l) */
 	char error[512];              /* (l) */
 
-	int spool;                    /* the whole object, for a bucket; -1: none */
+	int spool;                    /* the whole object, for a bucket or out of the dead letters; -1: none */
 	uint64_t spool_bytes;
 	bool stale_aborted;           /* uploads of the run before this one */
 	struct s3_upload upload;
 	uint64_t gaps, gap_records;   /* in the object, known once it was produced */
+};
+
+enum redrive_state { REDRIVE_NONE, REDRIVE_WANTED, REDRIVE_DONE };
+
+struct redrive { /* (l) what somebody asks of the delivery's thread, one object at a time */
+	enum redrive_state state;
+	char object[1024];
+	int result;       /* as delivery_redrive() */
+	char reason[512];
+	uint64_t done_ns; /* monotonic */
 };
 
 struct trouble { /* why a step failed */
@@ -92,6 +104,7 @@ struct delivery {
 	pthread_cond_t wake;
 	_Atomic bool stopping, flush;
 	_Atomic uint64_t deadline_ns; /* monotonic */
+	struct redrive redrive;
 	bool unfinished;        /* flushing did not come to its end */
 	bool finished;          /* (l) the thread is done */
 };
@@ -115,7 +128,7 @@ uint64_t work_trim(const struct delivery *d, const struct work *w);
 // 1: did something; 0: nothing to do now; -errno. `force`: what is there is enough.
 int work_scan(struct delivery *d, struct work *w, bool force);
 
-// produce.c: writes the planned object's bytes to `sink`. 0; -ENODATA, -ECANCELED, -errno; `trouble` set, local where
+// produce.c: writes the planned object's bytes to `sink`, from its spool where it has one. 0; -ENODATA, -ECANCELED, -errno; `trouble` set, local where
 // reading failed.
 int work_produce(struct delivery *d, struct work *w, const struct sink *sink, struct trouble *trouble);
 
@@ -127,3 +140,13 @@ bool work_extension_fits(const struct delivery *d, const struct metadata_object 
 
 // attempt.c: one attempt at the planned object when it is due. 1: did something; 0: not due.
 int work_attempt(struct delivery *d, struct work *w);
+
+// dead_letters.c: the object goes where an operator finds it. 0; -ENODATA; -ECANCELED; -errno with `trouble` set.
+int dead_letters_bury(struct delivery *d, struct work *w, struct trouble *trouble, const char *reason);
+
+// dead_letters.c: a resumed object was delivered after all, having been buried by a run that died before it could say so;
+// or one was redriven.
+void dead_letters_remove(struct delivery *d, const struct work *w);
+
+// redrive.c: does what delivery_redrive() asked for. 1: did something; 0: nothing was asked.
+int redrive_step(struct delivery *d);

@@ -1,5 +1,6 @@
 #include "control/delivery/format.h"
 #include "control/delivery/format_kinds.h"
+#include "dataplane/codec/dead_letter.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,7 +17,13 @@ int format_open(const struct format_options *options, struct format **out)
 	f = malloc(sizeof *f);
 	if (f == NULL)
 		return -ENOMEM;
+	f->scratch = options->format == FORMAT_JSONL ? malloc(CODEC_SCRATCH_BYTES) : NULL;
+	if (options->format == FORMAT_JSONL && f->scratch == NULL) {
+		free(f);
+		return -ENOMEM;
+	}
 	f->options = *options;
+	f->templates = NULL;
 	f->interfaces = NULL;
 	f->interfaces_count = f->interfaces_room = 0;
 	f->gather.used = 0;
@@ -30,7 +37,13 @@ void format_close(struct format *f)
 	if (f == NULL)
 		return;
 	free(f->interfaces);
+	free(f->scratch);
 	free(f);
+}
+
+void format_use_templates(struct format *f, struct codec_templates *templates)
+{
+	f->templates = templates;
 }
 
 int format_begin(struct format *f, const struct sink *sink)
@@ -41,11 +54,23 @@ int format_begin(struct format *f, const struct sink *sink)
 	return f->gather.error;
 }
 
+struct original format_original(const struct record *r)
+{
+	struct dead_letter letter;
+
+	if (r->codec == CODEC_DEAD_LETTER && dead_letter_read(record_payload(r), r->length, &letter) == CODEC_OK)
+		return (struct original){letter.bytes, letter.length, codec_by_id(letter.header.codec)};
+	return (struct original){record_payload(r), r->length, codec_by_id(r->codec)};
+}
+
 static void add_raw(struct format *f, const struct record *r)
 {
-	if (r->kind != RECORD_DATA)
+	struct original original;
+
+	if (!record_is_data(r))
 		return;
-	gather_put(&f->gather, record_payload(r), r->length);
+	original = format_original(r);
+	gather_put(&f->gather, original.bytes, original.length);
 	if (f->options.delimiter != NULL)
 		gather_text(&f->gather, f->options.delimiter);
 }

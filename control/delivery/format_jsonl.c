@@ -2,118 +2,13 @@
 
 #include <arpa/inet.h>
 #include <inttypes.h>
-#include <openssl/evp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "control/delivery/format_text.h"
 #include "control/store/store.h"
 #include "dataplane/seam/key_text.h"
-
-#define BASE64_STEP 12288u /* of payload at a time: a multiple of 3, so that the pieces join */
-
-// How long the UTF-8 character at `s` is, 0 when it is none (RFC 3629: no overlong forms, no surrogates).
-static size_t utf8_character(const uint8_t *s, size_t left)
-{
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] >= 0xc2 && s[0] <= 0xdf)
-		return left >= 2 && (s[1] & 0xc0) == 0x80 ? 2 : 0;
-	if (s[0] >= 0xe0 && s[0] <= 0xef) {
-		if (left < 3 || (s[1] & 0xc0) != 0x80 || (s[2] & 0xc0) != 0x80)
-			return 0;
-		return (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ? 0 : 3;
-	}
-	if (s[0] >= 0xf0 && s[0] <= 0xf4) {
-		if (left < 4 || (s[1] & 0xc0) != 0x80 || (s[2] & 0xc0) != 0x80 || (s[3] & 0xc0) != 0x80)
-			return 0;
-		return (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f) ? 0 : 4;
-	}
-	return 0;
-}
-
-static bool utf8_valid(const uint8_t *s, size_t length)
-{
-	for (size_t i = 0; i < length;) {
-		size_t n;
-		uint64_t word;
-
-		/* Eight ASCII bytes at a time: most telemetry is nothing else. */
-		if (length - i >= 8) {
-			memcpy(&word, s + i, 8);
-			if ((word & 0x8080808080808080u) == 0) {
-				i += 8;
-				continue;
-			}
-		}
-		n = utf8_character(s + i, length - i);
-		if (n == 0)
-			return false;
-		i += n;
-	}
-	return true;
-}
-
-static void put_escaped(struct gather *w, const uint8_t *s, size_t length)
-{
-	size_t plain = 0;
-
-	for (size_t i = 0; i < length; i++) {
-		char escape[8];
-		const char *text = escape;
-
-		if (s[i] >= 0x20 && s[i] != '"' && s[i] != '\\')
-			continue;
-		switch (s[i]) {
-		case '"':
-			text = "\\\"";
-			break;
-		case '\\':
-			text = "\\\\";
-			break;
-		case '\n':
-			text = "\\n";
-			break;
-		case '\r':
-			text = "\\r";
-			break;
-		case '\t':
-			text = "\\t";
-			break;
-		default:
-			snprintf(escape, sizeof escape, "\\u%04x", s[i]);
-		}
-		gather_put(w, s + plain, i - plain);
-		gather_text(w, text);
-		plain = i + 1;
-	}
-	gather_put(w, s + plain, length - plain);
-}
-
-static void put_base64(struct gather *w, const uint8_t *s, size_t length)
-{
-	uint8_t text[BASE64_STEP / 3 * 4 + 1];
-
-	for (size_t i = 0; i < length; i += BASE64_STEP) {
-		size_t n = length - i < BASE64_STEP ? length - i : BASE64_STEP;
-
-		gather_put(w, text, (size_t)EVP_EncodeBlock(text, s + i, (int)n));
-	}
-}
-
-// "name":"…" or "name_base64":"…"
-static void put_bytes(struct gather *w, const char *name, const uint8_t *s, size_t length, bool text)
-{
-	text = text && utf8_valid(s, length);
-	gather_put(w, "\"", 1);
-	gather_text(w, name);
-	gather_text(w, text ? "\":\"" : "_base64\":\"");
-	if (text)
-		put_escaped(w, s, length);
-	else
-		put_base64(w, s, length);
-	gather_put(w, "\"", 1);
-}
 
 static void put_source(struct gather *w, const struct record *r)
 {
@@ -161,15 +56,30 @@ static void put_key(struct gather *w, const struct record *r)
 	if (length == 0)
 		return;
 	gather_put(w, ",", 1);
-	put_bytes(w, "partition_key", (const uint8_t *)key, length, true);
+	format_text_member(w, "partition_key", (const uint8_t *)key, length, true);
+}
+
+static void put_tags(struct format *f, const struct record *r)
+{
+	uint32_t count = record_tags_count(r);
+	char id[9];
+
+	for (uint32_t i = 0; i < count; i++) {
+		const char *name = format_input(f, record_tag(r, i), id);
+
+		gather_text(&f->gather, i == 0 ? ",\"tags\":[\"" : "\",\"");
+		format_text_escape(&f->gather, (const uint8_t *)name, strlen(name));
+	}
+	if (count > 0)
+		gather_text(&f->gather, "\"]");
 }
 
 void format_jsonl_add(struct format *f, uint32_t shard, uint64_t sequence, const struct record *r)
 {
-	static const char *const codecs[] = {
-		[CODEC_DATAGRAM] = "datagram", [CODEC_LINES] = "lines", [CODEC_FRAME] = "frame"};
+	const struct codec *codec = codec_by_id(r->codec);
 	char number[SEQUENCE_TEXT_MAX], arrival[FORMAT_TIME_MAX], text[160], id[9];
 	struct gather *w = &f->gather;
+	struct original original;
 	const char *input;
 
 	sequence_format(number, shard, sequence);
@@ -188,13 +98,16 @@ void format_jsonl_add(struct format *f, uint32_t shard, uint64_t sequence, const
 	}
 	input = format_input(f, r->input, id);
 	gather_text(w, ",\"input\":\"");
-	put_escaped(w, (const uint8_t *)input, strlen(input));
+	format_text_escape(w, (const uint8_t *)input, strlen(input));
 	gather_text(w, "\",\"codec\":\"");
-	if (r->codec >= CODEC_DATAGRAM && r->codec <= CODEC_FRAME)
-		gather_text(w, codecs[r->codec]);
-	else
-		gather_text(w, "unknown");
-	gather_text(w, "\",");
-	put_bytes(w, "data", record_payload(r), r->length, f->options.payload == PAYLOAD_TEXT);
+	gather_text(w, codec != NULL ? codec->name : "unknown");
+	gather_text(w, "\"");
+	put_tags(f, r);
+	gather_text(w, ",");
+	original = format_original(r);
+	if (codec != NULL && codec->decode != NULL)
+		format_fields_add(f, codec, r);
+	format_text_member(w, "data", original.bytes, original.length,
+			   f->options.payload == PAYLOAD_TEXT && (original.codec == NULL || !original.codec->binary));
 	gather_text(w, "}\n");
 }

@@ -3,10 +3,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "control/delivery/batch_walk.h"
 #include "control/delivery/engine.h"
 #include "config/prefix.h"
+#include "dataplane/codec/templates.h"
 
 static void extension(const struct delivery *d, char text[32])
 {
@@ -95,7 +97,7 @@ static int add_batch(struct production *p, const struct store_batch *b)
 		if (error)
 			return error;
 		p->next++;
-		if (r->kind == RECORD_DATA) {
+		if (record_is_data(r)) {
 			p->records++;
 			p->bytes += r->length;
 		} else {
@@ -135,13 +137,54 @@ static int add_records(struct production *p)
 	return p->records == o->records && p->bytes == o->bytes ? 0 : gone(p);
 }
 
+static int copy_spool(const struct work *w, const struct sink *sink)
+{
+	char bytes[32768];
+
+	for (uint64_t at = 0; at < w->spool_bytes;) {
+		ssize_t n = pread(w->spool, bytes, sizeof bytes, (off_t)at);
+		int error;
+
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		error = sink->write(sink->handle, bytes, (size_t)n);
+		if (error)
+			return error;
+		at += (uint64_t)n;
+	}
+	return 0;
+}
+
+// Those the object was planned with, afresh: decoding adds to them, and a second attempt must not know more than the first.
+static int load_templates(struct delivery *d, const struct work *w, struct trouble *trouble, struct codec_templates **out)
+{
+	const struct delivery_flows *flows = d->options.flows;
+	int error = 0;
+
+	if (flows != NULL && d->config->format == FORMAT_JSONL)
+		error = flows->load(flows->context, w->object.stream_id, w->object.templates, out);
+	if (error) {
+		trouble_set(trouble, "flow templates: %s", strerror(-error));
+		trouble->local = true;
+	}
+	return error;
+}
+
 int work_produce(struct delivery *d, struct work *w, const struct sink *sink, struct trouble *trouble)
 {
 	struct production p = {d, w, trouble, w->object.first_sequence, 0, 0};
+	struct codec_templates *templates = NULL;
 	struct sink front;
 	int error;
 
 	trouble->text[0] = '\0';
+	/* What was spooled is there even when its records have expired since. */
+	if (w->spool >= 0)
+		return copy_spool(w, sink);
+	error = load_templates(d, w, trouble, &templates);
+	if (error)
+		return error;
+	format_use_templates(d->format, templates);
 	error = compress_begin(d->compress, sink, &front);
 	if (error == 0)
 		error = format_begin(d->format, &front);
@@ -151,6 +194,8 @@ int work_produce(struct delivery *d, struct work *w, const struct sink *sink, st
 		error = format_end(d->format);
 	if (error == 0)
 		error = compress_end(d->compress);
+	format_use_templates(d->format, NULL);
+	templates_free(templates);
 	if (error && trouble->text[0] == '\0')
 		trouble_set(trouble, "%s", strerror(-error));
 	return error;

@@ -9,6 +9,7 @@
 #include "control/delivery/engine.h"
 
 #define BATCHES_AT_ONCE 64 /* then the other shards have their turn */
+#define TEMPLATES_NS 10000000000ull /* an object waits no longer for what its flows are decoded by */
 
 static void begin_scan(struct work *w)
 {
@@ -57,7 +58,7 @@ static uint64_t records_in_front(const struct store_batch *b, uint64_t next)
 	uint64_t records = 0;
 
 	while (walk.sequence < next && (r = batch_walk_next(&walk)) != NULL)
-		records += r->kind == RECORD_DATA;
+		records += record_is_data(r);
 	return records;
 }
 
@@ -90,8 +91,8 @@ static void take(struct delivery *d, struct scan *scan, const struct record *r)
 	if (r->arrival_ns < scan->oldest_ns)
 		scan->oldest_ns = r->arrival_ns;
 	/* Gaps leave nothing in a raw object. */
-	scan->content += r->kind == RECORD_DATA || d->config->format != FORMAT_RAW;
-	if (r->kind != RECORD_DATA)
+	scan->content += record_is_data(r) || d->config->format != FORMAT_RAW;
+	if (!record_is_data(r))
 		return;
 	scan->records++;
 	scan->position++;
@@ -118,11 +119,29 @@ static int look(struct delivery *d, struct work *w, const struct store_batch *b)
 	return walk.left == 0 ? 0 : -EBADMSG;
 }
 
+// False: what flows up to the object's end announce is not known yet, and it is worth waiting for.
+static bool templates_known(struct delivery *d, struct work *w, uint64_t *last)
+{
+	const struct delivery_flows *flows = d->options.flows;
+	uint64_t now = delivery_calls.monotonic_ns();
+
+	*last = 0;
+	if (flows == NULL || d->config->format != FORMAT_JSONL ||
+	    flows->passed(flows->context, w->where.stream_id, w->where.number, w->scan.next, last))
+		return true;
+	if (w->scan.ready_ns == 0)
+		w->scan.ready_ns = now;
+	return now - w->scan.ready_ns >= TEMPLATES_NS || atomic_load(&d->stopping);
+}
+
 static int plan(struct delivery *d, struct work *w)
 {
 	struct metadata_object *o = &w->object;
+	uint64_t templates;
 	int error;
 
+	if (!templates_known(d, w, &templates))
+		return 0;
 	if (w->scan.content == 0) {
 		error = move_cursor(d, w, w->scan.next, w->position, 0);
 		return error ? error : 1;
@@ -134,6 +153,7 @@ static int plan(struct delivery *d, struct work *w)
 		.last_sequence = w->scan.next - 1,
 		.records = w->scan.records,
 		.bytes = w->scan.bytes,
+		.templates = templates,
 	};
 	snprintf(o->delivery, sizeof o->delivery, "%s", d->config->name);
 	error = work_name(d, w, w->scan.oldest_ns, o);
@@ -186,6 +206,8 @@ int work_scan(struct delivery *d, struct work *w, bool force)
 {
 	if (w->scan.next < w->row.next_sequence || !w->scan.begun)
 		begin_scan(w);
+	if (w->scan.ready_ns != 0) /* its end is found */
+		return plan(d, w);
 	for (int i = 0; i < BATCHES_AT_ONCE; i++) {
 		struct store_batch b;
 		uint64_t position;

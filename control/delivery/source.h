@@ -23,6 +23,20 @@ struct delivery_journal { /* as in control/metadata/metadata.h */
 	int (*set_upload)(struct metadata *m, const struct metadata_object *object);
 	int (*finish_object)(struct metadata *m, const struct metadata_object *object,
 			     const struct metadata_delivery *progress);
+	int (*redrive_object)(struct metadata *m, const struct metadata_object *object,
+			      const struct metadata_delivery *progress);
+	int (*is_redriven)(struct metadata *m, const struct metadata_object *object);
+	int (*forget_redriven)(struct metadata *m, const struct metadata_object *object);
+};
+
+struct codec_templates;
+
+struct delivery_flows { /* flow templates of streams */
+	// Whether what shards of a stream announce in front of `sequence` is known; then *last is what is known now.
+	bool (*passed)(void *context, uint64_t stream_id, uint32_t shard, uint64_t sequence, uint64_t *last);
+	// All that is known of a stream up to `last`: the caller's, NULL when that is nothing. 0 or -errno.
+	int (*load)(void *context, uint64_t stream_id, uint64_t last, struct codec_templates **out);
+	void *context;
 };
 
 extern const struct delivery_source delivery_source_store;

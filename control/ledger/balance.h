@@ -14,7 +14,7 @@
  *   parsed = sum of RECORD rows                            per worker, exact
  *   appended  = sum of lane records                        per worker, exact
  *   lane_full = sum of lane drops                          per worker, exact
- *   lane records = stored + waiting + deleted              per shard, exact but for what waits
+ *   lane records + put = stored + waiting + deleted        per shard, exact but for what waits
  *   told drops = gap records                               per shard, exact whenever its lanes are empty
  *   stored = retained + expired + lost                     per shard, exact
  *   taken  = delivered + pending + failed + expired        per delivery and shard, exact
@@ -57,7 +57,8 @@ struct balance_shard { /* one lane slot, summed over workers, with the shard tha
 	uint64_t drained;          /* records the drain counted as it copied them */
 	uint64_t waiting_bytes;    /* LANE_POSITION minus the drain's, copied after it */
 	uint64_t deleted;          /* records of this slot thrown away with their streams */
-	uint64_t stored_first, stored_last; /* stored under this region, copied before and after `drained` */
+	uint64_t stored_first, stored_last; /* stored from these lanes, and put, copied before and after `drained` */
+	uint64_t put_first, put;   /* of these: appended by penstockd itself, ever; copied with them */
 	uint64_t dropped, untold;  /* LANE_DROPPED; of those not yet in a gap record */
 	uint64_t told_first;       /* told before we began to count gap records */
 	uint64_t gap_records;      /* what the gap records since then say */

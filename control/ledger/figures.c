@@ -122,6 +122,7 @@ static int add_shard(struct looking *l, const struct stream *stream, uint32_t n)
 	shard->number = row->number;
 	shard->slot = row->slot;
 	shard->stored = now.stored_records;
+	shard->put = now.put_records;
 	shard->retained = now.retained_records;
 	shard->expired = now.expired_records;
 	shard->expired_early = now.expired_early_records;
@@ -134,6 +135,7 @@ static int add_shard(struct looking *l, const struct stream *stream, uint32_t n)
 		return 0;
 	add_lanes(shard, l->sample, b->marks);
 	shard->stored_first = b->status.stored_records - l->sample->slots[row->slot].base;
+	shard->put_first = b->status.put_records;
 	shard->stored_last = now.stored_records - l->sample->slots[row->slot].base;
 	shard->gap_records = b->status.lane_gap_records;
 	error = metadata_get_discarded(l->parts->metadata, row->slot, l->sample->generation, &shard->deleted);

@@ -43,6 +43,7 @@ static void judge_lanes(struct balance_section *s, const struct balance_shard *s
 {
 	int64_t waiting = (int64_t)(shard->appended - shard->drained), most;
 	uint64_t known = shard->drained - shard->deleted;
+	uint64_t first = shard->stored_first - shard->put_first, last = shard->stored_last - shard->put;
 
 	most = (int64_t)(shard->waiting_bytes / RECORD_BYTES_LEAST);
 	if (shard->stream[0] == 0) {
@@ -53,19 +54,19 @@ static void judge_lanes(struct balance_section *s, const struct balance_shard *s
 		section_fault(s, waiting - most);
 	else if (waiting < 0)
 		section_fault(s, waiting);
-	if (known < shard->stored_first)
-		section_fault(s, -(int64_t)(shard->stored_first - known));
-	else if (known > shard->stored_last)
-		section_fault(s, (int64_t)(known - shard->stored_last));
+	if (known < first)
+		section_fault(s, -(int64_t)(first - known));
+	else if (known > last)
+		section_fault(s, (int64_t)(known - last));
 }
 
 static void add_lanes(struct builder *b, const struct balance_figures *f, uint32_t lead)
 {
 	const char *stream = f->shards[lead].stream;
 	struct balance_section *s =
-		section_open(b, "lane records = stored + waiting + deleted", stream[0] ? "stream %s, lanes" :
+		section_open(b, "lane records + put = stored + waiting + deleted", stream[0] ? "stream %s, lanes" :
 			     "lanes of deleted streams%s", stream);
-	uint64_t appended = 0, stored = 0, deleted = 0, waiting = 0;
+	uint64_t appended = 0, put = 0, stored = 0, deleted = 0, waiting = 0;
 
 	for (uint32_t i = lead; i < f->shards_count; i++) {
 		const struct balance_shard *shard = &f->shards[i];
@@ -76,16 +77,19 @@ static void add_lanes(struct builder *b, const struct balance_figures *f, uint32
 		appended += shard->appended;
 		deleted += shard->deleted;
 		if (stream[0]) {
+			uint64_t first = shard->stored_first - shard->put_first, last = shard->stored_last - shard->put;
+
 			/* The drain goes on while we look: any figure between the two looks is as true. */
-			stored += known < shard->stored_first ? shard->stored_first :
-				  known > shard->stored_last ? shard->stored_last : known;
+			put += shard->put;
+			stored += shard->put + (known < first ? first : known > last ? last : known);
 			waiting += shard->appended > shard->drained ? shard->appended - shard->drained : 0;
 		}
 		judge_lanes(s, shard);
 	}
 	section_left(b, s, "lane records", appended, "appended by workers since the region was made");
 	if (stream[0]) {
-		section_right(b, s, "stored", stored, "durable in the store");
+		section_left(b, s, "put", put, "appended by penstockd itself: replayed dead letters");
+		section_right(b, s, "stored", stored, "durable in the store: from these lanes, and put");
 		section_right(b, s, "waiting", waiting, "in the lanes or on their way to the disk");
 	}
 	section_right(b, s, "deleted", deleted, "went with streams deleted since");

@@ -49,13 +49,46 @@
 	X(LIST_DELIVERIES, "SELECT stream_id,shard,name,next_sequence,start_records,delivered_records,"            \
 			   "delivered_bytes,delivered_objects,failed_records,expired_records FROM delivery "       \
 			   "ORDER BY name,stream_id,shard")                                                        \
-	X(GET_OBJECT, "SELECT stream_id,shard,delivery,first_sequence,last_sequence,records,bytes,name,upload_id " \
+	X(GET_OBJECT, "SELECT stream_id,shard,delivery,first_sequence,last_sequence,records,bytes,name,upload_id," \
+		      "templates "                                                                                 \
 		      "FROM object WHERE stream_id=?1 AND shard=?2 AND delivery=?3")                               \
 	X(PLAN_OBJECT, "INSERT INTO object(stream_id,shard,delivery,first_sequence,last_sequence,records,bytes,"   \
-		       "name,upload_id) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)")                                       \
+		       "name,upload_id,templates) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)")                                       \
 	X(SET_UPLOAD, "UPDATE object SET upload_id=?4 WHERE stream_id=?1 AND shard=?2 AND delivery=?3")            \
 	X(FINISH_OBJECT, "DELETE FROM object WHERE stream_id=?1 AND shard=?2 AND delivery=?3 "                     \
 			 "AND first_sequence=?4 AND last_sequence=?5")                                             \
+	X(ADD_REDRIVEN, "INSERT INTO redriven(stream_id,shard,delivery,first_sequence) VALUES(?1,?2,?3,?4)")       \
+	X(GET_REDRIVEN, "SELECT 1 FROM redriven WHERE stream_id=?1 AND shard=?2 AND delivery=?3 "                  \
+			"AND first_sequence=?4")                                                                   \
+	X(DROP_REDRIVEN, "DELETE FROM redriven WHERE stream_id=?1 AND shard=?2 AND delivery=?3 "                   \
+			 "AND first_sequence=?4")                                                                  \
+	X(ADD_TEMPLATE, "INSERT OR IGNORE INTO template(stream_id,domain,number,from_ns,seen_ns,saved) "           \
+			"VALUES(?1,?2,?3,?4,?4,?5)")                                                               \
+	X(TRIM_TEMPLATES, "DELETE FROM template WHERE stream_id=?1 AND id<=(SELECT id FROM template "              \
+			  "WHERE stream_id=?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)")                                \
+	X(LIST_TEMPLATES, "SELECT id,saved FROM template WHERE stream_id=?1 AND id>?2 AND id<=?3 ORDER BY id "     \
+			  "LIMIT 256")                                                                             \
+	X(LAST_TEMPLATE, "SELECT seq FROM sqlite_sequence WHERE name='template'")                                  \
+	X(SEE_DOMAIN, "UPDATE template SET seen_ns=max(seen_ns,?3) WHERE stream_id=?1 AND domain=?2")              \
+	X(EXPIRE_TEMPLATES, "DELETE FROM template WHERE stream_id=?1 AND (seen_ns<?2 OR EXISTS(SELECT 1 FROM "     \
+			    "template AS next WHERE next.stream_id=?1 AND next.domain=template.domain AND "        \
+			    "next.number=template.number AND next.from_ns>template.from_ns AND "                   \
+			    "next.from_ns<?2))")                                                                   \
+	X(GET_LEARNED, "SELECT next_sequence FROM learned WHERE stream_id=?1 AND shard=?2")                        \
+	X(PUT_LEARNED, "INSERT INTO learned(stream_id,shard,next_sequence) VALUES(?1,?2,?3) "                      \
+		       "ON CONFLICT DO UPDATE SET next_sequence=?3")                                               \
+	X(GET_REPLAY, "SELECT stream_id,shard,next_sequence,letters,records,dead,dropped FROM replay "             \
+		      "WHERE stream_id=?1 AND shard=?2")                                                           \
+	X(PUT_REPLAY, "INSERT INTO replay(stream_id,shard,next_sequence,letters,records,dead,dropped) "            \
+		      "VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT DO UPDATE SET next_sequence=?3,letters=?4,"        \
+		      "records=?5,dead=?6,dropped=?7")                                                             \
+	X(GET_STEP, "SELECT stream_id,shard,next_sequence,letters,records,dead,dropped FROM replay_step")          \
+	X(ADD_STEP, "INSERT INTO replay_step(one,stream_id,shard,next_sequence,letters,records,dead,dropped) "     \
+		    "VALUES(1,?1,?2,?3,?4,?5,?6,?7)")                                                              \
+	X(DROP_STEP, "DELETE FROM replay_step WHERE stream_id=?1 AND shard=?2 AND next_sequence=?3")               \
+	X(LAST_PART, "SELECT seq FROM sqlite_sequence WHERE name='replay_part'")                                   \
+	X(ADD_PART, "INSERT INTO replay_part(mark,step,to_stream,to_shard,records) VALUES(?1,1,?2,?3,?4)")         \
+	X(LIST_PARTS, "SELECT mark,to_stream,to_shard,records FROM replay_part ORDER BY mark")                     \
 	X(ADD_DISCARDED, "INSERT INTO discarded(slot,generation,records) VALUES(?1,?2,?3) "                        \
 			 "ON CONFLICT DO UPDATE SET records=records+?3")                                           \
 	X(GET_DISCARDED, "SELECT records FROM discarded WHERE slot=?1 AND generation=?2")                          \

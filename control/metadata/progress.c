@@ -175,6 +175,7 @@ static void read_object(sqlite3_stmt *s, void *row)
 	object->bytes = column_number(s, 6);
 	column_string(s, 7, object->name, sizeof object->name);
 	column_string(s, 8, object->upload_id, sizeof object->upload_id);
+	object->templates = column_number(s, 9);
 }
 
 int metadata_get_object(struct metadata *m, uint64_t stream_id, uint32_t shard, const char *delivery,
@@ -196,6 +197,7 @@ int metadata_plan_object(struct metadata *m, const struct metadata_object *objec
 	bind_number(s, 7, object->bytes);
 	bind_text(s, 8, object->name);
 	bind_text(s, 9, object->upload_id);
+	bind_number(s, 10, object->templates);
 	error = statement_run(m, s, "plan an object");
 	if (error == -EEXIST && sqlite3_extended_errcode(m->db) == SQLITE_CONSTRAINT_FOREIGNKEY)
 		error = -ENOENT;
@@ -237,6 +239,54 @@ int metadata_finish_object(struct metadata *m, const struct metadata_object *obj
 			error = put_delivery(m, progress);
 		error = transaction_end(m, error);
 	}
+	pthread_mutex_unlock(&m->lock);
+	return error;
+}
+
+static sqlite3_stmt *use_redriven(struct metadata *m, enum statement which, const struct metadata_object *object)
+{
+	sqlite3_stmt *s = use_for(m, which, object->stream_id, object->shard, object->delivery);
+
+	bind_number(s, 4, object->first_sequence);
+	return s;
+}
+
+int metadata_redrive_object(struct metadata *m, const struct metadata_object *object,
+			    const struct metadata_delivery *progress)
+{
+	int error;
+
+	pthread_mutex_lock(&m->lock);
+	error = transaction_begin(m);
+	if (!error) {
+		error = statement_run(m, use_redriven(m, SQL_ADD_REDRIVEN, object), "remember a redriven object");
+		if (!error)
+			error = put_delivery(m, progress);
+		error = transaction_end(m, error);
+	}
+	pthread_mutex_unlock(&m->lock);
+	return error;
+}
+
+int metadata_is_redriven(struct metadata *m, const struct metadata_object *object)
+{
+	sqlite3_stmt *s;
+	int result;
+
+	pthread_mutex_lock(&m->lock);
+	s = use_redriven(m, SQL_GET_REDRIVEN, object);
+	result = statement_step(m, s, "look for a redriven object");
+	sqlite3_reset(s);
+	pthread_mutex_unlock(&m->lock);
+	return result;
+}
+
+int metadata_forget_redriven(struct metadata *m, const struct metadata_object *object)
+{
+	int error;
+
+	pthread_mutex_lock(&m->lock);
+	error = statement_run(m, use_redriven(m, SQL_DROP_REDRIVEN, object), "forget a redriven object");
 	pthread_mutex_unlock(&m->lock);
 	return error;
 }

@@ -65,6 +65,48 @@ static const char *const ladder[] = {
 	"  generation INTEGER NOT NULL,"
 	"  records INTEGER NOT NULL,"
 	"  PRIMARY KEY(stream_id, shard, generation)) STRICT;",
+	/* 2: dead objects put to their destination whose files may still be among the dead letters */
+	"CREATE TABLE redriven("
+	"  stream_id INTEGER NOT NULL REFERENCES stream(id) ON DELETE CASCADE,"
+	"  shard INTEGER NOT NULL,"
+	"  delivery TEXT NOT NULL,"
+	"  first_sequence INTEGER NOT NULL,"
+	"  PRIMARY KEY(stream_id, shard, delivery, first_sequence)) STRICT;",
+	/* 3: flow templates, how far shards were read for them, and which of them an object is decoded by */
+	"CREATE TABLE template("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  stream_id INTEGER NOT NULL REFERENCES stream(id) ON DELETE CASCADE,"
+	"  domain BLOB NOT NULL,"
+	"  number INTEGER NOT NULL,"
+	"  from_ns INTEGER NOT NULL,"
+	"  seen_ns INTEGER NOT NULL,"
+	"  saved BLOB NOT NULL,"
+	"  UNIQUE(stream_id, domain, number, from_ns, saved)) STRICT;"
+	"CREATE TABLE learned("
+	"  stream_id INTEGER NOT NULL REFERENCES stream(id) ON DELETE CASCADE,"
+	"  shard INTEGER NOT NULL,"
+	"  next_sequence INTEGER NOT NULL,"
+	"  PRIMARY KEY(stream_id, shard)) STRICT;"
+	"ALTER TABLE object ADD COLUMN templates INTEGER NOT NULL DEFAULT 0;",
+	/* 4: how far dead letters were replayed, and the step that is under way with the records it brings */
+	"CREATE TABLE replay("
+	"  stream_id INTEGER NOT NULL REFERENCES stream(id) ON DELETE CASCADE,"
+	"  shard INTEGER NOT NULL,"
+	"  next_sequence INTEGER NOT NULL,"
+	"  letters INTEGER NOT NULL, records INTEGER NOT NULL, dead INTEGER NOT NULL, dropped INTEGER NOT NULL,"
+	"  PRIMARY KEY(stream_id, shard)) STRICT;"
+	"CREATE TABLE replay_step("
+	"  one INTEGER PRIMARY KEY CHECK(one=1),"
+	"  stream_id INTEGER NOT NULL REFERENCES stream(id) ON DELETE CASCADE,"
+	"  shard INTEGER NOT NULL,"
+	"  next_sequence INTEGER NOT NULL,"
+	"  letters INTEGER NOT NULL, records INTEGER NOT NULL, dead INTEGER NOT NULL, dropped INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE replay_part("
+	"  mark INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  step INTEGER NOT NULL REFERENCES replay_step(one) ON DELETE CASCADE,"
+	"  to_stream INTEGER NOT NULL,"
+	"  to_shard INTEGER NOT NULL,"
+	"  records BLOB NOT NULL) STRICT;",
 };
 
 #define VERSION ((int)(sizeof ladder / sizeof ladder[0]))

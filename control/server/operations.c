@@ -8,6 +8,7 @@ static const struct {
 } operations[] = {
 	{"status", operate_status},
 	{"ledger", operate_ledger},
+	{"reload", operate_reload},
 	{"stream.create", operate_stream_create},
 	{"stream.list", operate_stream_list},
 	{"stream.describe", operate_stream_describe},
@@ -19,6 +20,12 @@ static const struct {
 	{"cursor.put", operate_cursor_put},
 	{"cursor.list", operate_cursor_list},
 	{"cursor.delete", operate_cursor_delete},
+	{"replay", operate_replay},
+	{"template.list", operate_template_list},
+	{"delivery.list", operate_delivery_list},
+	{"delivery.show", operate_delivery_show},
+	{"delivery.dead", operate_delivery_dead},
+	{"delivery.redrive", operate_delivery_redrive},
 };
 
 operation *operation_find(const char *name)

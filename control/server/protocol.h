@@ -20,6 +20,8 @@
  *   op               request                                   answer
  *   status           -                                         the whole state, see control/server/status.c
  *   ledger           -                                         {"balanced", "unaccounted", "sections": [...]}
+ *   reload           dry_run?                                  {"refused", "report", "complete", "changes": [{path, kind, live,
+ *                                                               text, ...}], "failures", "dataplane", "hash", ...} within 30 s
  *   stream.create    name, shards, retention_seconds?,         {}
  *                    retention_bytes?
  *   stream.list      -                                         {"streams": [{name, shards, retention_seconds, ...}]}
@@ -36,6 +38,15 @@
  *   cursor.put       stream, shard, name, sequence, records    {} once durable
  *   cursor.list      stream                                    {"cursors": [{name, shard, sequence, records, behind}]}
  *   cursor.delete    stream, name                              {}, on all shards
+ *   replay           stream, shard, end, sequence?, limit?,    {"letters", "records", "dead", "orphans", "dropped",
+ *                    dry?                                       "unreadable", "gone", "next_sequence", "done"}: one step
+ *                                                              (control/replay/replay.h); ask again until done
+ *   template.list    stream, after?                            {"last", "more"} + data: flow templates kept behind number
+ *                                                              `after`, each with its length in front, 16 bits little endian
+ *   delivery.list    -                                         {"deliveries": [{name, stream, delivered, failed, ...}]}
+ *   delivery.show    name                                      {"delivery": {..., "shards": [...], "dead": {...}}}
+ *   delivery.dead    name, after?, most?                       {"dead": [its note, ...], "more"}: the objects behind `after`
+ *   delivery.redrive name, object                              {"done"} within 10 s; not done: it is under way, ask again
  *
  * "sequence" is the plain number inside a shard (as store.h counts), not the text people see. A batch answered to
  * "read" is the one that holds `sequence`, or, when that has expired, the oldest retained: first_sequence tells.

@@ -174,6 +174,7 @@ void session_run(struct session *session)
 		relieve(session);
 		pthread_mutex_unlock(&session->lock);
 		json_decref(answer.json);
+		free(answer.owned);
 		message_free(&message);
 	}
 	if (error && error != -ECONNRESET && !atomic_load(&session->stop))

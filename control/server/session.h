@@ -41,6 +41,7 @@ struct answer {
 	json_t *json;      /* an object without "ok"; NULL with `error` */
 	const void *data;  /* valid until the session's next request */
 	uint32_t data_bytes;
+	void *owned;       /* freed once the answer has gone out; `data` may lie in it */
 	const char *error; /* Kinesis' name of it */
 	char message[512];
 };

@@ -46,6 +46,21 @@ static json_t *dataplane_to_json(const struct region_sample *s, json_t *problems
 			 (json_int_t)s->published_version, "started_ns", (json_int_t)s->started_ns);
 }
 
+static json_t *configuration_to_json(struct daemon *daemon, const struct region_sample *s, json_t *problems)
+{
+	char hash[24], dataplane[24];
+	bool busy;
+	uint64_t ours = reload_hash(daemon->reload, &busy);
+
+	snprintf(hash, sizeof hash, "%016" PRIx64, ours);
+	snprintf(dataplane, sizeof dataplane, "%016" PRIx64, s->config_hash);
+	if (s->attached && s->alive && s->config_hash && s->config_hash != ours && !busy)
+		add_problem(problems, "configuration: penstockd works by one, the dataplane by another (%s, %s): penstock reload "
+			    "brings both to what the files say now", hash, dataplane);
+	return json_pack("{s:s, s:s, s:s?}", "file", daemon->config->path, "hash", hash, "dataplane_hash",
+			 s->config_hash ? dataplane : NULL);
+}
+
 static json_t *store_to_json(struct store *store, json_t *problems)
 {
 	struct store_status s;
@@ -128,14 +143,28 @@ static json_t *inputs_to_json(const struct region_sample *s)
 	for (uint32_t i = 0; i < s->inputs_count; i++) {
 		uint64_t sum[INPUT_ROWS_END] = {0};
 
+		if (!s->inputs[i].name[0])
+			continue; /* on its way from one input to another */
 		for (uint32_t w = 0; w < s->geometry.workers; w++)
 			for (int row = 0; row < INPUT_ROWS_END; row++)
 				sum[row] += sample_worker(s, w)[input_word(i, (enum input_row)row)];
-		json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "name", s->inputs[i].name, "stream",
-						      s->inputs[i].stream, "frames", (json_int_t)sum[INPUT_FRAMES], "records",
+		json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:I, s:I, s:I, s:I}", "name", s->inputs[i].name, "stream",
+						      s->inputs[i].stream, "removed", s->inputs[i].removed == 1, "frames", (json_int_t)sum[INPUT_FRAMES], "records",
 						      (json_int_t)sum[INPUT_RECORDS], "bytes", (json_int_t)sum[INPUT_BYTES],
 						      "refused", (json_int_t)sum[INPUT_REFUSED]));
 	}
+	return list;
+}
+
+/* What records may name by number: inputs, also of earlier configurations, and tags. */
+static json_t *names_to_json(const struct daemon *daemon)
+{
+	const struct input_names *names = deliveries_input_names(daemon->deliveries);
+	uint32_t count = atomic_load_explicit(&names->count, memory_order_acquire);
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < count; i++)
+		json_array_append_new(list, json_string(names->entries[i].name));
 	return list;
 }
 
@@ -174,7 +203,7 @@ static json_t *streams_to_json(struct daemon *daemon, json_t *problems)
 	return list;
 }
 
-static json_t *delivery_to_json(const struct delivery_row *row, json_t *problems)
+json_t *delivery_to_json(const struct delivery_row *row, json_t *problems)
 {
 	const char *destination = row->config->destination == DESTINATION_S3 ? row->config->s3.bucket : row->config->directory;
 	struct delivery_status sum = {0};
@@ -255,10 +284,12 @@ void operate_status(struct session *session, const json_t *request, struct answe
 	if (unaccounted)
 		add_problem(problems, "ledger: %" PRIu64 " unaccounted: %s", unaccounted, where);
 	json_object_set_new(json, "dataplane", dataplane_to_json(sample, problems));
+	json_object_set_new(json, "configuration", configuration_to_json(daemon, sample, problems));
 	json_object_set_new(json, "store", store_to_json(daemon->store, problems));
 	json_object_set_new(json, "ports", ports_to_json(sample));
 	json_object_set_new(json, "workers", workers_to_json(sample));
 	json_object_set_new(json, "inputs", inputs_to_json(sample));
+	json_object_set_new(json, "names", names_to_json(daemon));
 	json_object_set_new(json, "streams", streams_to_json(daemon, problems));
 	json_object_set_new(json, "deliveries", deliveries_to_json(daemon, problems));
 	set_number(json, "unaccounted", unaccounted);

@@ -29,14 +29,19 @@
  */
 
 #define SEGMENT_MAGIC 0x31474553534e4550ull /* "PENSSEG1" */
-#define SEGMENT_VERSION 1u
+#define SEGMENT_VERSION 2u /* 1: without `put`, which reads as zeros */
 #define BATCH_MAGIC 0x42534e50u /* "PNSB" */
 #define BATCH_ALIGN 64u
-#define SPAN_CONTROL 0xffffu /* records penstockd made itself (gaps it found) */
+#define SPAN_CONTROL 0xffffu /* records penstockd made itself: gaps it found, and what was put */
 
 struct lane_mark { /* how much of a lane lies in front of here: bytes, and data records, since the region was made */
 	uint64_t position, records;
 };
+
+/*
+ * `after` of a span of SPAN_CONTROL, and `put` of a header: position is the greatest mark of store_put(), records how many
+ * data records were put into the shard, both since the shard was made. Zeros say nothing (gaps of version 1, filling).
+ */
 
 struct segment_header {
 	uint64_t magic;
@@ -48,7 +53,8 @@ struct segment_header {
 	uint64_t generation;       /* of the region its spans come from; 0: none yet */
 	uint64_t created_ns;
 	struct lane_mark lanes[WORKERS_MAX]; /* at the start of this segment, under `generation` */
-	uint8_t reserved[4096 - 56 - WORKERS_MAX * 16 - 8];
+	struct lane_mark put;
+	uint8_t reserved[4096 - 56 - WORKERS_MAX * 16 - 16 - 8];
 	uint32_t reserved_end;
 	uint32_t crc;
 };
@@ -79,3 +85,4 @@ _Static_assert(sizeof(struct segment_header) == 4096, "segment layout is frozen"
 _Static_assert(sizeof(struct batch) == 64, "batch layout is frozen");
 _Static_assert(sizeof(struct span) == 32, "batch layout is frozen");
 _Static_assert(offsetof(struct segment_header, lanes) == 56, "segment layout is frozen");
+_Static_assert(offsetof(struct segment_header, put) == 1080, "segment layout is frozen");

@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 
 #define SPANS_PER_WORKER 4u /* copies per batch and lane, roughly; a batch that has used them up is closed */
-#define SPANS_EXTRA 8u
+#define SPANS_EXTRA 10u
 #define GAPS_MAX 8u /* room for gap records behind the limit */
 
 int buffer_open(struct buffer *b, size_t limit, uint32_t workers, bool busy)
@@ -43,6 +43,7 @@ int buffer_open(struct buffer *b, size_t limit, uint32_t workers, bool busy)
 	b->records_limit = limit;
 	b->sequences = b->records = b->gaps = 0;
 	b->gap_records = b->lane_gap_records = 0;
+	b->puts = 0;
 	b->first_arrival_ns = UINT64_MAX;
 	b->last_arrival_ns = 0;
 	b->batch_at = 0;
@@ -75,6 +76,15 @@ void buffer_add_span(struct buffer *b, uint32_t worker, size_t bytes, struct lan
 	b->records_bytes += bytes;
 }
 
+void buffer_add_put(struct buffer *b, size_t bytes, uint32_t records, struct lane_mark after)
+{
+	b->put_after = after;
+	buffer_add_span(b, SPAN_CONTROL, bytes, after);
+	b->sequences += records;
+	b->records += records;
+	b->puts++;
+}
+
 bool buffer_gap_fits(const struct buffer *b)
 {
 	return b->records_bytes + GAP_BYTES <= b->records_limit + GAPS_MAX * GAP_BYTES &&
@@ -93,7 +103,7 @@ void gap_write(uint8_t *to, const struct gap *gap)
 void buffer_add_gap(struct buffer *b, const struct gap *gap)
 {
 	gap_write(buffer_end(b), gap);
-	buffer_add_span(b, SPAN_CONTROL, GAP_BYTES, (struct lane_mark){0});
+	buffer_add_span(b, SPAN_CONTROL, GAP_BYTES, b->put_after);
 	buffer_see_arrival(b, gap->last_ns);
 	b->sequences++;
 	b->gaps++;
@@ -112,6 +122,8 @@ void buffer_see_arrival(struct buffer *b, uint64_t arrival_ns)
 /* Spans of no bytes: first the marks of lanes that gave nothing, then nothing at all. */
 static void repeat_marks(struct buffer *b)
 {
+	if (b->put_after.records && b->spans_count < b->spans_max)
+		b->spans[b->spans_count++] = (struct span){.worker = SPAN_CONTROL, .after = b->put_after};
 	for (uint32_t w = 0; w < WORKERS_MAX && b->spans_count < b->spans_max; w++)
 		if (b->after[w].position)
 			b->spans[b->spans_count++] = (struct span){.worker = (uint16_t)w, .after = b->after[w]};

@@ -40,6 +40,8 @@ struct buffer {
 	uint64_t generation;                  /* of the region its spans come from */
 	struct lane_mark before[WORKERS_MAX]; /* the lanes' marks in front of it, and behind */
 	struct lane_mark after[WORKERS_MAX];
+	struct lane_mark put_before, put_after; /* the same of penstockd's own lane */
+	uint32_t puts;                          /* how often it gave something */
 	uint32_t sequences, records, gaps;
 	uint64_t gap_records;
 	uint64_t lane_gap_records; /* of them, told by workers because a lane was full */
@@ -88,6 +90,9 @@ bool buffer_gap_fits(const struct buffer *b);
 // Accounts a span of `bytes` bytes that have been copied to buffer_end(), and the lane's mark behind it. A span that
 // goes on where the last one of the same worker stopped is joined to it.
 void buffer_add_span(struct buffer *b, uint32_t worker, size_t bytes, struct lane_mark after);
+
+// Accounts `bytes` bytes of `records` data records of penstockd's own that have been copied to buffer_end().
+void buffer_add_put(struct buffer *b, size_t bytes, uint32_t records, struct lane_mark after);
 
 // Appends a gap record made here, as a span of its own (SPAN_CONTROL).
 void buffer_add_gap(struct buffer *b, const struct gap *gap);

@@ -126,6 +126,7 @@ static int show(struct shard *shard, struct buffer *b, uint64_t arrival_max_ns)
 		shard->durable_sequence = b->batch.first_sequence + b->batch.sequences;
 		shard->stored_records += b->batch.records;
 		shard->last_stored_ns = b->batch.stored_ns;
+		shard->put_durable = b->put_after;
 		shard->gaps += b->gaps;
 		shard->gap_records += b->gap_records;
 		shard->lane_gap_records += b->lane_gap_records;

@@ -26,6 +26,8 @@ static void serve(struct shard *shard, uint64_t now)
 {
 	struct store *store = shard->store;
 
+	if (shard->puts || (shard->open && shard->open->puts))
+		put_gather(shard, now);
 	if (store->region)
 		gather(shard, now);
 	if (shard->open && shard->flights_count == 0 &&

@@ -56,7 +56,7 @@ static int open_temporary(struct shard *shard, const char *path)
 }
 
 static void fill_header(const struct shard *shard, uint64_t first_sequence, uint64_t records, uint64_t generation,
-			const struct lane_mark *marks, struct segment_header *header)
+			const struct lane_mark *marks, struct lane_mark put, struct segment_header *header)
 {
 	memset(header, 0, sizeof *header);
 	header->magic = SEGMENT_MAGIC;
@@ -68,6 +68,7 @@ static void fill_header(const struct shard *shard, uint64_t first_sequence, uint
 	header->generation = generation;
 	header->created_ns = files.now_ns();
 	memcpy(header->lanes, marks, sizeof header->lanes);
+	header->put = put;
 	segment_header_seal(header);
 }
 
@@ -145,7 +146,7 @@ int active_prepare(struct shard *shard, struct buffer *b)
 	buffer_place(b, lead);
 	if (active->offset == SEGMENT_DATA)
 		fill_header(shard, active->first_sequence, b->batch.records_before, b->generation, b->before,
-			    (struct segment_header *)b->bytes);
+			    b->put_before, (struct segment_header *)b->bytes);
 	else
 		memcpy(b->bytes + BUFFER_FRONT, active->tail, lead);
 	return allocate(active, active->offset + b->batch.length + SEGMENT_BLOCK);
@@ -252,7 +253,8 @@ int active_write_floor(struct shard *shard)
 
 	for (uint32_t w = 0; w < WORKERS_MAX; w++)
 		marks[w] = shard->lanes[w].durable;
-	fill_header(shard, shard->next_sequence, shard->stored_records, shard->generation, marks, &header);
+	fill_header(shard, shard->next_sequence, shard->stored_records, shard->generation, marks, shard->put_durable,
+		    &header);
 	error = temporary_path(shard, shard->next_sequence, path);
 	if (!error)
 		error = segment_path(final, shard->directory, shard->next_sequence, SEGMENT_SUFFIX);

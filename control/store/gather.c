@@ -48,7 +48,7 @@ bool gather_count(const struct shard *shard, uint32_t worker, uint64_t head, uin
 		bytes = record_check(&r, RECORD_BYTES_MAX); /* looks at the header alone */
 		if (bytes == 0 || bytes > left)
 			return false;
-		*records += r.kind == RECORD_DATA;
+		*records += record_is_data(&r);
 		head += bytes;
 	}
 	return true;
@@ -201,7 +201,7 @@ static struct buffer *free_buffer(struct shard *shard)
 	return found;
 }
 
-static bool open_batch(struct shard *shard, uint64_t now)
+bool gather_open(struct shard *shard, uint64_t now)
 {
 	struct store *store = shard->store;
 	struct buffer *b = free_buffer(shard);
@@ -218,6 +218,7 @@ static bool open_batch(struct shard *shard, uint64_t now)
 	for (uint32_t w = 0; w < WORKERS_MAX; w++)
 		b->before[w] = b->after[w] =
 			(struct lane_mark){shard->lanes[w].reader.position, shard->lanes[w].reader.records};
+	b->put_before = b->put_after = shard->put;
 	b->opened_ns = shard->waiting_ns ? shard->waiting_ns : now;
 	shard->open = b;
 	return true;
@@ -233,7 +234,7 @@ static void face_impossible(struct shard *shard, uint32_t worker, uint64_t now)
 		lane->impossible_ns = now;
 		complain(shard, worker, "an impossible position was published");
 	} else if (now - lane->impossible_ns > IMPOSSIBLE_NS && lane->published % RECORD_ALIGN == 0 &&
-		   (shard->open || open_batch(shard, now)) && shard->open->generation == shard->generation) {
+		   (shard->open || gather_open(shard, now)) && shard->open->generation == shard->generation) {
 		skip(shard, worker, missing(lane));
 		lane->impossible_ns = 0;
 	}
@@ -272,7 +273,7 @@ static void fill(struct shard *shard, uint64_t now)
 {
 	struct store *store = shard->store;
 
-	if (!shard->open && !open_batch(shard, now))
+	if (!shard->open && !gather_open(shard, now))
 		return;
 	if (shard->open->generation != shard->generation)
 		return; /* the rest of a region that is gone: written first */
@@ -280,8 +281,8 @@ static void fill(struct shard *shard, uint64_t now)
 		buffer_add_gap(shard->open, &shard->pending[0]);
 		memmove(shard->pending, shard->pending + 1, --shard->pending_count * sizeof shard->pending[0]);
 	}
-	/* Room is kept for every lane's mark once more, and for a gap behind each span. */
-	for (uint32_t w = 0; w < store->workers && buffer_spans_left(shard->open, store->workers + 3); w++)
+	/* Room is kept for every lane's mark once more (penstockd's own, too), and for a gap behind each span. */
+	for (uint32_t w = 0; w < store->workers && buffer_spans_left(shard->open, store->workers + 4); w++)
 		copy_lane(shard, w);
 	shard->waiting_ns = 0;
 	for (uint32_t w = 0; w < store->workers; w++)

@@ -91,7 +91,7 @@ static uint64_t count_data(const struct store_batch *b, uint64_t sequences)
 
 		if (bytes == 0)
 			break;
-		records += r->kind == RECORD_DATA;
+		records += record_is_data(r);
 		at += bytes;
 	}
 	return records;

@@ -138,7 +138,7 @@ struct findings {
 	uint64_t last_stored_ns;
 	bool torn;
 	bool unreadable; /* somewhere behind `end` */
-	struct lane_mark marks[WORKERS_MAX];
+	struct lane_mark marks[WORKERS_MAX], put;
 };
 
 /* Where the file ends if the last good batches turn out to have overtaken one in front of them. */
@@ -146,7 +146,7 @@ struct overtaken {
 	uint64_t end, sequence, records, last_stored_ns;
 	unsigned batches; /* seen behind the damage; 0: there is none */
 	bool possible;
-	struct lane_mark marks[WORKERS_MAX];
+	struct lane_mark marks[WORKERS_MAX], put;
 };
 
 static void take_marks(struct findings *f, const struct batch *b)
@@ -156,6 +156,8 @@ static void take_marks(struct findings *f, const struct batch *b)
 	for (uint32_t i = 0; i < b->spans; i++)
 		if (span[i].worker < WORKERS_MAX)
 			f->marks[span[i].worker] = span[i].after;
+		else if (span[i].worker == SPAN_CONTROL && span[i].after.records >= f->put.records)
+			f->put = span[i].after;
 }
 
 /* Sets the walk to the last index entry that can be relied on: its batch is whole and says what the entry says. */
@@ -196,7 +198,7 @@ static int walk_batches(struct walk *w, struct findings *f, struct overtaken *o)
 
 	while ((result = walk_next(w, true)) > 0) {
 		if (result == WALK_DAMAGE) {
-			*o = (struct overtaken){end, sequence, records, f->last_stored_ns, 0, true, {{0}}};
+			*o = (struct overtaken){end, sequence, records, f->last_stored_ns, 0, true, {{0}}, f->put};
 			memcpy(o->marks, f->marks, sizeof o->marks);
 			continue;
 		}
@@ -237,6 +239,7 @@ static int walk_last(struct walk *w, struct findings *f)
 	f->records = o.possible ? o.records : w->records;
 	if (o.possible) {
 		memcpy(f->marks, o.marks, sizeof f->marks);
+		f->put = o.put;
 		f->last_stored_ns = o.last_stored_ns;
 	}
 	if (f->records == WALK_RECORDS_ANY)
@@ -277,12 +280,14 @@ static int read_last(struct shard *shard, const struct segment *last, struct fin
 		f->header_valid = segment_header_valid(&f->header) && f->header.first_sequence == last->first_sequence;
 	}
 	free(header);
-	if (f->header_valid)
+	if (f->header_valid) {
 		memcpy(f->marks, f->header.lanes, sizeof f->marks);
-	else
+		f->put = f->header.put;
+	} else {
 		log_warning(
 			"shard %s/%u: the header of segment %020llu is damaged: lanes start where penstockd left them",
 			shard->identity.stream, shard->identity.number, (unsigned long long)last->first_sequence);
+	}
 	walk_init(&walk, fd, SEGMENT_DATA, f->size, last->first_sequence,
 		  f->header_valid ? f->header.records_before : WALK_RECORDS_ANY);
 	walk.chunk = 1u << 20;
@@ -329,6 +334,7 @@ static void take_findings(struct shard *shard, const struct findings *f)
 	shard->next_sequence = shard->durable_sequence = f->sequence;
 	shard->stored_records = shard->next_records = f->records;
 	shard->last_stored_ns = f->last_stored_ns;
+	shard->put = shard->put_durable = f->put;
 	shard->generation = f->header_valid ? f->header.generation : 0;
 	for (uint32_t w = 0; w < WORKERS_MAX && shard->generation; w++) {
 		shard->lanes[w].durable = f->marks[w];

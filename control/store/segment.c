@@ -69,7 +69,7 @@ void batch_seal(struct batch *b)
 
 bool segment_header_valid(const struct segment_header *header)
 {
-	return header->magic == SEGMENT_MAGIC && header->version == SEGMENT_VERSION &&
+	return header->magic == SEGMENT_MAGIC && header->version >= 1 && header->version <= SEGMENT_VERSION &&
 	       header->crc == header_crc(header);
 }
 

@@ -300,6 +300,7 @@ void shard_get_status(struct shard *shard, struct shard_status *out)
 	out->next_sequence = shard->next_sequence;
 	out->durable_sequence = shard->durable_sequence;
 	out->stored_records = shard->stored_records;
+	out->put_records = shard->put_durable.records;
 	out->gaps = shard->gaps;
 	out->gap_records = shard->gap_records;
 	out->lane_gap_records = shard->lane_gap_records;

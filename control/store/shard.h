@@ -95,6 +95,8 @@ struct shard {
 	struct shard_lane lanes[WORKERS_MAX]; /* (d) */
 	uint64_t generation;                  /* (d) of the lanes' positions, 0: none known */
 	uint64_t drained_generation;          /* (d) all of that region was taken over */
+	struct lane_mark put, put_durable;    /* (d), (l): penstockd's own lane, copied and durable; see batch.h */
+	struct put *puts;                     /* (d) waiting for their turn, oldest first */
 	struct gap pending[GAPS_PENDING_MAX]; /* (d) gaps to be told by the next batch */
 	uint32_t pending_count;
 	struct buffer buffers[BUFFERS];      /* (d) */
@@ -226,12 +228,20 @@ void commit_rest(struct shard *shard);
 // Takes what the lanes of this shard have to give into its open batch, and closes that when it is due.
 void gather(struct shard *shard, uint64_t now);
 
+// Begins a batch. False: no buffer is to be had now.
+bool gather_open(struct shard *shard, uint64_t now);
+
 // Reads lane (shard, worker)'s line; when no consistent copy was to be had, it is looked at again next round: false.
 bool gather_look(struct shard *shard, uint32_t worker);
 
 // Where a lane stands at attach time: counts the data records between `head` and what is published.
 // False when there is something impossible among them.
 bool gather_count(const struct shard *shard, uint32_t worker, uint64_t head, uint64_t *records);
+
+/* ---- put.c ---- */
+
+// Takes what store_put() brought into the open batch, and closes that when it is due and nothing else would.
+void put_gather(struct shard *shard, uint64_t now);
 
 /* ---- attach.c ---- */
 

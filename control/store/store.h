@@ -32,6 +32,7 @@ struct shard_status {
 	uint64_t next_sequence;      /* the first not yet given */
 	uint64_t durable_sequence;   /* records below it can be read */
 	uint64_t stored_records;     /* data records ever stored in this shard */
+	uint64_t put_records;        /* of them, those that store_put() brought and no lane */
 	uint64_t retained_records, expired_records, lost_records; /* stored = retained + expired + lost */
 	uint64_t expired_early_records; /* of the expired: by bytes, inside the promised time */
 	uint64_t gaps, gap_records;  /* gap records stored since start, and the records they stand for */
@@ -87,6 +88,22 @@ struct lane_mark;
 // How far each lane of this shard is durable in it, WORKERS_MAX marks (batch.h), at one moment between two commits.
 // Returns the generation of the region they belong to; 0 when it has met none: then the marks say nothing.
 uint64_t shard_get_marks(struct shard *shard, struct lane_mark *marks);
+
+/* ---- writing ---- */
+
+// Appends data records, laid end to end as record_check() takes them (8-aligned, at most options.batch_bytes), in their
+// order and into one batch: a crash keeps all or none. Returns 0 once they are durable.
+//
+// `mark` (0: none) tells them apart from others: a shard remembers the greatest mark it was given as durably as the
+// records, for ever. A mark that it has already appends nothing and is -EALREADY, once what it had brought is durable. So
+// whoever gives rising marks and repeats a call that was cut off (by a crash, too) appends its records once.
+//
+// -EINVAL these are no data records; -EMSGSIZE; -ESTALE the shard was removed; -ETIMEDOUT nothing was appended within
+// timeout_ms; -EINPROGRESS they are appended but not yet durable: the disk refuses or is slow.
+int store_put(struct shard *shard, const void *records, size_t length, uint64_t mark, uint32_t timeout_ms);
+
+// The greatest mark that is durable, 0: none.
+uint64_t shard_put_mark(struct shard *shard);
 
 /* ---- reading ---- */
 

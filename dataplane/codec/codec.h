@@ -77,6 +77,7 @@ const char *codec_fault_text(enum codec_fault fault);
 enum codec_fault syslog_decode(const struct codec_record *record, struct field_sink *sink);
 uint32_t syslog_cut(const uint8_t *bytes, uint32_t length, struct slice *out, uint32_t room, uint32_t *consumed);
 enum codec_fault statsd_decode(const struct codec_record *record, struct field_sink *sink);
+uint32_t influx_cut(const uint8_t *bytes, uint32_t length, struct slice *out, uint32_t room, uint32_t *consumed);
 enum codec_fault influx_decode(const struct codec_record *record, struct field_sink *sink);
 enum codec_fault graphite_decode(const struct codec_record *record, struct field_sink *sink);
 enum codec_fault json_decode(const struct codec_record *record, struct field_sink *sink);
@@ -84,5 +85,7 @@ enum codec_fault gelf_decode(const struct codec_record *record, struct field_sin
 enum codec_fault collectd_decode(const struct codec_record *record, struct field_sink *sink);
 enum codec_fault netflow_decode(const struct codec_record *record, struct field_sink *sink);
 enum codec_fault sflow_decode(const struct codec_record *record, struct field_sink *sink);
+// Data of the user records, without their keys (kpl_records() has both). A datagram that is no aggregate, a damaged one, and
+// one of more than `room` > 0 user records are one record, whole: an aggregate cannot be gone on with in its middle.
 uint32_t kpl_cut(const uint8_t *bytes, uint32_t length, struct slice *out, uint32_t room, uint32_t *consumed);
 enum codec_fault dead_letter_decode(const struct codec_record *record, struct field_sink *sink);

@@ -71,6 +71,10 @@ bool key_find(const struct key_rule *rule, struct key_random *random, const uint
 	case KEY_RANDOM:
 		by_hash(out, key_random_next(random), RECORD_KEY_HASH);
 		return true;
+	case KEY_PATH:
+	case KEY_CAPTURE:
+	case KEY_OWN: /* not found in the bytes alone */
+		break;
 	}
 	by_hash(out, key_random_next(random), RECORD_KEY_HASH);
 	return false;

@@ -44,7 +44,12 @@
 #define COUNTER_RECORDS(X)                                                                                \
 	X(RECORD_APPENDED, "appended", "in a lane")                                                       \
 	X(RECORD_LANE_FULL, "lane_full", "the lane had no room")                                          \
-	X(RECORD_NO_STREAM, "no_stream", "the input's stream does not exist (yet)")
+	X(RECORD_NO_STREAM, "no_stream", "its stream does not exist (yet)")                               \
+	X(RECORD_INVALID, "invalid", "does not follow its format, and the input drops such")              \
+	X(RECORD_RULE_DROPPED, "rule_dropped", "a rule dropped it")                                       \
+	X(RECORD_SAMPLED_OUT, "sampled_out", "none of the 1 in N that a rule keeps")                      \
+	X(RECORD_INCOMPLETE, "incomplete", "a message of which chunks never came")                        \
+	X(RECORD_TOO_LARGE, "too_large", "longer than 65,536 bytes once put together")
 
 #define COUNTER_WORKER(X)                                                                                 \
 	X(WORKER_POLLED, "polled", "frames taken from the queue")                                         \
@@ -58,7 +63,15 @@
 	X(WORKER_ANSWERS, "answers", "frames sent in answer")                                             \
 	X(WORKER_DOWN_TOLD, "down_told", "frames told by gap records as having met no worker")   \
 	X(WORKER_CRASH_TOLD, "crash_told", "when the last killed dataplane whose losses were told had last lived") \
-	X(WORKER_MISSED_TOLD, "missed_told", "frames told by gap records as missed by the driver")
+	X(WORKER_MISSED_TOLD, "missed_told", "frames told by gap records as missed by the driver")        \
+	X(WORKER_MALFORMED, "malformed", "records found not to follow their format, whatever became of them") \
+	X(WORKER_KEY_MISSING, "key_missing", "records without the key that their input asks for")         \
+	X(WORKER_DEAD_LETTERS, "dead_letters", "records sent to a dead-letter stream")                    \
+	X(WORKER_ROUTED, "routed", "records that a rule sent to another stream")                          \
+	X(WORKER_TAGGED, "tagged", "records that rules tagged")                                           \
+	X(WORKER_REDACTED, "redacted", "records of which rules overwrote something")                      \
+	X(WORKER_CHUNKS, "chunks", "datagrams that brought a part of a message")                          \
+	X(WORKER_HELD, "held", "messages whose parts have not all come yet")
 
 // Rows start on fixed numbers so that a list can grow without moving its neighbours.
 #define COUNTER_FRAME_BASE 0
@@ -74,6 +87,8 @@ enum counter_worker { COUNTER_WORKER_FIRST = COUNTER_WORKER_BASE - 1, COUNTER_WO
 
 _Static_assert(FRAME_ACCEPTED == 0 && FRAME_ANSWER_FAILED == 27, "counter numbers are frozen");
 _Static_assert(RECORD_APPENDED == 48 && RECORD_NO_STREAM == 50, "counter numbers are frozen");
+_Static_assert(RECORD_INVALID == 51 && RECORD_TOO_LARGE == 55, "counter numbers are frozen");
+_Static_assert(WORKER_MALFORMED == 76 && WORKER_HELD == 83, "counter numbers are frozen");
 _Static_assert(WORKER_POLLED == 64 && WORKER_DOWN_TOLD == 73 && WORKER_CRASH_TOLD == 74 && WORKER_MISSED_TOLD == 75, "counter numbers are frozen");
 _Static_assert(COUNTER_FRAME_END <= COUNTER_RECORD_BASE && COUNTER_RECORD_END <= COUNTER_WORKER_BASE &&
 	       COUNTER_WORKER_END <= COUNTERS_MAX, "counter lists fit their ranges");

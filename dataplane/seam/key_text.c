@@ -151,17 +151,19 @@ static uint32_t hash_text(uint64_t hash, char *text)
 
 uint32_t key_text(const struct record *record, char *text)
 {
+	uint8_t kind = record_key_kind(record);
+
 	if (record->kind == RECORD_GAP)
 		return 0;
-	if (record->key_kind == RECORD_KEY_STORED && record->key_length) {
-		memcpy(text, record_key(record), record->key_length);
-		return record->key_length;
+	if (kind == RECORD_KEY_STORED && record_key_bytes(record)) {
+		memcpy(text, record_key(record), record_key_bytes(record));
+		return record_key_bytes(record);
 	}
-	if (record->key_kind == RECORD_KEY_SOURCE && record->origin == RECORD_ORIGIN_IPV4)
+	if (kind == RECORD_KEY_SOURCE && record->origin == RECORD_ORIGIN_IPV4)
 		return address4_text(record_origin(record), text);
-	if (record->key_kind == RECORD_KEY_SOURCE && record->origin == RECORD_ORIGIN_IPV6)
+	if (kind == RECORD_KEY_SOURCE && record->origin == RECORD_ORIGIN_IPV6)
 		return address6_text(record_origin(record), text);
-	if (record->key_kind == RECORD_KEY_FLOW && record->origin != RECORD_ORIGIN_NONE)
+	if (kind == RECORD_KEY_FLOW && record->origin != RECORD_ORIGIN_NONE)
 		return flow_text(record, text);
 	return hash_text(record->hash, text);
 }

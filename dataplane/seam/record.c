@@ -11,9 +11,9 @@ uint32_t record_check(const void *bytes, size_t length)
 	if (length < sizeof r)
 		return 0;
 	memcpy(&r, bytes, sizeof r);
-	if (r.kind != RECORD_DATA && r.kind != RECORD_GAP)
+	if (!record_is_data(&r) && r.kind != RECORD_GAP)
 		return 0;
-	if (r.length > RECORD_PAYLOAD_MAX || r.key_length > RECORD_KEY_MAX)
+	if (r.length > RECORD_PAYLOAD_MAX || r.key_length < 4 * record_tags_count(&r) || record_key_bytes(&r) > RECORD_KEY_MAX)
 		return 0;
 	if (r.origin != RECORD_ORIGIN_NONE && record_origin_bytes(r.origin) == 0)
 		return 0;

@@ -1,6 +1,7 @@
 // One record as it lies in a lane, and, byte for byte, in a batch on disk.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,10 +23,17 @@
 #define RECORD_ALIGN 8u
 #define RECORD_PAYLOAD_MAX 65536u /* a frame of 65,535 bytes fits; larger records are refused where they arrive */
 #define RECORD_KEY_MAX 1024u      /* 256 Unicode characters, Kinesis' limit, of at most 4 bytes each */
+#define RECORD_TAGS_MAX 64u
 
 enum record_kind {
-	RECORD_DATA = 1, /* payload is what arrived */
-	RECORD_GAP = 2,  /* payload is a struct gap: a hole in the shard, with its size */
+	RECORD_DATA = 1,   /* payload is what arrived */
+	RECORD_GAP = 2,    /* payload is a struct gap: a hole in the shard, with its size */
+	/*
+	 * As RECORD_DATA, and rules have tagged it: the last 4 bytes of the key block for each of its 1 to RECORD_TAGS_MAX tags
+	 * are input_id() of the tag's name. key_length counts them, too, so that whoever only wants the payload finds it where
+	 * it always was. Of key_kind, the lower two bits are the enum record_key_kind, the upper six the number of tags less one.
+	 */
+	RECORD_TAGGED = 3,
 };
 
 enum record_origin { /* what stands between header and key */
@@ -141,7 +149,7 @@ static inline uint32_t record_bytes(uint8_t origin, uint32_t key_length, uint32_
 	return (bytes + RECORD_ALIGN - 1) & ~(RECORD_ALIGN - 1);
 }
 
-#define RECORD_BYTES_MAX (32u + 36u + RECORD_KEY_MAX + RECORD_PAYLOAD_MAX + RECORD_ALIGN)
+#define RECORD_BYTES_MAX (32u + 36u + RECORD_KEY_MAX + 4u * RECORD_TAGS_MAX + RECORD_PAYLOAD_MAX + RECORD_ALIGN)
 
 static inline const uint8_t *record_origin(const struct record *r)
 {
@@ -158,9 +166,46 @@ static inline const uint8_t *record_payload(const struct record *r)
 	return record_key(r) + r->key_length;
 }
 
+// Whether it is a record of somebody, tagged or not, rather than a gap.
+static inline bool record_is_data(const struct record *r)
+{
+	return r->kind == RECORD_DATA || r->kind == RECORD_TAGGED;
+}
+
+static inline uint32_t record_tags_count(const struct record *r)
+{
+	return r->kind == RECORD_TAGGED ? (r->key_kind >> 2) + 1u : 0;
+}
+
+// One of the record's tags, `index` < record_tags_count().
+static inline uint32_t record_tag(const struct record *r, uint32_t index)
+{
+	uint32_t id;
+
+	__builtin_memcpy(&id, record_payload(r) - 4 * (record_tags_count(r) - index), sizeof id);
+	return id;
+}
+
+// Bytes of the key itself, and how a reader finds its text (enum record_key_kind, or a number nobody defined).
+static inline uint32_t record_key_bytes(const struct record *r)
+{
+	return r->key_length - 4 * record_tags_count(r);
+}
+
+static inline uint8_t record_key_kind(const struct record *r)
+{
+	return r->kind == RECORD_TAGGED ? r->key_kind & 3 : r->key_kind;
+}
+
+// key_kind of a RECORD_TAGGED.
+static inline uint8_t record_tagged_kind(uint8_t key_kind, uint32_t tags)
+{
+	return (uint8_t)(key_kind | (tags - 1) << 2);
+}
+
 // The first record of `bytes`, checked: its total size in bytes, or 0 when what stands there is no record
 // that lies wholly inside. `bytes` is 8-aligned. Trusts nothing: usable on another process's memory once copied.
 uint32_t record_check(const void *bytes, size_t length);
 
-// The id of an input's name as records carry it: XXH32 with seed 0. Configuration refuses two names with one id.
+// The id of an input's or a tag's name as records carry it: XXH32 with seed 0. Configuration refuses two names with one id.
 uint32_t input_id(const char *name);

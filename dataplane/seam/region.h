@@ -53,9 +53,19 @@
 
 enum region_state { REGION_STARTING = 0, REGION_RUNNING = 1, REGION_DRAINING = 2, REGION_STOPPED = 3, REGION_RETIRED = 4 };
 
-struct region_input { /* (i) for one run; rewritten by the next */
-	char name[NAME_MAX_BYTES];
-	char stream[STREAM_NAME_MAX + 8];
+/* Of a request to reload: what the dataplane made of its own configuration file. */
+enum reload_outcome {
+	RELOAD_NONE,
+	RELOAD_APPLIED, /* every worker works by it, as far as it can change while they run */
+	RELOAD_REFUSED, /* it has errors (the dataplane's log has them): nothing changed */
+	RELOAD_FAILED,  /* no memory: nothing changed */
+};
+
+struct region_input { /* (d) under `description`; a row belongs to its name until another input needs it, across runs */
+	char name[NAME_MAX_BYTES]; /* "": the row is between two inputs, or free */
+	char stream[STREAM_NAME_MAX + 1];
+	uint8_t reserved[6];
+	uint8_t removed;           /* 1: no longer configured; what it counted stays */
 };
 
 struct region_port { /* (i) for one run */
@@ -79,7 +89,8 @@ struct region {
 	uint64_t port_ledger_offset; /* (i) */
 	uint64_t lanes_offset;       /* (i) */
 	uint64_t created_ns;         /* (i) CLOCK_REALTIME */
-	uint64_t reserved_constants[2];
+	_Atomic uint64_t config_hash;    /* (d) of the configuration the dataplane works by, config_hash(); 0: not told */
+	_Atomic uint64_t reload_answer;  /* (d) to the last request to reload: its number << 8 | enum reload_outcome */
 	_Atomic uint64_t heartbeat_ns;   /* (d) CLOCK_REALTIME, at least every 100 ms while alive */
 	_Atomic uint64_t started_ns;     /* (d) of this process */
 	_Atomic uint32_t pid;            /* (d) */
@@ -187,7 +198,7 @@ struct control {
 	_Atomic uint32_t pid;          /* (c) */
 	uint32_t reserved;
 	_Atomic uint64_t map_version;  /* (c) 0: no map yet */
-	uint64_t reserved_life;
+	_Atomic uint64_t reload_request; /* (c) grows by one: look at your configuration again. Nothing else is asked or said */
 	_Atomic uint64_t head[SHARDS_MAX][WORKERS_MAX]; /* (c) lane positions below which all is durable */
 	struct shard_map map[2];       /* (c) [map_version & 1] is valid */
 };

@@ -129,12 +129,11 @@ static void make_rig(struct rig *rig, worker_process *process)
 	assert_true(w && rig->ledger && rig->words);
 	memset(w, 0, sizeof *w);
 	memset(rig->ledger, 0, ledger_bytes(lines));
-	w->config = &config;
 	w->port = &port;
 	w->clock = &wall;
 	w->process = process;
 	w->tap = port.host.tap;
-	w->plan = plan;
+	worker_take_plan(w, plan);
 	w->now_ns = reference.now_ns;
 	atomic_store(&w->next_plan, plan);
 	atomic_store(&w->stop, true);
@@ -168,13 +167,11 @@ static void set_up_port(bool tap)
 		telemetry_inputs();
 		frame_host(&port.host);
 	}
-	assert_int_equal(match_init(&port.match, config.inputs, config.inputs_count, 0), 0);
-	plan = plan_create(&config, &map, 1);
-	assert_non_null(plan);
+	assert_int_equal(plan_create(&config, NULL, 1, &map, 1, &plan), 0);
 	reference.config = &config;
 	reference.map = &map;
 	reference.host = port.host;
-	reference.match = port.match;
+	reference.match = plan->matches[0];
 	reference.tap = tap;
 	reference.now_ns = 1700000000000000000ull;
 	key_random_init(&reference.random, 99);

@@ -230,7 +230,7 @@ e2e_read() { e2e_ctl read "$@" --from trim-horizon --format raw; }
 e2e_section() {
 	case $1 in
 	wire | rx | missed | errors | no_mbuf | down) echo '^port [^,]*$' ;;
-	parsed | appended | lane_full | no_stream) echo '^records$' ;;
+	parsed | appended | lane_full | no_stream | invalid | rule_dropped | sampled_out | incomplete | too_large) echo '^records$' ;;
 	stored | retained | lost | expired_early) echo ', store$' ;;
 	taken | delivered | pending | failed) echo '^delivery ' ;;
 	*) echo '^frames$' ;;

@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config/config.h"
+#include "config/change.h"
 #include "tests/fuzz/fuzz.h"
 
 static char directory[] = "/dev/shm/penstock-fuzz-XXXXXX", path[64];
@@ -12,6 +12,22 @@ static void remove_files(void)
 {
 	unlink(path);
 	rmdir(directory);
+}
+
+/* Whatever the values are, they can be told, and nothing differs from itself. */
+static void expect_same(struct config *config)
+{
+	struct config_changes changes;
+	char *said = NULL;
+	size_t bytes;
+	FILE *errors = open_memstream(&said, &bytes);
+
+	fuzz_require(errors && config_hash(config) != 0);
+	fuzz_require(config_compare(config, config, config, &changes) == 0 && changes.count == 0);
+	fuzz_require(config_place_inputs(config, config, config, errors) == 0);
+	fclose(errors);
+	fuzz_require(!said[0]);
+	free(said);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -37,6 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (error)
 		fuzz_require(strstr(said, "main.yaml:"));
 	else
+		expect_same(config);
+	if (!error)
 		fuzz_require(config->ports_count <= PORTS_MAX && config->inputs_count <= INPUTS_MAX &&
 			     config_workers(config) <= WORKERS_MAX);
 	config_free(config);

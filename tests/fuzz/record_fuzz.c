@@ -23,7 +23,9 @@ static void check_record(const struct record *r, uint32_t bytes, size_t left)
 	fuzz_require(bytes <= left && bytes % RECORD_ALIGN == 0);
 	fuzz_require(bytes == record_bytes(r->origin, r->key_length, r->length));
 	fuzz_require(record_payload(r) + r->length <= (const uint8_t *)r + bytes);
-	fuzz_require(r->length <= RECORD_PAYLOAD_MAX && r->key_length <= RECORD_KEY_MAX);
+	fuzz_require(r->length <= RECORD_PAYLOAD_MAX && record_key_bytes(r) <= RECORD_KEY_MAX);
+	for (uint32_t i = 0; i < record_tags_count(r); i++)
+		fuzz_require(record_tag(r, i) == record_tag(r, i)); /* read by the sanitizer, too */
 	fuzz_require(r->kind == RECORD_GAP ? key == 0 && r->length == sizeof(struct gap) : key >= 1 && key <= KEY_TEXT_MAX);
 }
 

@@ -7,8 +7,11 @@
 #include <unistd.h>
 
 #include "control/store/batch.h"
+#include "dataplane/codec/dead_letter.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/support/flow_build.h"
 #include "tests/support/frame_build.h"
+#include "tests/support/samples.h"
 #include "tests/support/store_rig.h"
 
 static const char *corpus;
@@ -71,6 +74,24 @@ static void keep_lines(void)
 	longest[300] = '|';
 	longest[650] = '\n';
 	keep("lines", (uint8_t[]){'|', 0, 3}, 3, longest, sizeof longest);
+}
+
+static void keep_rules(void)
+{
+	static const char *const texts[] = {"foo\1bar\1error user=root 123\1", "<14>web-1 foo\n bar\1\1k\xc3\xa4se\1\xff\1",
+					    "a+b[\1\"foo\"\1foo\r\1bar$\1", "xxxxxxxx\1yy\1az\1foo"};
+	static const char *const patterns[] = {"foo.*bar", "^error|bar$", "\\bfoo\\b", "[^a]b", "a\\nb", "(?i)err(?-i)or.+x", "fo{1,3}bar+x"};
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		for (uint8_t set = 0; set < 12; set++)
+			keep("rule", (uint8_t[]){set, (uint8_t)(set + i)}, 2, texts[i], strlen(texts[i]));
+	for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
+		uint8_t choice[2] = {(uint8_t)strlen(patterns[i]), 0};
+		char both[128];
+
+		snprintf(both, sizeof both, "%s%s", patterns[i], texts[i % 4]);
+		keep("pattern", choice, 2, both, strlen(both));
+	}
 }
 
 static void keep_messages(void)
@@ -141,6 +162,64 @@ static void keep_gap(void)
 	keep("record", "", 0, &both, sizeof both);
 }
 
+/* Datagrams of the text formats; the byte in front says how many records there is room for. */
+static void keep_texts(void)
+{
+	static const struct {
+		const char *target, *text;
+	} texts[] = {
+		{"syslog", "<34>1 2003-10-11T22:14:15.003Z mymachine.example.com su - ID47 - \xef\xbb\xbf'su root' failed for lonvick"},
+		{"syslog", "<165>1 2003-08-24T05:14:15.000003-07:00 192.0.2.1 myproc 8710 - [a@1 b=\"3\" c=\"\\\"\\]\"][d] text"},
+		{"syslog", "<38>Jan  2 03:04:05 gateway sshd[21847]: Accepted publickey\n  more of it\n<13>Oct 11 2003 22:14:15.5: %ASA-6: Built\n"},
+		{"syslog", "7 <13>a: b60 <13>2026-01-02T04:04:05.5+01:00 gw app: text that ends too early"},
+		{"statsd", "gorets:1|c|@0.1\nglork:320|ms\ngaugor:-10|g\nuniques:765|s\n"},
+		{"statsd", "a:1:.5:+007|d|@0.5|#env:prod,canary|c:83c0a99c|T1656581400|e:it|card:low|new"},
+		{"statsd", "_e{3,7}:a|b|x\\ny|z:|d:1656581400|h:web|k:key|p:low|s:src|t:warning|#a:b\n_sc|a|2|d:1|h:web|#a|m:it m\\: x"},
+		{"influx", "cpu,host=web-17,cpu=cpu0 user=12.5,idle=84i,n=3u,up=t 1767323045123456789\n# comment\nmem free=.5\n"},
+		{"influx", "my\\ m,tag\\ Key=tag\\=Value f\\ 1=\"x \\\"y\\\" \\\\ z\nnext line\",g=F\nm a=\"open\nn b=1"},
+		{"graphite", "servers.web-17.cpu.user 12.5 1767323045\ndisk.used;dc=dc1;rack=a1 +05.25 -1\na nan N\n"},
+		{"json", "{\"time\":\"2026-01-02T03:04:05Z\",\"a\":{\"b\":[1,-2.5e3,true,null]},\"m\\u0065\":\"\\ud83d\\ude00 \\n\"}\n{}\n[[0]]\n"},
+		{"json", "[\"\xc3\xa4 \xf0\x9f\x98\x80\",{\"a\":\"b\",\"a\":{\"\":0}},[],1E+5,-0]"},
+	};
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		keep(texts[i].target, (uint8_t[]){(uint8_t)i}, 1, texts[i].text, strlen(texts[i].text));
+}
+
+/* Flow datagrams: each alone, and the flows in front of their template. */
+static void keep_flows(void)
+{
+	static const uint32_t options[3][2] = {{149, 4}, {34, 4}, {35, 1}}, variable[3][2] = {{4, 1}, {371, 65535}, {35632u << 16 | 8, 4}};
+	static struct flow_build b, both;
+	uint8_t choice[6] = {1, 2, 3, 4};
+
+	for (uint32_t version = 5; version <= 10; version += version == 5 ? 4 : 1) {
+		both.length = 0;
+		for (uint32_t with_template = 0; with_template < 2; with_template++) {
+			if (version == 5)
+				flow_build_v5(&b, 2);
+			else
+				flow_build_usual(&b, version, with_template, 2);
+			if (version == 10 && with_template) {
+				flow_build_template(&b, 301, options, 3, 1);
+				flow_build_template(&b, 302, variable, 3, 0);
+				flow_build_set(&b, 302);
+				flow_build_bytes(&b, "\6\5alice\0\0\0\1", 11);
+				flow_build_set_end(&b);
+				flow_build_template(&b, 2, NULL, 0, 0);
+			}
+			choice[4] = (uint8_t)(b.length >> 8);
+			choice[5] = (uint8_t)b.length;
+			keep("netflow", choice, 6, b.bytes, b.length);
+			flow_build_bytes(&both, choice, 6);
+			flow_build_bytes(&both, b.bytes, b.length);
+		}
+		keep("netflow", "", 0, both.bytes, both.length);
+	}
+	flow_build_sflow(&b, 2);
+	keep("sflow", (uint8_t[]){0}, 1, b.bytes, b.length);
+}
+
 static void keep_file(const char *path)
 {
 	static char bytes[1 << 20];
@@ -151,6 +230,47 @@ static void keep_file(const char *path)
 	fclose(file);
 }
 
+static void keep_sample(const char *target, const char *prefix, size_t prefix_bytes, struct sample sample)
+{
+	keep(target, prefix, prefix_bytes, sample.bytes, sample.length);
+}
+
+static void keep_gelf(void)
+{
+	static const char message[] =
+		"{\"version\":\"1.1\",\"host\":\"h\",\"short_message\":\"k\\u00e4se\",\"timestamp\":1385053862.3072,"
+		"\"level\":1,\"_a\":{\"b\":[1e3,null,true]},\"_c\":\"d\"}";
+	static const uint8_t steps[][8] = {{10, 8, 1, 0, 3, 0, 200, 0x41}, {10, 8, 1, 2, 3, 255, 0, 0x40}, {10, 8, 1, 1, 3, 255, 0, 0x41},
+					   {10, 1, 2, 0, 2, 4, 0, 0x61},   {255, 1, 2, 1, 2, 4, 0, 0x61}, {1, 1, 3, 0, 1, 4, 0, 1},
+					   {10, 8, 4, 0, 9, 255, 0, 0},	   {10, 8, 4, 1, 9, 255, 0, 0},	  {10, 8, 4, 2, 7, 255, 0, 0}};
+
+	for (char mode = 0; mode < 4; mode++)
+		keep("gelf", (char[]){mode, 3}, 2, message, sizeof message - 1);
+	keep("gelf", "\0", 2, steps, sizeof steps);
+	keep_sample("gelf", "\0\2", 2, sample_gelf_gzip);
+	keep_sample("gelf", "\0\0", 2, sample_gelf_gzip_named);
+	keep_sample("gelf", "\0\7", 2, sample_gelf_zlib);
+}
+
+static void keep_messages_of_machines(void)
+{
+	static const struct dead_letter_header header = {
+		.stage = DEAD_LETTER_AT_RULE, .codec = CODEC_KPL, .reason = DEAD_LETTER_RULE, .input = 7, .detail = 3};
+	uint8_t letter[512];
+
+	keep_sample("collectd", "\7", 1, sample_collectd_values);
+	keep_sample("collectd", "\0", 1, sample_collectd_notification);
+	keep_sample("collectd", "\2", 1, sample_collectd_signed);
+	keep_sample("collectd", "\3", 1, sample_collectd_encrypted);
+	keep_sample("collectd", "\0", 1, sample_collectd_load);
+	keep_sample("kpl", "\3", 1, sample_kpl_aggregate);
+	/* Its protocol buffer alone: the target makes the MD5 right. */
+	keep("kpl", "\1", 1, sample_kpl_aggregate.bytes + 4, sample_kpl_aggregate.length - 20);
+	keep("dead_letter", "\4", 1, letter,
+	     dead_letter_write(&header, sample_kpl_aggregate.bytes, sample_kpl_aggregate.length, letter, sizeof letter));
+	keep("dead_letter", "\0", 1, letter, dead_letter_write(&header, (const uint8_t *)"text", 4, letter, sizeof letter));
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2)
@@ -159,9 +279,14 @@ int main(int argc, char **argv)
 	mkdir(corpus, 0755);
 	keep_frames();
 	keep_lines();
+	keep_texts();
+	keep_rules();
 	keep_messages();
 	keep_segments();
 	keep_gap();
+	keep_flows();
+	keep_gelf();
+	keep_messages_of_machines();
 	for (int i = 2; i < argc; i++)
 		keep_file(argv[i]);
 	return 0;

@@ -80,7 +80,7 @@ static void check_batch(const struct store_batch *b)
 		bytes = record_check(r, b->length - at);
 		if (bytes == 0)
 			return;
-		records += r->kind == RECORD_DATA;
+		records += record_is_data(r);
 	}
 	fuzz_require(records <= b->length / sizeof(struct record));
 }

@@ -203,6 +203,32 @@ void cli_daemon_feed(struct cli_daemon *d, const char *stream, uint64_t count, u
 	ledger_commit(&d->ledger);
 }
 
+void cli_daemon_put(struct cli_daemon *d, const char *stream, uint32_t number, uint8_t codec, const void *payload,
+		    uint32_t length)
+{
+	const struct origin4 origin = {{198, 51, 100, 1}, {192, 0, 2, 9}, {1, 2}, {8, 7}};
+	uint32_t slots[CLI_DAEMON_SLOTS], bytes = record_bytes(RECORD_ORIGIN_IPV4, 0, length);
+	struct record r = {.kind = RECORD_DATA, .origin = RECORD_ORIGIN_IPV4, .codec = codec, .vlan = RECORD_VLAN_NONE, .input = 7,
+			   .length = length, .key_kind = RECORD_KEY_SOURCE, .arrival_ns = now_ns()};
+	uint8_t *at;
+
+	find_slots(d, stream, slots);
+	at = lane_reserve(&d->lanes[slots[number]], bytes);
+	if (!at)
+		die("the lane is full");
+	memset(at + bytes - 8, 0, 8);
+	memcpy(at, &r, sizeof(r));
+	memcpy(at + sizeof(r), &origin, sizeof(origin));
+	memcpy(at + sizeof(r) + sizeof(origin), payload, length);
+	ledger_add(&d->ledger, WORKER_PARSED, 1);
+	ledger_add(&d->ledger, RECORD_APPENDED, 1);
+	ledger_add(&d->ledger, lane_word(slots[number], LANE_RECORDS), 1);
+	ledger_add(&d->ledger, lane_word(slots[number], LANE_BYTES), length);
+	ledger_set(&d->ledger, lane_word(slots[number], LANE_POSITION), d->lanes[slots[number]].position);
+	ledger_commit(&d->ledger);
+	atomic_store(&d->writer.region->heartbeat_ns, r.arrival_ns);
+}
+
 void cli_daemon_gap(struct cli_daemon *d, const char *stream, uint64_t count)
 {
 	uint32_t slots[CLI_DAEMON_SLOTS];

@@ -38,6 +38,10 @@ void cli_daemon_crash(struct cli_daemon *d);
 // of this daemon), filled up to `bytes` with letters, `per_commit` of them in each commit. Waits while a lane is full.
 void cli_daemon_feed(struct cli_daemon *d, const char *stream, uint64_t count, uint32_t bytes, uint32_t per_commit);
 
+// Appends one record of `codec` with any payload to shard `number` of the stream, from 198.51.100.1, input 7.
+void cli_daemon_put(struct cli_daemon *d, const char *stream, uint32_t number, uint8_t codec, const void *payload,
+		    uint32_t length);
+
 // Appends a gap record of `count` records to the stream's first shard.
 void cli_daemon_gap(struct cli_daemon *d, const char *stream, uint64_t count);
 

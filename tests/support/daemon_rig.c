@@ -23,6 +23,22 @@ static void remove_stream(void *with, const struct stream *stream)
 	deliveries_remove_stream(((struct daemon *)with)->deliveries, stream);
 }
 
+/* As the dataplane does, but that the test says what it makes of its configuration. */
+static void answer_reload(struct daemon_rig *rig)
+{
+	struct region *region = rig->region.region;
+	uint64_t asked = rig->control ? atomic_load(&rig->control->reload_request) : 0;
+	uint64_t (*reload)(struct daemon_rig *rig);
+
+	if (!rig->control || asked == atomic_load(&region->reload_answer) >> 8)
+		return;
+	atomic_fetch_add(&rig->reloads, 1);
+	reload = rig->reload;
+	if (reload)
+		atomic_store(&region->config_hash, reload(rig));
+	atomic_store(&region->reload_answer, asked << 8 | atomic_load(&rig->reload_outcome));
+}
+
 static void *tick(void *arg)
 {
 	struct daemon_rig *rig = arg;
@@ -40,6 +56,7 @@ static void *tick(void *arg)
 
 			atomic_store(&rig->region.region->heartbeat_ns, clock_realtime_ns());
 			atomic_store(&rig->region.region->map_version, version);
+			answer_reload(rig);
 		}
 		pthread_mutex_unlock(&rig->lock);
 		usleep(2000);
@@ -56,12 +73,17 @@ void daemon_rig_start_daemon(struct daemon_rig *rig)
 	*d = (struct daemon){.config = rig->config, .started_ms = clock_monotonic_ms()};
 	assert_int_equal(metadata_open(store.directory, &d->metadata), 0);
 	assert_int_equal(store_open(&store, &d->store), 0);
-	assert_int_equal(deliveries_open(rig->config, d->metadata, &d->deliveries), 0);
+	assert_int_equal(learner_open(rig->config, d->metadata, &d->learner), 0);
+	assert_int_equal(deliveries_open(rig->config, d->metadata, d->learner, &d->deliveries), 0);
 	assert_int_equal(streams_open(d->metadata, d->store, RIG_SLOTS, &listener, &d->streams), 0);
+	assert_int_equal(learner_begin(d->learner, d->streams), 0);
 	struct plane_options plane = {rig->region_directory, d->metadata, d->store, d->streams};
 	assert_int_equal(plane_open(&plane, &d->plane), 0);
 	struct monitor_parts parts = {d->metadata, d->store, d->streams, d->plane, d->deliveries};
 	assert_int_equal(monitor_open(&parts, &d->monitor), 0);
+	assert_int_equal(reload_open(d, &d->reload), 0);
+	struct replay_parts replay = {d->metadata, d->store, d->streams, d->reload, store.batch_bytes};
+	assert_int_equal(replay_open(&replay, &d->replay), 0);
 	assert_int_equal(server_open(rig->config->socket, d, &rig->server), 0);
 	atomic_store(&rig->stop, false);
 	assert_int_equal(pthread_create(&rig->ticker, NULL, tick, rig), 0);
@@ -71,6 +93,7 @@ void daemon_rig_stop_daemon(struct daemon_rig *rig, bool drain)
 {
 	struct daemon *d = &rig->daemon;
 
+	reload_end(d->reload);
 	server_close(rig->server);
 	streams_end_retries(d->streams);
 	atomic_store(&rig->stop, true);
@@ -79,9 +102,12 @@ void daemon_rig_stop_daemon(struct daemon_rig *rig, bool drain)
 		assert_int_equal(plane_detach(d->plane, PATIENCE_MS), 0);
 		deliveries_stop(d->deliveries, PATIENCE_MS);
 	}
+	replay_close(d->replay);
+	reload_close(d->reload);
 	monitor_close(d->monitor);
 	plane_close(d->plane);
 	deliveries_close(d->deliveries);
+	learner_close(d->learner);
 	store_close(d->store);
 	streams_close(d->streams);
 	metadata_close(d->metadata);
@@ -120,7 +146,7 @@ void daemon_rig_close(struct daemon_rig *rig)
 		daemon_rig_stop_dataplane(rig);
 	snprintf(command, sizeof command, "rm -rf %s %s", rig->directory, rig->region_directory);
 	assert_int_equal(system(command), 0);
-	free(rig->config);
+	config_free(rig->config);
 	pthread_mutex_destroy(&rig->lock);
 }
 

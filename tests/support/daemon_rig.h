@@ -31,6 +31,10 @@ struct daemon_rig {
 	uint64_t *words[RIG_WORKERS + 1];
 	struct lane_writer lanes[RIG_SLOTS][RIG_WORKERS];
 	const struct control *control;
+
+	uint64_t (*_Atomic reload)(struct daemon_rig *rig); /* the configuration's hash after a reload; NULL: as it was */
+	_Atomic uint64_t reload_outcome;            /* enum reload_outcome */
+	_Atomic uint32_t reloads;                   /* asked for so far */
 };
 
 void daemon_rig_open(struct daemon_rig *rig);

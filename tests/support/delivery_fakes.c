@@ -247,6 +247,8 @@ struct image {
 	struct metadata_delivery rows[ROWS];
 	struct metadata_object objects[ROWS];
 	bool row_used[ROWS], object_used[ROWS];
+	struct metadata_object redriven[ROWS];
+	uint32_t redriven_count;
 };
 
 struct metadata {
@@ -429,5 +431,60 @@ static int finish_object(struct metadata *m, const struct metadata_object *objec
 	return error;
 }
 
-const struct delivery_journal fake_journal = {get_delivery, put_delivery, get_object,
-					      plan_object,  set_upload,   finish_object};
+static int find_redriven(const struct metadata *m, const struct metadata_object *object)
+{
+	for (uint32_t i = 0; i < m->image.redriven_count; i++)
+		if (m->image.redriven[i].shard == object->shard &&
+		    m->image.redriven[i].first_sequence == object->first_sequence)
+			return (int)i;
+	return -ENOENT;
+}
+
+static int redrive_object(struct metadata *m, const struct metadata_object *object,
+			  const struct metadata_delivery *progress)
+{
+	struct image changed;
+	int error;
+
+	pthread_mutex_lock(&m->lock);
+	changed = m->image;
+	error = find_redriven(m, object) >= 0 || changed.redriven_count == ROWS ? -EEXIST : 0;
+	if (error == 0) {
+		changed.redriven[changed.redriven_count++] = *object;
+		set_row(m, &changed, progress);
+		error = save(m, &changed);
+	}
+	pthread_mutex_unlock(&m->lock);
+	return error;
+}
+
+static int is_redriven(struct metadata *m, const struct metadata_object *object)
+{
+	int result;
+
+	pthread_mutex_lock(&m->lock);
+	result = find_redriven(m, object) >= 0;
+	pthread_mutex_unlock(&m->lock);
+	return result;
+}
+
+static int forget_redriven(struct metadata *m, const struct metadata_object *object)
+{
+	struct image changed;
+	int i, error = 0;
+
+	pthread_mutex_lock(&m->lock);
+	changed = m->image;
+	i = find_redriven(m, object);
+	if (i >= 0) {
+		changed.redriven[i] = changed.redriven[--changed.redriven_count];
+		error = save(m, &changed);
+	}
+	pthread_mutex_unlock(&m->lock);
+	return error;
+}
+
+const struct delivery_journal fake_journal = {
+	get_delivery,  put_delivery,   get_object,  plan_object,     set_upload,
+	finish_object, redrive_object, is_redriven, forget_redriven,
+};

@@ -44,7 +44,7 @@ static pid_t supervise(uint32_t stop_ms)
 	snprintf(second, sizeof(second), "%s/two", directory);
 	char *const first_argv[] = {first, NULL}, *const second_argv[] = {second, NULL};
 	struct supervised programs[] = {{.name = "one", .argv = first_argv, .stop_ms = stop_ms},
-					{.name = "two", .argv = second_argv, .stop_ms = stop_ms}};
+					{.name = "two", .argv = second_argv, .stop_ms = stop_ms, .reloads = true}};
 
 	log = open("/dev/null", O_WRONLY);
 	dup2(log, 2);
@@ -126,6 +126,27 @@ static int remove_directory(void **state)
 	(void)state;
 	snprintf(command, sizeof(command), "rm -rf %s", directory);
 	return system(command);
+}
+
+static void a_hangup_that_somebody_sends_is_passed_on_to_who_reloads(void **state)
+{
+	pid_t supervisor;
+
+	(void)state;
+	write_script("one", "trap 'echo one >>hangups' HUP; trap 'exit 0' TERM; echo start >>one.log; while :; do sleep 0.05; done");
+	write_script("two", "trap 'echo two >>hangups' HUP; trap 'exit 0' TERM; echo start >>two.log; while :; do sleep 0.05; done");
+	supervisor = supervise(5000);
+	wait_lines("one.log", 1);
+	wait_lines("two.log", 1);
+	for (unsigned i = 1; i <= 3; i++) {
+		kill(supervisor, SIGHUP);
+		wait_lines("hangups", i);
+	}
+	kill(supervisor, SIGTERM);
+	assert_int_equal(status_of(supervisor), 0);
+	char text[64];
+	read_file("hangups", text, sizeof(text));
+	assert_string_equal(text, "two\ntwo\ntwo\n");
 }
 
 static void a_program_that_dies_is_back_at_once_and_its_pid_file_with_it(void **state)
@@ -245,6 +266,8 @@ static void who_was_killed_is_back_at_once_however_often(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_hangup_that_somebody_sends_is_passed_on_to_who_reloads, fresh_directory,
+						remove_directory),
 		cmocka_unit_test_setup_teardown(a_program_that_dies_is_back_at_once_and_its_pid_file_with_it, fresh_directory,
 						remove_directory),
 		cmocka_unit_test_setup_teardown(programs_stop_in_their_order, fresh_directory, remove_directory),

@@ -138,6 +138,9 @@ static const char every_knob[] =
 	"     key: {from: constant, value: \"k é\"}}\n"
 	"  - {name: i3, port: mirror, codec: frame, stream: f, key: flow}\n"
 	"  - {name: i4, port: lan, codec: lines, stream: s, key: {from: source}}\n"
+	"  - {name: i5, port: lan, udp_port: 1, codec: json_lines, stream: s, invalid: drop, dead_letter: f,\n"
+	"     key: {from: path, path: /a/b, missing: constant, value: v}}\n"
+	"  - {name: i6, port: lan, udp_port: 2, codec: kpl, stream: s, key: {missing: dead_letter}, dead_letter: f}\n"
 	"streams:\n"
 	"  - {name: s, shards: 4, retention: 7d, retention_bytes: 10GiB}\n"
 	"  - {name: f, shards: 5, retention: 90m}\n"
@@ -181,7 +184,7 @@ static void inputs_are_as_written(const struct config *c)
 {
 	const struct config_input *in = c->inputs;
 
-	assert_int_equal(c->inputs_count, 4);
+	assert_int_equal(c->inputs_count, 6);
 	assert_true(in[0].vlan == 0 && in[0].udp_port == 8125 && in[0].codec == CODEC_LINES && in[0].port_index == 0);
 	assert_false(in[0].any_destination);
 	assert_memory_equal(&in[0].destination.bytes, "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\5", 16);
@@ -192,6 +195,13 @@ static void inputs_are_as_written(const struct config *c)
 	assert_true(in[2].codec == CODEC_FRAME && in[2].key == KEY_FLOW && in[2].port_index == 1);
 	assert_string_equal(in[2].stream, "f");
 	assert_int_equal(in[3].key, KEY_SOURCE);
+	assert_true(in[3].missing == MISSING_RANDOM && in[3].invalid == INVALID_KEEP && in[3].dead_letter[0] == '\0');
+	assert_true(in[4].codec == CODEC_JSON_LINES && in[4].key == KEY_PATH && in[4].missing == MISSING_CONSTANT);
+	assert_string_equal(in[4].key_path, "/a/b");
+	assert_string_equal(in[4].key_constant, "v");
+	assert_string_equal(in[4].dead_letter, "f");
+	assert_int_equal(in[4].invalid, INVALID_DROP);
+	assert_true(in[5].codec == CODEC_KPL && in[5].key == KEY_OWN && in[5].missing == MISSING_DEAD_LETTER);
 	assert_true(c->streams[0].shards == 4 && c->streams[0].retention_seconds == 7 * 86400);
 	assert_true(c->streams[0].retention_bytes == 10ull << 30 && c->streams[1].retention_seconds == 5400);
 }
@@ -222,7 +232,7 @@ static void deliveries_are_as_written(const struct fixture *f)
 	snprintf(path, sizeof path, "%s/store/dead-letter", f->directory);
 	assert_string_equal(d[1].dead_letter, path);
 	assert_string_equal(d[2].delimiter, "");
-	assert_true(d[2].line == 36 && d[2].column == 5);
+	assert_true(d[2].line == 39 && d[2].column == 5);
 }
 
 static void every_knob_arrives_where_it_belongs(void **state)

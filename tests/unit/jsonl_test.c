@@ -11,6 +11,7 @@
 
 #include "control/delivery/format.h"
 #include "control/store/store.h"
+#include "dataplane/codec/dead_letter.h"
 #include "tests/support/delivery_fakes.h"
 
 #define NOON 1767268800123456789ull /* 2026-01-01T12:00:00.123456789Z */
@@ -37,7 +38,7 @@ static int keep(void *handle, const void *from, size_t length)
 static const char *name_of(void *context, uint32_t input)
 {
 	(void)context;
-	return input == 7 ? "sys\"log" : NULL;
+	return input == 7 ? "sys\"log" : input == 0x99 ? "alarm" : NULL;
 }
 
 static const char *formatted(struct format_options options, const struct fake_record *records, size_t count)
@@ -88,6 +89,27 @@ static void what_a_record_has_not_is_absent_and_an_unknown_input_is_its_id(void 
 		formatted(lines, &r, 1),
 		"{\"sequence\":\"429496729602\",\"arrival\":\"1970-01-01T00:00:00.000000001Z\",\"partition_key\":\"k\","
 		"\"input\":\"0000beef\",\"codec\":\"datagram\",\"data\":\"\"}\n");
+}
+
+static void tags_are_named_or_their_ids(void **state)
+{
+	static const uint8_t key[] = {'k', 'e', 'y', 0x99, 0, 0, 0, 0xef, 0xbe, 0, 0};
+	struct fake_record r = fake_text(NOON, "x");
+
+	(void)state;
+	r.kind = RECORD_TAGGED;
+	r.key = key;
+	r.key_length = sizeof key;
+	r.key_kind = record_tagged_kind(RECORD_KEY_STORED, 2);
+	assert_non_null(strstr(formatted(lines, &r, 1), "\"partition_key\":\"key\",\"input\":\"sys\\\"log\",\"codec\":\"lines\","
+							"\"tags\":[\"alarm\",\"0000beef\"],\"data\":\"x\"}"));
+	r.key = key + 3;
+	r.key_length = 4;
+	r.key_kind = record_tagged_kind(RECORD_KEY_HASH, 1);
+	assert_non_null(strstr(formatted(lines, &r, 1), "\"partition_key\":\"0000000000000000\","));
+	assert_non_null(strstr(out.bytes, "\"tags\":[\"alarm\"],"));
+	/* The payload, and no more, in the other formats. */
+	assert_string_equal(formatted((struct format_options){.format = FORMAT_RAW, .delimiter = "\n"}, &r, 1), "x\n");
 }
 
 static void an_ipv6_source_is_written_short(void **state)
@@ -169,6 +191,25 @@ static void every_byte_and_the_longest_payload_come_back_through_a_parser(void *
 	assert_non_null(strstr(formatted(lines, &r, 1), "\"data\":\"a\\u0000b\"}"));
 }
 
+static void a_dead_letter_has_its_input_s_name_and_what_could_not_be_taken(void **state)
+{
+	const struct dead_letter_header header = {.stage = DEAD_LETTER_AT_KEY, .codec = CODEC_LINES, .reason = DEAD_LETTER_KEY_MISSING,
+						  .input = 7, .detail = 3, .arrival_ns = NOON};
+	uint8_t payload[100];
+	struct fake_record r = fake_text(NOON, "");
+
+	(void)state;
+	r.codec = CODEC_DEAD_LETTER;
+	r.payload = payload;
+	r.payload_length = dead_letter_write(&header, (const uint8_t *)"a line", 6, payload, sizeof payload);
+	assert_string_equal(formatted(lines, &r, 1),
+			    "{\"sequence\":\"429496729602\",\"arrival\":\"2026-01-01T12:00:00.123456789Z\",\"partition_key\":\"k\","
+			    "\"input\":\"sys\\\"log\",\"codec\":\"dead_letter\",\"fields\":{\"stage\":\"key\",\"reason\":\"key_missing\","
+			    "\"codec\":\"lines\",\"parser_version\":1,\"input\":\"sys\\\"log\",\"detail\":3,"
+			    "\"time\":\"2026-01-01T12:00:00.123456789Z\",\"length\":6},\"data\":\"a line\"}\n");
+	assert_string_equal(formatted((struct format_options){.format = FORMAT_RAW, .delimiter = "\n"}, &r, 1), "a line\n");
+}
+
 static struct fake_record gap_record(const struct gap *gap)
 {
 	return (struct fake_record){.kind = RECORD_GAP,
@@ -246,9 +287,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_record_is_one_line_byte_for_byte),
 		cmocka_unit_test(what_a_record_has_not_is_absent_and_an_unknown_input_is_its_id),
+		cmocka_unit_test(tags_are_named_or_their_ids),
 		cmocka_unit_test(an_ipv6_source_is_written_short),
 		cmocka_unit_test(what_is_no_utf8_becomes_base64),
 		cmocka_unit_test(every_byte_and_the_longest_payload_come_back_through_a_parser),
+		cmocka_unit_test(a_dead_letter_has_its_input_s_name_and_what_could_not_be_taken),
 		cmocka_unit_test(a_gap_is_a_line_of_its_own),
 		cmocka_unit_test(raw_is_payloads_and_delimiters_and_nothing_for_a_gap),
 		cmocka_unit_test(a_broken_sink_is_told_at_once_or_at_the_end),

@@ -27,7 +27,12 @@ static void fill_worker(struct balance_worker *w, uint64_t polled)
 		w->counters[c] = c;
 	w->counters[WORKER_POLLED] = polled;
 	w->counters[FRAME_ACCEPTED] = polled - (COUNTER_FRAME_END - 1) * COUNTER_FRAME_END / 2;
-	w->counters[WORKER_PARSED] = 10000;
+	w->counters[WORKER_PARSED] = 10015;
+	w->counters[RECORD_INVALID] = 1;
+	w->counters[RECORD_RULE_DROPPED] = 2;
+	w->counters[RECORD_SAMPLED_OUT] = 3;
+	w->counters[RECORD_INCOMPLETE] = 4;
+	w->counters[RECORD_TOO_LARGE] = 5;
 	w->counters[RECORD_LANE_FULL] = 10;
 	w->counters[RECORD_NO_STREAM] = 7;
 	w->counters[RECORD_APPENDED] = 9983;
@@ -44,8 +49,10 @@ static void fill_shard(struct balance_shard *s, uint32_t number)
 	s->appended = 10000;
 	s->drained = 9990;
 	s->waiting_bytes = 640;
-	s->stored_first = 9480;
-	s->stored_last = 9500;
+	s->stored_first = 9480 + 70;
+	s->put_first = 70;
+	s->stored_last = 9500 + 73;
+	s->put = 73;
 	s->dropped = 15;
 	s->untold = 2;
 	s->told_first = 3;
@@ -366,7 +373,7 @@ static void more_drained_than_was_ever_appended_is_unaccounted(void **state)
 	struct scene *scene = *state;
 
 	scene->shards[1].drained = 10001;
-	scene->shards[1].stored_last = 9501;
+	scene->shards[1].stored_last = 9501 + 73;
 	expect_fault(scene, "stream orders, lanes", 1);
 }
 
@@ -375,12 +382,27 @@ static void the_store_must_have_what_the_drain_took(void **state)
 	struct scene *scene = *state;
 	struct balance_shard *s = scene->shards;
 
+	s[0].put = s[1].put = s[0].put_first = s[1].put_first = 0;
 	s[0].stored_first = s[0].stored_last = 9490;
 	s[1].stored_first = s[1].stored_last = 9490;
 	expect_balance(scene);
 	s[0].stored_first = s[0].stored_last = 9489;
 	expect_fault(scene, "stream orders, lanes", 1);
 	s[0].stored_first = s[0].stored_last = 9491;
+	expect_fault(scene, "stream orders, lanes", 1);
+}
+
+static void what_was_put_is_stored_beside_what_came_by_lanes(void **state)
+{
+	struct scene *scene = *state;
+	struct balance_shard *s = scene->shards;
+
+	s[0].stored_first = s[0].stored_last = 9490 + 70;
+	s[0].put_first = s[0].put = 70;
+	expect_balance(scene);
+	s[0].put = 71; /* counted, and not stored */
+	expect_fault(scene, "stream orders, lanes", 1);
+	s[0].put = s[0].put_first = 69; /* stored, and not counted */
 	expect_fault(scene, "stream orders, lanes", 1);
 }
 
@@ -394,6 +416,7 @@ static void gap_records_must_tell_every_drop(void **state)
 	s[0].waiting_bytes = 0;
 	s[0].drained = s[0].appended;
 	s[0].stored_first = s[0].stored_last = 9500;
+	s[0].put = s[0].put_first = 0;
 	expect_fault(scene, "stream orders, gaps", 1);
 	s[0].gap_records = 11;
 	expect_fault(scene, "stream orders, gaps", 1);
@@ -436,6 +459,7 @@ int main(void)
 		TEST(more_records_missing_than_the_lanes_can_hold_are_unaccounted),
 		TEST(more_drained_than_was_ever_appended_is_unaccounted),
 		TEST(the_store_must_have_what_the_drain_took),
+		TEST(what_was_put_is_stored_beside_what_came_by_lanes),
 		TEST(gap_records_must_tell_every_drop),
 		TEST(without_a_region_the_store_is_still_judged),
 	};

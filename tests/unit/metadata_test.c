@@ -375,6 +375,55 @@ static void sql(const char *path, const char *text)
 	sqlite3_close(db);
 }
 
+static void a_database_of_the_first_schema_goes_on_under_this_one(void **state)
+{
+	struct scene *scene = *state;
+	struct metadata_object object = {.delivery = "lake", .first_sequence = 1, .last_sequence = 9, .name = "o"}, found;
+	struct metadata_delivery row = {.delivery = "lake", .next_sequence = 1};
+	uint64_t id, last;
+
+	assert_int_equal(create(scene, "a", 4, 8, &id), 0);
+	object.stream_id = row.stream_id = id;
+	assert_int_equal(metadata_put_delivery(scene->m, &row), 0);
+	assert_int_equal(metadata_plan_object(scene->m, &object), 0);
+	metadata_close(scene->m);
+	scene->m = NULL;
+	sql(scene->path, "DROP TABLE replay_part;DROP TABLE replay_step;DROP TABLE replay;DROP TABLE redriven;DROP TABLE template;DROP TABLE learned;"
+			 "ALTER TABLE object DROP COLUMN templates;PRAGMA user_version=1");
+	assert_int_equal(metadata_open(scene->directory, &scene->m), 0);
+	assert_int_equal(metadata_get_object(scene->m, id, 0, "lake", &found), 0);
+	assert_int_equal(found.last_sequence, 9);
+	assert_int_equal(found.templates, 0);
+	assert_int_equal(metadata_last_template(scene->m, &last), 0);
+	assert_int_equal(last, 0);
+	assert_int_equal(metadata_add_templates(scene->m, id, 2, 77, NULL, 0), 0);
+	assert_int_equal(metadata_get_learned(scene->m, id, 2, &last), 0);
+	assert_int_equal(last, 77);
+}
+
+static void a_redriven_object_is_remembered_with_its_count(void **state)
+{
+	struct scene *scene = *state;
+	struct metadata_object object = {.delivery = "lake", .first_sequence = 11, .last_sequence = 19, .name = "o"};
+	struct metadata_delivery row = {.delivery = "lake", .failed_records = 9}, found;
+	uint64_t id;
+
+	assert_int_equal(create(scene, "a", 4, 8, &id), 0);
+	object.stream_id = row.stream_id = id;
+	assert_int_equal(metadata_put_delivery(scene->m, &row), 0);
+	assert_int_equal(metadata_is_redriven(scene->m, &object), 0);
+	row.failed_records = 0;
+	row.delivered_records = 9;
+	assert_int_equal(metadata_redrive_object(scene->m, &object, &row), 0);
+	row.delivered_records = 18;
+	assert_int_equal(metadata_redrive_object(scene->m, &object, &row), -EEXIST); /* and counts nothing */
+	assert_int_equal(metadata_is_redriven(scene->m, &object), 1);
+	assert_int_equal(metadata_get_delivery(scene->m, id, 0, "lake", &found), 0);
+	assert_int_equal(found.delivered_records, 9);
+	assert_int_equal(metadata_forget_redriven(scene->m, &object), 0);
+	assert_int_equal(metadata_is_redriven(scene->m, &object), 0);
+}
+
 static void a_newer_schema_and_a_foreign_file_are_refused(void **state)
 {
 	struct scene *scene = *state;
@@ -473,6 +522,8 @@ int main(void)
 		TEST(discarded_records_and_bases_belong_to_one_region),
 		TEST(a_second_process_is_kept_out),
 		TEST(a_kill_at_any_moment_leaves_whole_transactions),
+		TEST(a_database_of_the_first_schema_goes_on_under_this_one),
+		TEST(a_redriven_object_is_remembered_with_its_count),
 		TEST(a_newer_schema_and_a_foreign_file_are_refused),
 		TEST(a_damaged_file_is_refused_and_left_as_it_is),
 		TEST(a_full_disk_is_said_and_costs_nothing_that_was_there),

@@ -662,6 +662,8 @@ static void a_delivery_that_cannot_start_is_started_once_it_can(void **state)
 	strcpy(delivery->s3.endpoint, "http://127.0.0.1:1");
 	strcpy(delivery->s3.bucket, "lake");
 	snprintf(delivery->s3.access_key_file, CONFIG_PATH_MAX, "%s/key", rig->directory);
+	daemon_rig_stop_daemon(rig, false);
+	daemon_rig_start_daemon(rig);
 	create(rig, "orders", 1);
 	expect_delivery(rig, false, "No such file");
 	umask(077);

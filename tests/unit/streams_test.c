@@ -116,7 +116,7 @@ static void a_stream_that_cannot_be_opened_keeps_none_of_the_others_down(void **
 	strcpy(config.streams[0].name, "orders");
 	config.streams[0].shards = 2;
 	config.streams[0].retention_seconds = 60;
-	assert_int_equal(declare_streams(&config, rig->daemon.streams), 0);
+	assert_int_equal(declare_streams(&config, rig->daemon.streams, NULL), 0);
 
 	assert_int_equal(rmdir(path), 0);
 	assert_int_equal(rename(aside, path), 0);
@@ -178,7 +178,7 @@ static void a_retention_declared_anew_goes_into_shards_that_run(void **state)
 	strcpy(config.streams[0].name, "orders");
 	config.streams[0].shards = 1;
 	config.streams[0].retention_seconds = 1;
-	assert_int_equal(declare_streams(&config, rig->daemon.streams), 0);
+	assert_int_equal(declare_streams(&config, rig->daemon.streams, NULL), 0);
 	stream = streams_hold(rig->daemon.streams, "orders");
 	assert_int_equal(stream->info.retention_seconds, 1);
 	do {

@@ -100,8 +100,11 @@ static void make_plan(enum config_key key, uint8_t codec)
 	map.streams[0].shards = SHARDS;
 	for (uint32_t i = 0; i < SHARDS; i++)
 		map.shards[i] = (struct map_shard){{step * i, 0}, {step * (i + 1) - 1, UINT64_MAX}, i, 0};
-	match_init(&port.match, config.inputs, 1, 0);
-	worker->plan = plan_create(&config, &map, 1);
+	struct plan *plan;
+
+	if (plan_create(&config, NULL, 1, &map, 1, &plan) != 0)
+		exit(1);
+	worker_take_plan(worker, plan);
 }
 
 static void make_worker(void)
@@ -115,7 +118,6 @@ static void make_worker(void)
 	memset(worker, 0, sizeof *worker);
 	memset(ledger, 0, ledger_bytes(lines));
 	host_init(&port.host, mac, &own, 1, 2);
-	worker->config = &config;
 	worker->port = &port;
 	worker->clock = &wall;
 	ledger_writer_init(&worker->ledger, ledger, aligned_alloc(64, lines * 64), lines);

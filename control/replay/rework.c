@@ -1,0 +1,393 @@
+#include "control/replay/rework.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "dataplane/codec/gelf.h"
+#include "dataplane/codec/kpl.h"
+#include "dataplane/codec/path.h"
+#include "dataplane/rule/capture.h"
+#include "dataplane/rule/rule.h"
+
+#define SLICES 512u
+
+struct rework {
+	const struct config *config;
+	const struct config_input *input;
+	const struct codec *codec;
+	struct key_rule key;
+	struct key_random random;
+	struct hash_key missing_hash; /* MISSING_CONSTANT */
+	struct field_path path;
+	struct ruleset *rules;
+	struct rule_scratch *scratch;
+	struct rule_capture *capture;
+	struct rule_capture_scratch *capture_scratch;
+
+	/* of the dead letter in hand */
+	const struct record *source;
+	struct rework_sink *sink;
+	bool ended;
+
+	struct slice slices[SLICES];
+	struct kpl_record kpl[SLICES];
+	char key_text[KEY_BYTES_MAX + KEY_SCRATCH];
+	_Alignas(8) uint8_t formed[RECORD_BYTES_MAX];
+	uint8_t kept[RECORD_PAYLOAD_MAX];  /* what rules have redacted */
+	uint8_t letter[RECORD_PAYLOAD_MAX];
+	uint8_t decode[CODEC_SCRATCH_BYTES];
+};
+
+struct piece { /* one record of it */
+	const uint8_t *bytes, *kept;
+	uint32_t length;
+	struct md5_key own; /* codec kpl */
+	struct hash_key own_hash;
+	bool own_hashed;
+	uint64_t tags;
+	const char *stream;
+};
+
+/* ---- storing ---- */
+
+static void put_tags(const struct rework *r, uint64_t tags, uint8_t *at)
+{
+	for (; tags; tags &= tags - 1, at += 4) {
+		uint32_t id = input_id(r->config->rules[ruleset_tag(r->rules, (uint32_t)__builtin_ctzll(tags))].name);
+
+		memcpy(at, &id, sizeof id);
+	}
+}
+
+/* Lays the record out and hands it over. */
+static void put(struct rework *r, const struct rework_record *to, const struct piece *piece, const struct key *key, uint8_t codec)
+{
+	uint32_t tags = (uint32_t)__builtin_popcountll(piece->tags), origin = record_origin_bytes(r->source->origin);
+	struct record header = {.length = piece->length,
+				.key_length = (uint16_t)(key->stored + 4 * tags),
+				.kind = tags ? RECORD_TAGGED : RECORD_DATA,
+				.origin = r->source->origin,
+				.arrival_ns = r->source->arrival_ns,
+				.input = input_id(r->input->name),
+				.vlan = r->source->vlan,
+				.codec = codec,
+				.key_kind = tags ? record_tagged_kind(key->kind, tags) : key->kind};
+	struct rework_record out = *to;
+	uint8_t *at = r->formed + sizeof header;
+
+	if (key->text.length > 0) {
+		uint8_t digest[1][16];
+
+		md5_batch(&key->text, 1, digest);
+		out.hash = hash_key_of_digest(digest[0]);
+		out.hashed = true;
+	} else {
+		out.hash = key->hash;
+	}
+	header.hash = out.hash.upper;
+	out.bytes = record_bytes(header.origin, header.key_length, header.length);
+	memset(r->formed + out.bytes - RECORD_ALIGN, 0, RECORD_ALIGN);
+	memcpy(r->formed, &header, sizeof header);
+	memcpy(at, record_origin(r->source), origin);
+	at += origin;
+	if (key->stored > 0)
+		memcpy(at, key->bytes, key->stored);
+	put_tags(r, piece->tags, at + key->stored);
+	at += header.key_length;
+	if (piece->length > 0)
+		memcpy(at, piece->kept, piece->length);
+	out.record = (const struct record *)r->formed;
+	r->ended = !r->sink->put(r->sink, &out);
+}
+
+/* By flow, as the worker has it. */
+static void bury(struct rework *r, const struct piece *piece, uint8_t stage, uint16_t reason, uint32_t detail)
+{
+	struct dead_letter_header header = {.stage = stage, .codec = r->input->codec, .reason = reason,
+					    .input = input_id(r->input->name), .detail = detail,
+					    .arrival_ns = r->source->arrival_ns};
+	struct piece dead = {.bytes = r->letter, .kept = r->letter};
+	bool flow = r->source->origin != RECORD_ORIGIN_NONE;
+	struct key key = {.kind = flow ? RECORD_KEY_FLOW : RECORD_KEY_HASH};
+
+	key.hash.upper = flow ? key_flow_hash(record_origin(r->source), record_origin_bytes(r->source->origin)) :
+				key_random_next(&r->random);
+	/* It came out of a dead letter, so it fits into one. */
+	dead.length = dead_letter_write(&header, piece->kept, piece->length, r->letter, sizeof r->letter);
+	put(r, &(struct rework_record){.stream = r->input->dead_letter, .dead = true}, &dead, &key, CODEC_DEAD_LETTER);
+}
+
+/* ---- one record ---- */
+
+/* What does not follow its format. True: that is settled. */
+static bool settle_invalid(struct rework *r, const struct piece *piece, uint8_t stage, uint16_t reason)
+{
+	if (r->input->invalid == INVALID_DEAD_LETTER)
+		bury(r, piece, stage, reason, 0);
+	else if (r->input->invalid == INVALID_DROP)
+		r->sink->dropped++;
+	return r->input->invalid != INVALID_KEEP;
+}
+
+/* True: a rule settles it. */
+static bool settle_rules(struct rework *r, struct piece *piece)
+{
+	struct rule_record record = {r->kept, piece->length};
+	struct rule_verdict verdict;
+
+	if (!r->rules)
+		return false;
+	if (piece->length > 0)
+		memcpy(r->kept, piece->bytes, piece->length);
+	piece->kept = r->kept;
+	ruleset_scan_each(r->rules, r->scratch, &record, 1, &verdict);
+	piece->tags = verdict.tags;
+	switch (verdict.action) {
+	case RULE_DROP:
+	case RULE_SAMPLED_OUT:
+		r->sink->dropped++;
+		return true;
+	case RULE_DEAD_LETTER:
+		bury(r, piece, DEAD_LETTER_AT_RULE, DEAD_LETTER_RULE, input_id(r->config->rules[verdict.rule].name));
+		return true;
+	case RULE_ROUTE:
+		piece->stream = r->config->rules[verdict.rule].stream;
+		break;
+	}
+	return false;
+}
+
+static bool take_all(struct field_sink *sink, const struct field *field)
+{
+	(void)sink;
+	(void)field;
+	return true;
+}
+
+static struct codec_record codec_record(struct rework *r, const struct piece *piece)
+{
+	uint8_t origin = r->source->origin;
+
+	return (struct codec_record){.bytes = piece->bytes,
+				     .length = piece->length,
+				     .source_bytes = origin == RECORD_ORIGIN_IPV4 ? 4 : origin == RECORD_ORIGIN_IPV6 ? 16 : 0,
+				     .source = record_origin(r->source),
+				     .arrival_ns = r->source->arrival_ns,
+				     .scratch = r->decode};
+}
+
+static enum codec_fault check(struct rework *r, const struct piece *piece)
+{
+	struct codec_record in = codec_record(r, piece);
+	struct field_sink sink = {take_all};
+	enum codec_fault fault;
+
+	if (r->input->invalid == INVALID_KEEP || !r->codec->decode)
+		return CODEC_OK;
+	fault = r->codec->decode(&in, &sink);
+	return fault == CODEC_NO_TEMPLATE ? CODEC_OK : fault; /* it may still come */
+}
+
+static void stored_key(struct key *out, const uint8_t *bytes, uint32_t length)
+{
+	*out = (struct key){.text = {bytes, length}, .stored = (uint16_t)length, .bytes = bytes, .kind = RECORD_KEY_STORED};
+}
+
+static bool find_key(struct rework *r, const struct piece *piece, struct key *out)
+{
+	struct codec_record in;
+	struct slice group;
+	uint32_t length;
+
+	switch (r->input->key) {
+	case KEY_OWN:
+		if (piece->own.length == 0)
+			return false;
+		stored_key(out, piece->own.bytes, piece->own.length);
+		if (piece->own_hashed) {
+			out->text.length = 0;
+			out->hash = piece->own_hash;
+		}
+		return true;
+	case KEY_CAPTURE:
+		if (!r->capture || !rule_capture_find(r->capture, r->capture_scratch, piece->bytes, piece->length, &group))
+			return false;
+		stored_key(out, piece->bytes + group.offset, key_cut(piece->bytes + group.offset, group.length));
+		return true;
+	case KEY_PATH:
+		in = codec_record(r, piece);
+		length = field_path_find(&r->path, r->codec, &in, r->key_text, KEY_BYTES_MAX);
+		stored_key(out, (const uint8_t *)r->key_text, length);
+		return length > 0;
+	default:
+		return key_find(&r->key, &r->random, piece->bytes, piece->length, record_origin(r->source), r->source->origin,
+				r->key_text, out);
+	}
+}
+
+/* The key of a record that lacks the one it should have. False: it is a dead letter by now. */
+static bool replace_key(struct rework *r, const struct piece *piece, struct key *out)
+{
+	const uint8_t *constant = (const uint8_t *)r->input->key_constant;
+
+	if (r->input->missing == MISSING_DEAD_LETTER) {
+		bury(r, piece, DEAD_LETTER_AT_KEY, DEAD_LETTER_KEY_MISSING, 0);
+		return false;
+	}
+	if (r->input->missing == MISSING_CONSTANT)
+		*out = (struct key){.hash = r->missing_hash,
+				    .stored = (uint16_t)strnlen(r->input->key_constant, RECORD_KEY_MAX),
+				    .bytes = constant,
+				    .kind = RECORD_KEY_STORED};
+	else
+		*out = (struct key){.hash = {key_random_next(&r->random), 0}, .kind = RECORD_KEY_HASH};
+	return true;
+}
+
+static void take(struct rework *r, struct piece *piece, uint8_t stage, uint16_t reason)
+{
+	enum codec_fault fault;
+	struct key key;
+
+	piece->kept = piece->bytes;
+	piece->stream = r->input->stream;
+	if (settle_rules(r, piece))
+		return;
+	fault = reason ? CODEC_OK : check(r, piece);
+	if (fault != CODEC_OK) {
+		stage = DEAD_LETTER_AT_DECODE;
+		reason = (uint16_t)fault;
+	}
+	if (reason && settle_invalid(r, piece, stage, reason))
+		return;
+	if (find_key(r, piece, &key) || replace_key(r, piece, &key))
+		put(r, &(struct rework_record){.stream = piece->stream}, piece, &key, r->input->codec);
+}
+
+/* ---- cutting ---- */
+
+static void cut_kpl(struct rework *r, const uint8_t *bytes, uint32_t length)
+{
+	for (uint32_t at = 0; at < length && !r->ended;) {
+		enum codec_fault fault;
+		uint32_t count = kpl_records(bytes, length, r->kpl, SLICES, &at, &fault);
+
+		if (fault != CODEC_OK) {
+			take(r, &(struct piece){.bytes = bytes, .length = length}, DEAD_LETTER_AT_CUT, (uint16_t)fault);
+			return;
+		}
+		for (uint32_t i = 0; i < count && !r->ended; i++) {
+			const struct kpl_record *k = &r->kpl[i];
+			struct piece piece = {.bytes = bytes + k->data.offset, .length = k->data.length,
+					      .own = {bytes + k->key.offset, k->key.length}};
+
+			piece.own_hashed = k->explicit_hash.length > 0 && kpl_hash_of(bytes + k->explicit_hash.offset,
+										     k->explicit_hash.length, &piece.own_hash);
+			take(r, &piece, 0, 0);
+		}
+	}
+}
+
+static void cut_slices(struct rework *r, const uint8_t *bytes, uint32_t length)
+{
+	while (length > 0 && !r->ended) {
+		uint32_t consumed, count = r->codec->cut(bytes, length, r->slices, SLICES, &consumed);
+
+		for (uint32_t i = 0; i < count && !r->ended; i++)
+			take(r, &(struct piece){.bytes = bytes + r->slices[i].offset, .length = r->slices[i].length}, 0, 0);
+		bytes += consumed;
+		length -= consumed;
+	}
+}
+
+bool rework_apply(struct rework *r, const struct record *record, const struct dead_letter *letter, struct rework_sink *sink)
+{
+	bool whole = letter->header.stage != DEAD_LETTER_AT_CUT && letter->header.codec == r->input->codec;
+	struct piece piece = {.bytes = letter->bytes, .length = letter->length};
+
+	r->source = record;
+	r->sink = sink;
+	r->ended = false;
+	if (letter->header.stage == DEAD_LETTER_AT_REASSEMBLY && r->input->codec == CODEC_GELF)
+		take(r, &piece, DEAD_LETTER_AT_REASSEMBLY, letter->header.reason);
+	else if (r->input->codec == CODEC_GELF && gelf_is_chunk(piece.bytes, piece.length))
+		take(r, &piece, DEAD_LETTER_AT_REASSEMBLY, CODEC_CHUNK);
+	else if (!whole && r->input->codec == CODEC_KPL)
+		cut_kpl(r, letter->bytes, letter->length);
+	else if (!whole && r->codec->cut)
+		cut_slices(r, letter->bytes, letter->length);
+	else
+		take(r, &piece, 0, 0);
+	return !r->ended;
+}
+
+/* ---- making ready ---- */
+
+static int open_capture(struct rework *r, FILE *errors)
+{
+	char reason[256] = "there is no such rule";
+	int error = -EINVAL;
+
+	for (uint32_t i = 0; i < r->config->rules_count; i++)
+		if (strcmp(r->config->rules[i].name, r->input->key_rule) == 0)
+			error = rule_capture_compile(r->config, i, r->input->key_group, reason, sizeof reason, &r->capture);
+	if (error) {
+		fprintf(errors, "the key of input '%s': %s\n", r->input->name, error == -EINVAL ? reason : strerror(-error));
+		return error;
+	}
+	r->capture_scratch = rule_capture_scratch_new();
+	return r->capture_scratch ? 0 : -ENOMEM;
+}
+
+static void hash_missing(struct rework *r)
+{
+	struct md5_key constant = {(const uint8_t *)r->input->key_constant,
+				   (uint32_t)strnlen(r->input->key_constant, RECORD_KEY_MAX)};
+	uint8_t digest[1][16];
+
+	md5_batch(&constant, 1, digest);
+	r->missing_hash = hash_key_of_digest(digest[0]);
+}
+
+int rework_open(const struct config *config, uint32_t input, FILE *errors, struct rework **out)
+{
+	struct rework *r = calloc(1, sizeof *r);
+	uint64_t seed;
+	int error;
+
+	if (!r)
+		return -ENOMEM;
+	r->config = config;
+	r->input = &config->inputs[input];
+	r->codec = codec_by_id(r->input->codec);
+	key_rule_init(&r->key, r->input);
+	if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
+		seed = (uint64_t)(uintptr_t)r;
+	key_random_init(&r->random, seed);
+	hash_missing(r);
+	error = r->codec ? ruleset_compile(config, input, errors, &r->rules) : -EINVAL;
+	if (!error && r->rules)
+		error = rule_scratch_new((const struct ruleset *const[]){r->rules}, 1, &r->scratch);
+	if (!error && r->input->key == KEY_CAPTURE)
+		error = open_capture(r, errors);
+	if (!error && r->input->key == KEY_PATH)
+		error = field_path_parse(r->input->key_path, &r->path);
+	if (error)
+		rework_close(r);
+	else
+		*out = r;
+	return error;
+}
+
+void rework_close(struct rework *r)
+{
+	if (!r)
+		return;
+	ruleset_free(r->rules);
+	rule_scratch_free(r->scratch);
+	rule_capture_free(r->capture);
+	rule_capture_scratch_free(r->capture_scratch);
+	free(r);
+}

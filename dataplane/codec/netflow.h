@@ -1,0 +1,30 @@
+// NetFlow v5 and v9 (RFC 3954) and IPFIX (RFC 7011) datagrams: the export packet is the record.
+#pragma once
+
+#include "dataplane/codec/codec.h"
+
+/*
+ * netflow_decode() puts the header's fields, then what the datagram has of each kind of set, together whatever their order:
+ *
+ *   version, sequence, export_time; v5: uptime_ms, count, engine_type, engine_id, sampling_mode, sampling_interval;
+ *   v9: uptime_ms, count, source_id; IPFIX: domain_id
+ *   templates  ARRAY of {template_id, fields, scopes?}: as announced here; fields 0 is a withdrawal. Only if there are
+ *   flows      ARRAY of objects with IANA's element names (netflow_elements.h); always there
+ *   options    ARRAY of the same whose scope fields stand in an object "scope". Only if there are
+ *   undecoded  ARRAY of {template_id, bytes} without a template (CODEC_NO_TEMPLATE), {set_id, bytes} of sets with a
+ *              reserved number. Only if there are
+ *
+ * Times relative to the exporter's start or to the export stand as they came, and as absolute times named
+ * flowStartMilliseconds, flowEndMilliseconds (...Microseconds) behind the other fields, where the flow has no absolute
+ * ones itself; for IPFIX if the exporter's start is known, from the flow or from options (systemInitTimeMilliseconds), which
+ * the template store keeps with the time they came, as it does templates. A field of length 0 and padding are not put.
+ *
+ * What is wrong with a datagram never hides what was right in front of it: sets up to the first that contradicts its
+ * length are decoded, and the fault is returned. Faults of one template or data set do not end the others.
+ */
+
+#define NETFLOW_FLOWS_MAX 8192u /* and options, of a datagram: more are CODEC_TOO_MANY. The largest has 65,535 bytes */
+
+// Learns a datagram's templates into record->templates (not NULL), with its arrival time, and puts nothing. CODEC_OK also
+// for one that has none; else what is wrong with the datagram.
+enum codec_fault netflow_learn(const struct codec_record *record);

@@ -1,0 +1,433 @@
+// Syslog messages as fields: RFC 5424, and what RFC 3164 observed.
+#include "dataplane/codec/syslog.h"
+
+#include "dataplane/codec/instant.h"
+#include "dataplane/codec/put.h"
+#include "dataplane/codec/utf8.h"
+
+#define PRIORITY_NONE 13u /* user.notice: RFC 3164, 4.3.3 */
+
+/* Where the reading stands. Unescaping is a call and gets a copy of it, so that it can live in registers otherwise. */
+struct syslog {
+	const uint8_t *bytes;
+	uint32_t length, at;
+	uint8_t *scratch;
+	uint64_t arrival_ns;
+	struct field_sink *sink;
+};
+
+struct label {
+	const char *text;
+	uint32_t length;
+};
+
+#define LABEL(text)                                                                                                    \
+	{                                                                                                              \
+		text, sizeof(text) - 1                                                                                 \
+	}
+
+SCAN_INLINE enum codec_fault put_priority(struct syslog *s, uint32_t priority)
+{
+	/* RFC 5424, tables 1 and 2, by syslog.conf's names; 12 to 15 by what the table calls them. */
+	static const struct label facilities[24] = {
+		LABEL("kern"),   LABEL("user"),   LABEL("mail"),   LABEL("daemon"), LABEL("auth"),     LABEL("syslog"),
+		LABEL("lpr"),    LABEL("news"),   LABEL("uucp"),   LABEL("cron"),   LABEL("authpriv"), LABEL("ftp"),
+		LABEL("ntp"),    LABEL("audit"),  LABEL("alert"),  LABEL("clock"),  LABEL("local0"),   LABEL("local1"),
+		LABEL("local2"), LABEL("local3"), LABEL("local4"), LABEL("local5"), LABEL("local6"),   LABEL("local7"),
+	};
+	static const struct label severities[8] = {
+		LABEL("emerg"),   LABEL("alert"),  LABEL("crit"), LABEL("err"),
+		LABEL("warning"), LABEL("notice"), LABEL("info"), LABEL("debug"),
+	};
+	const struct label *facility = &facilities[priority >> 3], *severity = &severities[priority & 7];
+
+	PUT_TRY(put_unsigned(s->sink, FIELD_UNSIGNED, PUT_NAME("facility"), priority >> 3));
+	PUT_TRY(put_text(s->sink, PUT_NAME("facility_name"), (const uint8_t *)facility->text, facility->length));
+	PUT_TRY(put_unsigned(s->sink, FIELD_UNSIGNED, PUT_NAME("severity"), priority & 7));
+	return put_text(s->sink, PUT_NAME("severity_name"), (const uint8_t *)severity->text, severity->length);
+}
+
+SCAN_INLINE __m128i is_space(__m128i bytes)
+{
+	return scan_is(bytes, ' ');
+}
+
+/* A header field of RFC 5424 and the space behind it; "-" is none. */
+SCAN_INLINE enum codec_fault header_field(struct syslog *s, const char *name, uint32_t name_length)
+{
+	uint32_t start = s->at, end = scan_find(s->bytes, s->length, start, is_space);
+
+	if (end == s->length)
+		return CODEC_TRUNCATED;
+	if (end == start)
+		return CODEC_SYNTAX;
+	s->at = end + 1;
+	if (end - start == 1 && s->bytes[start] == '-')
+		return CODEC_OK;
+	return put_text(s->sink, name, name_length, s->bytes + start, end - start);
+}
+
+SCAN_INLINE enum codec_fault put_timestamp(struct syslog *s)
+{
+	uint32_t end;
+	bool exists;
+	uint64_t ns;
+
+	if (s->bytes[s->at] == '-') {
+		s->at += 2;
+		return CODEC_OK;
+	}
+	end = instant_rfc3339(s->bytes, s->length, s->at, &ns, &exists);
+	if (end == 0) /* the longest is "2003-08-24T05:14:15.000000003-07:00" */
+		return s->length - s->at < 36 && scan_find(s->bytes, s->length, s->at, is_space) == s->length
+			       ? CODEC_TRUNCATED
+			       : CODEC_TIME;
+	if (!exists)
+		return CODEC_TIME;
+	if (end == s->length)
+		return CODEC_TRUNCATED;
+	if (s->bytes[end] != ' ')
+		return CODEC_TIME;
+	s->at = end + 1;
+	return put_unsigned(s->sink, FIELD_TIME, PUT_NAME("timestamp"), ns);
+}
+
+/* PARAM-VALUE behind its opening quote, from the first backslash on: only \" \\ and \] are escapes (RFC 5424, 6.3.3).
+ */
+static __attribute__((noinline)) enum codec_fault unescape_value(struct syslog from, uint32_t start,
+								 const uint8_t **text, uint32_t *length, uint32_t *at)
+{
+	struct syslog *s = &from;
+	uint32_t count = s->at - start;
+
+	memcpy(s->scratch, s->bytes + start, count);
+	for (; s->at < s->length; s->at++) {
+		uint8_t byte = s->bytes[s->at];
+
+		if (byte == '"') {
+			*text = s->scratch;
+			*length = count;
+			*at = s->at;
+			return CODEC_OK;
+		}
+		if (byte == '\\' && s->length - s->at > 1) {
+			uint8_t next = s->bytes[s->at + 1];
+
+			if (next == '"' || next == '\\' || next == ']') {
+				byte = next;
+				s->at++;
+			}
+		}
+		s->scratch[count++] = byte;
+	}
+	return CODEC_TRUNCATED;
+}
+
+SCAN_INLINE __m128i ends_value(__m128i bytes)
+{
+	return _mm_or_si128(scan_is(bytes, '"'), scan_is(bytes, '\\'));
+}
+
+/* Also stops at what has to be looked at more closely. */
+SCAN_INLINE __m128i ends_plain_value(__m128i bytes)
+{
+	return _mm_or_si128(ends_value(bytes), bytes);
+}
+
+SCAN_INLINE __m128i ends_name(__m128i bytes)
+{
+	return _mm_or_si128(_mm_or_si128(scan_is(bytes, ' '), scan_is(bytes, ']')),
+			    _mm_or_si128(scan_is(bytes, '='), scan_is(bytes, '"')));
+}
+
+/* SD-PARAM: name="value". */
+SCAN_INLINE enum codec_fault parameter(struct syslog *s)
+{
+	uint32_t start = s->at, end = scan_find(s->bytes, s->length, start, ends_name), value, length, end_of_value;
+	const uint8_t *text;
+	bool high = false;
+
+	if (s->length - end < 2)
+		return CODEC_TRUNCATED;
+	if (end == start || s->bytes[end] != '=' || s->bytes[end + 1] != '"')
+		return CODEC_SYNTAX;
+	value = end + 2;
+	s->at = scan_find(s->bytes, s->length, value, ends_plain_value);
+	if (s->at < s->length && s->bytes[s->at] >= 0x80) {
+		high = true;
+		s->at = scan_find(s->bytes, s->length, s->at, ends_value);
+	}
+	if (s->at == s->length)
+		return CODEC_TRUNCATED;
+	text = s->bytes + value;
+	length = s->at - value;
+	if (s->bytes[s->at] == '\\') {
+		PUT_TRY(unescape_value(*s, value, &text, &length, &end_of_value));
+		s->at = end_of_value;
+		high = true;
+	}
+	if (high && !utf8_valid(text, length))
+		return CODEC_ENCODING;
+	s->at++;
+	return put_text(s->sink, (const char *)s->bytes + start, end - start, text, length);
+}
+
+/* SD-ELEMENT: [id name="value" ...]. */
+SCAN_INLINE enum codec_fault element(struct syslog *s)
+{
+	uint32_t start = ++s->at, end = scan_find(s->bytes, s->length, start, ends_name);
+
+	if (end == s->length)
+		return CODEC_TRUNCATED;
+	if (end == start || s->bytes[end] == '=' || s->bytes[end] == '"')
+		return CODEC_SYNTAX;
+	s->at = end;
+	PUT_TRY(put_bare(s->sink, FIELD_OBJECT, (const char *)s->bytes + start, end - start));
+	while (s->at < s->length && s->bytes[s->at] == ' ') {
+		s->at++;
+		PUT_TRY(parameter(s));
+	}
+	if (s->at == s->length)
+		return CODEC_TRUNCATED;
+	if (s->bytes[s->at++] != ']')
+		return CODEC_SYNTAX;
+	return put_end(s->sink);
+}
+
+SCAN_INLINE enum codec_fault structured_data(struct syslog *s)
+{
+	if (s->at == s->length)
+		return CODEC_TRUNCATED;
+	if (s->bytes[s->at] == '-') {
+		s->at++;
+		return CODEC_OK;
+	}
+	if (s->bytes[s->at] != '[')
+		return CODEC_SYNTAX;
+	PUT_TRY(put_bare(s->sink, FIELD_OBJECT, PUT_NAME("structured_data")));
+	while (s->at < s->length && s->bytes[s->at] == '[')
+		PUT_TRY(element(s));
+	return put_end(s->sink);
+}
+
+/* All that is left. */
+SCAN_INLINE enum codec_fault put_message(struct syslog *s)
+{
+	if (s->at == s->length)
+		return CODEC_OK;
+	return put_text(s->sink, PUT_NAME("message"), s->bytes + s->at, s->length - s->at);
+}
+
+/* RFC 5424, 6, behind "<PRI>1 ". Lengths of header fields are not enforced, since senders do not keep them. */
+SCAN_INLINE enum codec_fault rfc5424(struct syslog *s)
+{
+	PUT_TRY(put_unsigned(s->sink, FIELD_UNSIGNED, PUT_NAME("version"), 1));
+	PUT_TRY(put_timestamp(s));
+	PUT_TRY(header_field(s, PUT_NAME("host")));
+	PUT_TRY(header_field(s, PUT_NAME("app_name")));
+	PUT_TRY(header_field(s, PUT_NAME("procid")));
+	PUT_TRY(header_field(s, PUT_NAME("msgid")));
+	PUT_TRY(structured_data(s));
+	if (s->at < s->length && s->bytes[s->at++] != ' ')
+		return CODEC_SYNTAX;
+	if (s->length - s->at >= 3 && memcmp(s->bytes + s->at, "\xef\xbb\xbf", 3) == 0) {
+		s->at += 3; /* a byte order mark promises UTF-8: 6.4 */
+		if (!utf8_valid(s->bytes + s->at, s->length - s->at))
+			return CODEC_ENCODING;
+	}
+	return put_message(s);
+}
+
+SCAN_INLINE uint32_t month_of(const uint8_t *name)
+{
+#define MONTH(a, b, c) ((uint32_t)(a) << 16 | (uint32_t)(b) << 8 | (c))
+	switch (MONTH(name[0], name[1], name[2])) {
+	case MONTH('J', 'a', 'n'):
+		return 1;
+	case MONTH('F', 'e', 'b'):
+		return 2;
+	case MONTH('M', 'a', 'r'):
+		return 3;
+	case MONTH('A', 'p', 'r'):
+		return 4;
+	case MONTH('M', 'a', 'y'):
+		return 5;
+	case MONTH('J', 'u', 'n'):
+		return 6;
+	case MONTH('J', 'u', 'l'):
+		return 7;
+	case MONTH('A', 'u', 'g'):
+		return 8;
+	case MONTH('S', 'e', 'p'):
+		return 9;
+	case MONTH('O', 'c', 't'):
+		return 10;
+	case MONTH('N', 'o', 'v'):
+		return 11;
+	case MONTH('D', 'e', 'c'):
+		return 12;
+	}
+#undef MONTH
+	return 0;
+}
+
+/* A time without a year is of the year that brings it nearest to its arrival: December's, in January, of the last. */
+SCAN_INLINE bool make_nearest(struct instant_date date, const uint32_t clock[4], uint64_t arrival_ns, uint64_t *ns)
+{
+	int64_t arrival_day = (int64_t)(arrival_ns / INSTANT_SECOND / 86400), apart;
+
+	date.year = instant_date((uint64_t)arrival_day).year;
+	apart = instant_days(date) - arrival_day;
+	if (apart > 183 && date.year > 1970)
+		date.year--;
+	else if (apart < -183)
+		date.year++;
+	return instant_make(date, clock[0], clock[1], clock[2], clock[3], 0, ns);
+}
+
+/*
+ * "Mmm dd hh:mm:ss" (RFC 3164, 4.1.2), also with a year behind the day and a fraction behind the seconds as routers
+ * write it, in UTC because nothing says otherwise; or RFC 3339. Returns where it ends, 0 when there is none.
+ */
+SCAN_INLINE uint32_t observed_time(const struct syslog *s, uint64_t *ns)
+{
+	const uint8_t *bytes = s->bytes;
+	uint32_t at = s->at, end, clock[4];
+	struct instant_date date;
+	bool exists;
+
+	if (s->length - at < 15)
+		return 0;
+	if (number_is_digit(bytes[at])) {
+		end = instant_rfc3339(bytes, s->length, at, ns, &exists);
+		return end && exists ? end : 0;
+	}
+	date.month = month_of(bytes + at);
+	if (!date.month || bytes[at + 3] != ' ')
+		return 0;
+	at += bytes[at + 4] == ' ' ? 5 : 4;
+	for (date.day = 0, end = at + 2; at < end && number_is_digit(bytes[at]); at++)
+		date.day = date.day * 10 + (bytes[at] - (uint32_t)'0');
+	if (bytes[at++] != ' ')
+		return 0;
+	date.year = 0;
+	if (s->length - at > 5 && bytes[at + 4] == ' ') {
+		for (end = at + 4; at < end && number_is_digit(bytes[at]); at++)
+			date.year = date.year * 10 + (bytes[at] - '0');
+		if (at++ != end)
+			return 0;
+	}
+	end = instant_clock(bytes, s->length, at, clock);
+	if (!end)
+		return 0;
+	exists = date.year ? instant_make(date, clock[0], clock[1], clock[2], clock[3], 0, ns)
+			   : make_nearest(date, clock, s->arrival_ns, ns);
+	return exists ? end : 0;
+}
+
+SCAN_INLINE __m128i ends_tag(__m128i bytes)
+{
+	return _mm_or_si128(_mm_or_si128(scan_is(bytes, ' '), scan_is(bytes, ':')), scan_is(bytes, '['));
+}
+
+SCAN_INLINE __m128i ends_pid(__m128i bytes)
+{
+	return _mm_or_si128(scan_is(bytes, ' '), scan_is(bytes, ']'));
+}
+
+/* "app:" and "app[pid]:"; a word that ends in neither is part of the message. */
+SCAN_INLINE enum codec_fault put_tag(struct syslog *s)
+{
+	uint32_t start = s->at, end = scan_find(s->bytes, s->length, start, ends_tag), pid, pid_end, after = end;
+
+	if (end == start || end == s->length || s->bytes[end] == ' ')
+		return CODEC_OK;
+	pid = pid_end = end + 1;
+	if (s->bytes[end] == '[') {
+		pid_end = scan_find(s->bytes, s->length, pid, ends_pid);
+		if (pid_end == s->length || pid_end == pid || s->bytes[pid_end] != ']')
+			return CODEC_OK;
+		after = pid_end + 1;
+	}
+	if (after < s->length && s->bytes[after] == ':')
+		after++;
+	if (after < s->length && s->bytes[after] != ' ')
+		return CODEC_OK;
+	s->at = after < s->length ? after + 1 : after;
+	PUT_TRY(put_text(s->sink, PUT_NAME("app_name"), s->bytes + start, end - start));
+	return pid_end > pid ? put_text(s->sink, PUT_NAME("procid"), s->bytes + pid, pid_end - pid) : CODEC_OK;
+}
+
+SCAN_INLINE __m128i ends_host(__m128i bytes)
+{
+	return _mm_or_si128(scan_is(bytes, ' '), scan_is(bytes, '['));
+}
+
+/* The word behind a time is the host, unless it is "app:" or has a pid: local programs leave the host out. */
+SCAN_INLINE enum codec_fault put_host(struct syslog *s)
+{
+	uint32_t start = s->at, end = scan_find(s->bytes, s->length, start, ends_host);
+
+	if (end == start || end == s->length || s->bytes[end] == '[' || s->bytes[end - 1] == ':')
+		return CODEC_OK;
+	s->at = end + 1;
+	return put_text(s->sink, PUT_NAME("host"), s->bytes + start, end - start);
+}
+
+/* RFC 3164, 4.1, behind "<PRI>": what does not look like a header is message. */
+SCAN_INLINE enum codec_fault rfc3164(struct syslog *s)
+{
+	uint64_t ns;
+	uint32_t end = observed_time(s, &ns);
+
+	if (end && (end == s->length || s->bytes[end] == ' ' || s->bytes[end] == ':')) {
+		bool host = end < s->length && s->bytes[end] == ' ';
+
+		PUT_TRY(put_unsigned(s->sink, FIELD_TIME, PUT_NAME("timestamp"), ns));
+		s->at = end + (end < s->length);
+		if (host)
+			PUT_TRY(put_host(s)); /* routers write "time: %MNEMONIC: text", without one */
+		else if (s->at < s->length && s->bytes[s->at] == ' ')
+			s->at++;
+	}
+	PUT_TRY(put_tag(s));
+	return put_message(s);
+}
+
+/* "1 " and a timestamp or none: a message of RFC 3164 may start with "1 " as well. */
+SCAN_INLINE bool is_rfc5424(const struct syslog *s)
+{
+	const uint8_t *text = s->bytes + s->at;
+
+	if (s->length - s->at < 4 || text[0] != '1' || text[1] != ' ')
+		return false;
+	return text[2] == '-' ? text[3] == ' ' : s->length - s->at >= 7 && number_is_digit(text[2]) && text[6] == '-';
+}
+
+enum codec_fault syslog_decode(const struct codec_record *record, struct field_sink *sink)
+{
+	struct syslog s = {
+		.bytes = record->bytes, .scratch = record->scratch, .arrival_ns = record->arrival_ns, .sink = sink};
+	uint32_t priority;
+
+	if (record->length > CODEC_SCRATCH_BYTES)
+		return CODEC_TOO_LARGE;
+	s.length = record->length;
+	while (s.length &&
+	       (s.bytes[s.length - 1] == '\n' || s.bytes[s.length - 1] == '\r' || s.bytes[s.length - 1] == '\0'))
+		s.length--; /* C programs and pipes leave them */
+	if (s.length == 0)
+		return CODEC_EMPTY;
+	s.at = syslog_priority(s.bytes, s.length, &priority);
+	if (!s.at) {
+		if (put_priority(&s, PRIORITY_NONE) != CODEC_OK)
+			return CODEC_OK;
+		return put_result(put_message(&s));
+	}
+	if (put_priority(&s, priority) != CODEC_OK)
+		return CODEC_OK;
+	if (!is_rfc5424(&s))
+		return put_result(rfc3164(&s));
+	s.at += 2;
+	return put_result(rfc5424(&s));
+}

@@ -1,0 +1,335 @@
+// Records of inputs that ask for more than lines and a plain key: what is sent says what must become of it.
+#include <openssl/evp.h>
+
+#include "tests/dpdk/refine_rig.h"
+
+#include "tests/dpdk/refine_send.h"
+
+#define BURST 32u
+
+static int set_up(void **state)
+{
+	(void)state;
+	start_rigs(all_inputs);
+	forget_messages();
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	end_rigs();
+	return 0;
+}
+
+static struct sent burst[BURST_MAX];
+
+static void every_input_brings_its_records_to_where_they_belong(void **state)
+{
+	(void)state;
+	for (uint32_t input = 0; input < config.inputs_count; input++)
+		for (uint32_t round = 0; round < 60; round++) {
+			draw_sent(burst, input);
+			run_burst(burst, 1, NULL);
+		}
+	assert_true(counters[RECORD_APPENDED] > 500 && counters[WORKER_DEAD_LETTERS] > 50);
+}
+
+static void mixtures_of_inputs_are_what_was_sent(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 400; round++) {
+		uint32_t count = 1 + draw(round % 5 ? BURST : BURST_MAX);
+
+		for (uint32_t i = 0; i < count; i++)
+			draw_sent(&burst[i], draw(config.inputs_count));
+		run_burst(burst, count, NULL);
+	}
+	/* Everything that can happen did. */
+	for (unsigned c = RECORD_APPENDED; c <= RECORD_SAMPLED_OUT; c++)
+		if (c != RECORD_LANE_FULL)
+			assert_true(counters[c] > 50);
+	for (unsigned c = WORKER_MALFORMED; c < WORKER_HELD; c++)
+		assert_true(counters[c] > 50);
+}
+
+static void segmented_frames_equal_whole_ones_at_every_split(void **state)
+{
+	uint32_t cuts[2] = {0, 0};
+
+	(void)state;
+	for (uint32_t input = 0; input < config.inputs_count; input++) {
+		if (input == SAMPLED_INPUT || input == GELF_INPUT) /* whose next record depends on those before */
+			continue;
+		draw_sent(&burst[0], input);
+		for (uint32_t cut = 1; cut < burst[0].frame_length; cut++) {
+			cuts[0] = cut;
+			burst[1] = burst[0];
+			cuts[1] = cut % 3 ? cut : 0;
+			run_burst(burst, 2, cuts);
+		}
+	}
+}
+
+/* Far more than the worker's rooms for records, keys and copies hold at once. */
+static void large_datagrams_are_taken_in_several_rounds(void **state)
+{
+	static char text[64000];
+	static uint8_t frame[FRAME_BUILD_MAX];
+	struct rte_mbuf *frames[8];
+	uint32_t length = 0, lines = 0;
+
+	(void)state;
+	while (length + 20 < sizeof text) {
+		length += (uint32_t)sprintf(text + length, "user=u%u\n", lines % 100);
+		lines++;
+	}
+	for (uint32_t level = 0; level < rigs_count; level++) {
+		struct rig *rig = &rigs[level];
+
+		for (uint32_t i = 0; i < 8; i++)
+			frames[i] = make_mbuf(frame, make_frame(frame, RULES_INPUT, text, length));
+		rig->process(rig->worker, frames, 8);
+		worker_commit(rig->worker);
+		for (uint32_t i = 0; i < 8; i++)
+			free_mbuf(frames[i]);
+		assert_int_equal(rig->words[WORKER_PARSED], 8 * lines);
+		assert_int_equal(rig->words[RECORD_APPENDED] + rig->words[RECORD_LANE_FULL], 8 * lines);
+		assert_true(rig->words[RECORD_APPENDED] > 8 * lines / 4);
+		for (uint32_t s = 0; s < SLOTS; s++)
+			for (uint64_t at = 0; at < rig->worker->lanes[s].lane.position;) {
+				uint32_t total =
+					record_check(rig->lanes[s] + at, rig->worker->lanes[s].lane.position - at);
+				const struct record *r = (const void *)(rig->lanes[s] + at);
+
+				assert_true(total > 0);
+				if (r->kind == RECORD_DATA) { /* key and payload belong to each other */
+					assert_memory_equal(record_payload(r), "user=", 5);
+					assert_int_equal(r->key_length, r->length - 5);
+					assert_memory_equal(record_payload(r) + 5, record_key(r), r->key_length);
+				}
+				at += total;
+			}
+	}
+}
+
+static void incomplete_messages_end_in_a_counter_or_as_dead_letters(void **state)
+{
+	static const uint32_t inputs[] = {GELF_INPUT, GELF_PLAIN_INPUT};
+	uint8_t datagram[64];
+
+	(void)state;
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(make_chunk(datagram, 77, 1, 3, "middle", 6), 18);
+		memset(burst, 0, offsetof(struct sent, wants));
+		send_bytes(burst, inputs[i], datagram, 18);
+		burst->held = true;
+		counters[WORKER_CHUNKS]++;
+		counters[WORKER_HELD]++;
+		run_burst(burst, 1, NULL);
+	}
+	/* Not yet. */
+	for (uint32_t level = 0; level < rigs_count; level++) {
+		rigs[level].worker->now_ns = now_ns + GELF_TIMEOUT_NS / 2;
+		assert_false(refine_expire(rigs[level].worker));
+	}
+	check_rigs();
+	now_ns += 2 * GELF_TIMEOUT_NS;
+	for (uint32_t level = 0; level < rigs_count; level++) {
+		rigs[level].worker->now_ns = now_ns;
+		assert_true(refine_expire(rigs[level].worker));
+	}
+	counters[WORKER_HELD] = 0;
+	for (uint32_t i = 0; i < 2; i++) {
+		rows[inputs[i]][INPUT_RECORDS]++;
+		rows[inputs[i]][INPUT_BYTES] += 6;
+		counters[WORKER_PARSED]++;
+		counters[WORKER_PARSED_BYTES] += 6;
+	}
+	rows[GELF_PLAIN_INPUT][INPUT_REFUSED]++;
+	counters[RECORD_INCOMPLETE]++;
+	counters[WORKER_DEAD_LETTERS]++;
+	memset(burst, 0, offsetof(struct sent, wants));
+	send_bytes(burst, GELF_INPUT, datagram, 12); /* for its origin */
+	want_dead(burst, 6, DEAD_LETTER_AT_REASSEMBLY, DEAD_LETTER_REASSEMBLY_TIMEOUT, 1 | 3 << 16, "middle", 6);
+	expect_stored(burst, &burst->wants[0], find_stream("dead"));
+	check_rigs();
+}
+
+static void what_a_killed_or_stopped_worker_held_is_counted(void **state)
+{
+	uint8_t datagram[64];
+
+	(void)state;
+	assert_int_equal(make_chunk(datagram, 78, 0, 2, "begin", 5), 17);
+	memset(burst, 0, offsetof(struct sent, wants));
+	send_bytes(burst, GELF_PLAIN_INPUT, datagram, 17);
+	burst->held = true;
+	counters[WORKER_CHUNKS]++;
+	counters[WORKER_HELD]++;
+	run_burst(burst, 1, NULL);
+	for (uint32_t level = 0; level < rigs_count; level++)
+		assert_true(refine_end(rigs[level].worker));
+	rows[GELF_PLAIN_INPUT][INPUT_RECORDS]++;
+	rows[GELF_PLAIN_INPUT][INPUT_BYTES] += 5;
+	rows[GELF_PLAIN_INPUT][INPUT_REFUSED]++;
+	counters[WORKER_PARSED]++;
+	counters[WORKER_PARSED_BYTES] += 5;
+	counters[RECORD_INCOMPLETE]++;
+	counters[WORKER_HELD] = 0;
+	check_rigs();
+	/* A predecessor's ledger, taken up. */
+	for (uint32_t level = 0; level < rigs_count; level++) {
+		ledger_set(&rigs[level].worker->ledger, WORKER_HELD, 3);
+		assert_true(refine_begin(rigs[level].worker));
+		assert_false(refine_begin(rigs[level].worker));
+	}
+	counters[WORKER_PARSED] += 3;
+	counters[RECORD_INCOMPLETE] += 3;
+	check_rigs();
+}
+
+/* ---- floods: what one key, one input or one shard suffers, the others do not see ---- */
+
+/* A burst of 32 with `calm` datagrams of CALM_INPUT among those of the flood; penstockd drains all lanes but those
+ * stuck. */
+static void flood(struct rig *rig, const struct sent *flood_sent, const struct sent *calm, uint64_t stuck,
+		  uint64_t calm_sent[SLOTS])
+{
+	struct rte_mbuf *frames[BURST];
+
+	for (uint32_t round = 0; round < 600; round++) {
+		for (uint32_t i = 0; i < BURST; i++)
+			frames[i] = make_frame_mbuf(
+				i % 8 ? &flood_sent[(round + i) % 16] : &calm[(round * 4 + i / 8) % 64], 0);
+		for (uint32_t i = 0; i < BURST; i += 8) {
+			const struct want *w = &calm[(round * 4 + i / 8) % 64].wants[0];
+
+			calm_sent[find_slot(find_stream(w->stream), hash_of(w->key_text))]++;
+		}
+		rig->worker->now_ns = now_ns;
+		rig->process(rig->worker, frames, BURST);
+		worker_commit(rig->worker);
+		for (uint32_t s = 0; s < SLOTS; s++)
+			if (!(stuck >> s & 1))
+				atomic_store(&rig->heads[s], rig->worker->lanes[s].lane.position);
+		for (uint32_t i = 0; i < BURST; i++)
+			free_mbuf(frames[i]);
+	}
+}
+
+static void expect_only_stuck_lost(struct rig *rig, uint64_t stuck, const uint64_t calm_sent[SLOTS])
+{
+	uint64_t dropped = 0;
+
+	for (uint32_t s = 0; s < SLOTS; s++) {
+		const uint64_t *row = rig->words + lane_word(s, 0);
+
+		dropped += row[LANE_DROPPED];
+		if (stuck >> s & 1)
+			continue;
+		assert_int_equal(row[LANE_DROPPED], 0);
+		assert_true(row[LANE_RECORDS] >= calm_sent[s] * 99 / 100);
+		assert_true(row[LANE_RECORDS] >= calm_sent[s]);
+	}
+	assert_true(dropped > 1000);
+	assert_int_equal(rig->words[RECORD_LANE_FULL], dropped);
+	assert_int_equal(rig->words[WORKER_PARSED], sum(rig->words, COUNTER_RECORD_BASE, COUNTER_RECORD_END));
+}
+
+static void json_line(struct sent *s, uint32_t input, const char *stream, const char *host)
+{
+	char text[600];
+	int length = sprintf(text, "{\"host\":\"%s\",\"text\":\"%0400d\"}", host, 7);
+
+	memset(s, 0, offsetof(struct sent, wants));
+	send_bytes(s, input, text, (uint32_t)length);
+	want_stored(s, stream, config.inputs[input].codec, host, text, (uint32_t)length);
+}
+
+static void one_key(struct sent *out, uint32_t i)
+{
+	(void)i;
+	json_line(out, 0, "a", "the-one");
+}
+
+/* Keys that MD5 sends to shard 5 of stream a: to whoever knows the ranges, found in no time. */
+static void colliding_keys(struct sent *out, uint32_t i)
+{
+	static uint32_t tried;
+	char host[32];
+
+	if (i == 0)
+		tried = 0;
+	do {
+		sprintf(host, "k%u", tried++);
+	} while (find_slot(find_stream("a"), hash_of(host)) != 5);
+	json_line(out, 0, "a", host);
+}
+
+static void flood_with(void (*make)(struct sent *out, uint32_t i), uint64_t stuck)
+{
+	static struct sent flood_sent[16], calm[64];
+
+	for (uint32_t i = 0; i < 16; i++)
+		make(&flood_sent[i], i);
+	for (uint32_t i = 0, tried = 0; i < 64; i++) {
+		char host[32];
+
+		/* Hosts on all the other shards of the same stream. */
+		do {
+			sprintf(host, "calm%u", tried++);
+		} while (stuck >> find_slot(find_stream("a"), hash_of(host)) & 1);
+		json_line(&calm[i], 0, "a", host);
+	}
+	for (uint32_t level = 0; level < rigs_count; level++) {
+		uint64_t calm_sent[SLOTS] = {0};
+
+		flood(&rigs[level], flood_sent, calm, stuck, calm_sent);
+		expect_only_stuck_lost(&rigs[level], stuck, calm_sent);
+	}
+}
+
+static void a_flood_on_one_key_leaves_other_shards_alone(void **state)
+{
+	(void)state;
+	flood_with(one_key, 1ull << find_slot(find_stream("a"), hash_of("the-one")));
+}
+
+static void a_flood_of_colliding_keys_leaves_other_shards_alone(void **state)
+{
+	(void)state;
+	flood_with(colliding_keys, 1ull << 5);
+}
+
+static void one_input(struct sent *out, uint32_t i)
+{
+	char host[32];
+
+	sprintf(host, "h%u", i);
+	json_line(out, FLOODED_INPUT, "b", host);
+}
+
+static void a_flood_on_one_input_leaves_other_streams_alone(void **state)
+{
+	(void)state;
+	flood_with(one_input, 7ull << 16); /* all shards of stream b stand still */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(every_input_brings_its_records_to_where_they_belong, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(mixtures_of_inputs_are_what_was_sent, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(segmented_frames_equal_whole_ones_at_every_split, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(large_datagrams_are_taken_in_several_rounds, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(incomplete_messages_end_in_a_counter_or_as_dead_letters, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(what_a_killed_or_stopped_worker_held_is_counted, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_flood_on_one_key_leaves_other_shards_alone, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_flood_of_colliding_keys_leaves_other_shards_alone, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_flood_on_one_input_leaves_other_streams_alone, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,8 @@
+// Any bytes as statsd lines: cut and decoded, see codec.h.
+#include "dataplane/seam/record.h"
+#include "tests/fuzz/codec.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	return codec_fuzz(CODEC_STATSD, data, size);
+}

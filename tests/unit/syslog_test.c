@@ -1,0 +1,346 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+#include <cmocka.h>
+
+#include "dataplane/codec/instant.h"
+#include "tests/fuzz/codec.h"
+#include "tests/support/field_text.h"
+
+#define USER_NOTICE "\"facility\":1,\"facility_name\":\"user\",\"severity\":5,\"severity_name\":\"notice\""
+#define AUTH_CRIT "\"facility\":4,\"facility_name\":\"auth\",\"severity\":2,\"severity_name\":\"crit\""
+#define LOCAL4_NOTICE "\"facility\":20,\"facility_name\":\"local4\",\"severity\":5,\"severity_name\":\"notice\""
+
+static const struct codec *syslog_codec(void)
+{
+	return codec_by_id(CODEC_SYSLOG);
+}
+
+struct example {
+	const char *record, *fields;
+};
+
+static void expect_all(const struct example *examples, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		assert_string_equal(field_text_of(syslog_codec(), examples[i].record, strlen(examples[i].record)),
+				    examples[i].fields);
+}
+
+#define EXPECT(examples) expect_all(examples, sizeof(examples) / sizeof *(examples))
+
+static void the_examples_of_rfc_5424(void **state)
+{
+	static const struct example examples[] = {
+		{"<34>1 2003-10-11T22:14:15.003Z mymachine.example.com su - ID47 - \xef\xbb\xbf'su root' failed for "
+		 "lonvick on /dev/pts/8",
+		 "{" AUTH_CRIT
+		 ",\"version\":1,\"timestamp\":2003-10-11T22:14:15.003000000Z,\"host\":\"mymachine.example.com\","
+		 "\"app_name\":\"su\",\"msgid\":\"ID47\",\"message\":\"'su root' failed for lonvick on /dev/pts/8\"}"},
+		{"<165>1 2003-08-24T05:14:15.000003-07:00 192.0.2.1 myproc 8710 - - %% It's time to make the do-nuts.",
+		 "{" LOCAL4_NOTICE ",\"version\":1,\"timestamp\":2003-08-24T12:14:15.000003000Z,\"host\":\"192.0.2.1\","
+		 "\"app_name\":\"myproc\",\"procid\":\"8710\",\"message\":\"%% It's time to make the do-nuts.\"}"},
+		{"<165>1 2003-10-11T22:14:15.003Z mymachine.example.com evntslog - ID47 [exampleSDID@32473 iut=\"3\" "
+		 "eventSource=\"Application\" eventID=\"1011\"] \xef\xbb\xbf"
+		 "An application event log entry...",
+		 "{" LOCAL4_NOTICE
+		 ",\"version\":1,\"timestamp\":2003-10-11T22:14:15.003000000Z,\"host\":\"mymachine.example.com\","
+		 "\"app_name\":\"evntslog\",\"msgid\":\"ID47\",\"structured_data\":{\"exampleSDID@32473\":{\"iut\":"
+		 "\"3\","
+		 "\"eventSource\":\"Application\",\"eventID\":\"1011\"}},\"message\":\"An application event log "
+		 "entry...\"}"},
+		{"<165>1 2003-10-11T22:14:15.003Z mymachine.example.com evntslog - ID47 [exampleSDID@32473 iut=\"3\" "
+		 "eventSource=\"Application\" eventID=\"1011\"][examplePriority@32473 class=\"high\"]",
+		 "{" LOCAL4_NOTICE
+		 ",\"version\":1,\"timestamp\":2003-10-11T22:14:15.003000000Z,\"host\":\"mymachine.example.com\","
+		 "\"app_name\":\"evntslog\",\"msgid\":\"ID47\",\"structured_data\":{\"exampleSDID@32473\":{\"iut\":"
+		 "\"3\","
+		 "\"eventSource\":\"Application\",\"eventID\":\"1011\"},\"examplePriority@32473\":{\"class\":\"high\"}}"
+		 "}"},
+		{"<0>1 - - - - - -", "{\"facility\":0,\"facility_name\":\"kern\",\"severity\":0,\"severity_name\":"
+				     "\"emerg\",\"version\":1}"},
+		{"<191>1 - - - - - - \n", "{\"facility\":23,\"facility_name\":\"local7\",\"severity\":7,\"severity_"
+					  "name\":\"debug\",\"version\":1}"},
+	};
+
+	(void)state;
+	EXPECT(examples);
+}
+
+static void structured_data_is_unescaped(void **state)
+{
+	static const struct example examples[] = {
+		{"<34>1 - - - - - [a b=\"x\\\"y\\\\z\\]\" c=\"\\n\\\\\" d=\"\"][e] m",
+		 "{" AUTH_CRIT
+		 ",\"version\":1,\"structured_data\":{\"a\":{\"b\":\"x\\\"y\\\\z]\",\"c\":\"\\\\n\\\\\",\"d\":\"\"},"
+		 "\"e\":{}},\"message\":\"m\"}"},
+		{"<34>1 - - - - - [a b=\"k\xc3\xa4se\"] -",
+		 "{" AUTH_CRIT
+		 ",\"version\":1,\"structured_data\":{\"a\":{\"b\":\"k\\xc3\\xa4se\"}},\"message\":\"-\"}"},
+		{"<34>1 - - - - - [a b=\"\xff\"]",
+		 "encoding {" AUTH_CRIT ",\"version\":1,\"structured_data\":{\"a\":{}}}"},
+		{"<34>1 - - - - - [a b=\"\\\"\xff\"]",
+		 "encoding {" AUTH_CRIT ",\"version\":1,\"structured_data\":{\"a\":{}}}"},
+		{"<34>1 - - - - - [a b=\"1\"",
+		 "truncated {" AUTH_CRIT ",\"version\":1,\"structured_data\":{\"a\":{\"b\":\"1\"}}}"},
+		{"<34>1 - - - - - [a b=\"1\"]x",
+		 "syntax {" AUTH_CRIT ",\"version\":1,\"structured_data\":{\"a\":{\"b\":\"1\"}}}"},
+		{"<34>1 - - - - - [=\"1\"]", "syntax {" AUTH_CRIT ",\"version\":1,\"structured_data\":{}}"},
+		{"<34>1 - - - - - [a b]", "truncated {" AUTH_CRIT ",\"version\":1,\"structured_data\":{\"a\":{}}}"},
+		{"<34>1 - - - - - [a b] m", "syntax {" AUTH_CRIT ",\"version\":1,\"structured_data\":{\"a\":{}}}"},
+		{"<34>1 - - - - - x", "syntax {" AUTH_CRIT ",\"version\":1}"},
+	};
+
+	(void)state;
+	EXPECT(examples);
+}
+
+static void what_is_wrong_with_an_rfc_5424_header_is_named(void **state)
+{
+	static const struct example examples[] = {
+		{"<34>1 2003-10-11T22:14:15.003Z", "truncated {" AUTH_CRIT ",\"version\":1}"},
+		{"<34>1 2003-10-11T22:14", "truncated {" AUTH_CRIT ",\"version\":1}"},
+		{"<34>1 2003-13-11T22:14:15Z h a p m -", "time {" AUTH_CRIT ",\"version\":1}"},
+		{"<34>1 2003-02-29T22:14:15Z h a p m -", "time {" AUTH_CRIT ",\"version\":1}"},
+		{"<34>1 2003-10-11T22:14:60Z h a p m -", "time {" AUTH_CRIT ",\"version\":1}"},
+		{"<34>1 1969-10-11T22:14:15Z h a p m -", "time {" AUTH_CRIT ",\"version\":1}"},
+		{"<34>1 2003-10-11T22:14:15+24:00 h a p m -", "time {" AUTH_CRIT ",\"version\":1}"},
+		{"<34>1 2003-10-11 22:14:15 h a p m -", "time {" AUTH_CRIT ",\"version\":1}"},
+		{"<34>1 -  app - - -", "syntax {" AUTH_CRIT ",\"version\":1}"},
+		{"<34>1 - host app", "truncated {" AUTH_CRIT ",\"version\":1,\"host\":\"host\"}"},
+		{"<34>1 - h a p m - \xef\xbb\xbf\xc3(",
+		 "encoding {" AUTH_CRIT
+		 ",\"version\":1,\"host\":\"h\",\"app_name\":\"a\",\"procid\":\"p\",\"msgid\":\"m\"}"},
+	};
+
+	(void)state;
+	EXPECT(examples);
+}
+
+static void what_rfc_3164_observed(void **state)
+{
+	static const struct example examples[] = {
+		/* The examples of its section 5.4. */
+		{"<34>Oct 11 22:14:15 mymachine su: 'su root' failed for lonvick on /dev/pts/8",
+		 "{" AUTH_CRIT
+		 ",\"timestamp\":2025-10-11T22:14:15.000000000Z,\"host\":\"mymachine\",\"app_name\":\"su\","
+		 "\"message\":\"'su root' failed for lonvick on /dev/pts/8\"}"},
+		{"Use the BFG!", "{" USER_NOTICE ",\"message\":\"Use the BFG!\"}"},
+		{"<13>Feb  5 17:32:18 10.0.0.99 Use the BFG!",
+		 "{" USER_NOTICE
+		 ",\"timestamp\":2026-02-05T17:32:18.000000000Z,\"host\":\"10.0.0.99\",\"message\":\"Use the BFG!\"}"},
+		{"<165>Aug 24 05:34:00 CST 1987 mymachine myproc[10]: %% It's time",
+		 "{" LOCAL4_NOTICE ",\"timestamp\":2025-08-24T05:34:00.000000000Z,\"host\":\"CST\","
+		 "\"message\":\"1987 mymachine myproc[10]: %% It's time\"}"},
+		/* 4.3.3: an unidentifiable PRI is none. */
+		{"<00>...", "{" USER_NOTICE ",\"message\":\"<00>...\"}"},
+		{"<192>x", "{" USER_NOTICE ",\"message\":\"<192>x\"}"},
+		{"<1234>x", "{" USER_NOTICE ",\"message\":\"<1234>x\"}"},
+		{"<>x", "{" USER_NOTICE ",\"message\":\"<>x\"}"},
+		/* What programs send. */
+		{"<38>Jan  2 03:04:05 gw sshd[21847]: Accepted publickey\n",
+		 "{\"facility\":4,\"facility_name\":\"auth\",\"severity\":6,\"severity_name\":\"info\",\"timestamp\":"
+		 "2026-01-02T03:04:05.000000000Z,"
+		 "\"host\":\"gw\",\"app_name\":\"sshd\",\"procid\":\"21847\",\"message\":\"Accepted publickey\"}"},
+		{"<13>Jan  2 03:04:05 root: no host",
+		 "{" USER_NOTICE ",\"timestamp\":2026-01-02T03:04:05.000000000Z,\"app_name\":\"root\","
+		 "\"message\":\"no host\"}"},
+		{"<13>Jan  2 03:04:05 cron[7]: no host",
+		 "{" USER_NOTICE ",\"timestamp\":2026-01-02T03:04:05.000000000Z,\"app_name\":\"cron\","
+		 "\"procid\":\"7\",\"message\":\"no host\"}"},
+		{"<13>app[7] text", "{" USER_NOTICE ",\"app_name\":\"app\",\"procid\":\"7\",\"message\":\"text\"}"},
+		{"<13>app[7 text", "{" USER_NOTICE ",\"message\":\"app[7 text\"}"},
+		{"<13>app: ", "{" USER_NOTICE ",\"app_name\":\"app\"}"},
+		{"<13>a time of 10:30", "{" USER_NOTICE ",\"message\":\"a time of 10:30\"}"},
+		{"<13>2026-01-02T04:04:05.5+01:00 gw app: iso",
+		 "{" USER_NOTICE ",\"timestamp\":2026-01-02T03:04:05.500000000Z,\"host\":\"gw\",\"app_name\":\"app\","
+				 "\"message\":\"iso\"}"},
+		{"<189>Oct 11 2003 22:14:15: %ASA-6-302013: Built",
+		 "{\"facility\":23,\"facility_name\":\"local7\",\"severity\":5,\"severity_name\":\"notice\","
+		 "\"timestamp\":2003-10-11T22:14:15.000000000Z,"
+		 "\"app_name\":\"%ASA-6-302013\",\"message\":\"Built\"}"},
+		{"<13>Oct 11 22:14:15.123 gw app: x",
+		 "{" USER_NOTICE ",\"timestamp\":2025-10-11T22:14:15.123000000Z,\"host\":\"gw\",\"app_name\":\"app\","
+				 "\"message\":\"x\"}"},
+		{"<13>Oct 32 22:14:15 gw app: x", "{" USER_NOTICE ",\"message\":\"Oct 32 22:14:15 gw app: x\"}"},
+		{"<13>1 fish", "{" USER_NOTICE ",\"message\":\"1 fish\"}"},
+		{"<13>2 - - - - - -", "{" USER_NOTICE ",\"message\":\"2 - - - - - -\"}"},
+		{"<13>k\xe4se", "{" USER_NOTICE ",\"message\":\"k\\xe4se\"}"},
+		{"<13>", "{" USER_NOTICE "}"},
+		{"", "empty {}"},
+		{"\r\n", "empty {}"},
+	};
+
+	(void)state;
+	EXPECT(examples);
+	assert_string_equal(field_text_of(syslog_codec(), "<13>x\0\0", 7), "{" USER_NOTICE ",\"message\":\"x\"}");
+}
+
+static void a_missing_year_is_the_one_nearest_to_arrival(void **state)
+{
+	static const struct {
+		struct instant_date arrival;
+		const char *record;
+		int year;
+	} cases[] = {
+		{{2026, 1, 1}, "<13>Dec 31 23:59:59 h", 2025},  {{2025, 12, 31}, "<13>Jan  1 00:00:01 h", 2026},
+		{{2026, 1, 1}, "<13>Jan  1 00:00:01 h", 2026},  {{2026, 7, 1}, "<13>Jan  1 00:00:01 h", 2026},
+		{{2026, 6, 30}, "<13>Dec 30 00:00:01 h", 2026}, {{2024, 3, 1}, "<13>Feb 29 00:00:01 h", 2024},
+		{{1970, 1, 1}, "<13>Oct  1 00:00:01 h", 1970},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct codec_record record = {.bytes = (const uint8_t *)cases[i].record,
+					      .length = (uint32_t)strlen(cases[i].record),
+					      .arrival_ns = (uint64_t)instant_days(cases[i].arrival) * 86400 *
+							    INSTANT_SECOND};
+		char expected[32];
+
+		snprintf(expected, sizeof expected, "\"timestamp\":%d-", cases[i].year);
+		assert_non_null(strstr(field_text_of_record(syslog_codec(), &record), expected));
+	}
+}
+
+static void dates_are_those_of_the_calendar(void **state)
+{
+	char text[INSTANT_TEXT_BYTES], expected[40];
+
+	(void)state;
+	for (uint64_t day = 0; day < 213500; day++) {
+		time_t seconds = (time_t)(day * 86400 + day % 86400);
+		struct instant_date date = instant_date(day);
+		uint64_t ns = (uint64_t)seconds * INSTANT_SECOND + day;
+		struct tm tm;
+
+		gmtime_r(&seconds, &tm);
+		assert_int_equal(date.year, tm.tm_year + 1900);
+		assert_int_equal(date.month, tm.tm_mon + 1);
+		assert_int_equal(date.day, tm.tm_mday);
+		assert_true(instant_date_exists(date));
+		assert_int_equal(instant_days(date), day);
+		instant_text(ns, text);
+		strftime(expected, sizeof expected, "%Y-%m-%dT%H:%M:%S", &tm);
+		assert_memory_equal(text, expected, 19);
+		snprintf(expected, sizeof expected, ".%09uZ", (unsigned)(ns % INSTANT_SECOND));
+		assert_memory_equal(text + 19, expected, 11);
+	}
+	assert_false(instant_date_exists((struct instant_date){2026, 2, 29}));
+	assert_false(instant_date_exists((struct instant_date){2100, 2, 29}));
+	assert_true(instant_date_exists((struct instant_date){2000, 2, 29}));
+	assert_false(instant_date_exists((struct instant_date){2026, 0, 1}));
+	assert_false(instant_date_exists((struct instant_date){2026, 13, 1}));
+	assert_false(instant_date_exists((struct instant_date){2026, 4, 31}));
+	assert_false(instant_date_exists((struct instant_date){2026, 4, 0}));
+}
+
+/* Records of a datagram, each in brackets. */
+static const char *cut(const char *datagram)
+{
+	static char text[4096];
+	struct slice slices[64];
+	uint32_t length = (uint32_t)strlen(datagram), consumed, at = 0, left_out;
+	uint32_t count = syslog_cut((const uint8_t *)datagram, length, slices, 64, &consumed);
+
+	assert_int_equal(consumed, length);
+	text[0] = '\0';
+	for (uint32_t i = 0; i < count; i++)
+		at += (uint32_t)snprintf(text + at, sizeof text - at, "[%.*s]", (int)slices[i].length,
+					 datagram + slices[i].offset);
+	codec_check_datagram(syslog_codec(), (const uint8_t *)datagram, length, 2, &left_out);
+	return text;
+}
+
+static void datagrams_are_cut_by_octet_counts_and_newlines(void **state)
+{
+	(void)state;
+	assert_string_equal(cut(""), "");
+	assert_string_equal(cut("<1>a"), "[<1>a]");
+	assert_string_equal(cut("<1>a\n"), "[<1>a]");
+	assert_string_equal(cut("<1>a\r\n<2>b\n\n<3>c"), "[<1>a][<2>b][<3>c]");
+	assert_string_equal(cut("<1>a\n  at line 2\n  at line 3\n<2>b"), "[<1>a\n  at line 2\n  at line 3][<2>b]");
+	assert_string_equal(cut("<1>a\n<b>\n<999>\n<2>c"), "[<1>a\n<b>\n<999>][<2>c]");
+	assert_string_equal(cut("no priority\n<1>a"), "[no priority][<1>a]");
+	assert_string_equal(cut("\n\n<1>a"), "[<1>a]");
+	assert_string_equal(cut("4 <1>a5 <22>b"), "[<1>a][<22>b]");
+	assert_string_equal(cut("5 <1>a\n5 <22>b\n"), "[<1>a][<22>b]");
+	assert_string_equal(cut("6 <1>a\nb7 <2>c\n<3"), "[<1>a\nb][<2>c\n<3]");
+	/* Counts that lie. */
+	assert_string_equal(cut("400 <1>a"), "[<1>a]");
+	assert_string_equal(cut("3 <1>abc"), "[<1>][abc]");
+	assert_string_equal(cut("1 <1>a\n<2>b"), "[<][1>a][<2>b]");
+	assert_string_equal(cut("0 <1>a"), "[0 <1>a]");
+	assert_string_equal(cut("04 <1>a"), "[04 <1>a]");
+	assert_string_equal(cut("123456 <1>a"), "[123456 <1>a]");
+	assert_string_equal(cut("4<1>a"), "[4<1>a]");
+	assert_string_equal(cut("4 x<1>a"), "[4 x<1>a]");
+}
+
+static void no_byte_but_framing_is_left_out(void **state)
+{
+	static const char alphabet[] = "<1>\n\r 25ab";
+	uint8_t datagram[64];
+	uint32_t left_out;
+
+	(void)state;
+	for (uint32_t round = 0; round < 200000; round++) {
+		uint32_t length = (uint32_t)rand() % sizeof datagram, framing = 0, from = 0;
+		struct slice slices[64];
+		uint32_t consumed, count;
+
+		for (uint32_t i = 0; i < length; i++)
+			datagram[i] = (uint8_t)alphabet[(uint32_t)rand() % (sizeof alphabet - 1)];
+		count = syslog_cut(datagram, length, slices, 64, &consumed);
+		codec_check_datagram(syslog_codec(), datagram, length, 3, &left_out);
+		/* Between records stand line ends, and the digits and space of a count that a '<' follows. */
+		for (uint32_t i = 0; i <= count; i++) {
+			uint32_t to = i < count ? slices[i].offset : length, at = from;
+
+			while (at < to && (datagram[at] == '\n' || datagram[at] == '\r'))
+				at++;
+			if (at < to) {
+				while (at < to && datagram[at] >= '0' && datagram[at] <= '9')
+					at++;
+				assert_true(at + 1 == to && datagram[at] == ' ' && i < count && datagram[to] == '<');
+			}
+			framing += to - from;
+			from = i < count ? slices[i].offset + slices[i].length : from;
+		}
+		assert_int_equal(framing, left_out);
+	}
+}
+
+static void nothing_is_read_outside_a_record(void **state)
+{
+	static const char *const records[] = {
+		"<165>1 2003-10-11T22:14:15.003Z mymachine evntslog - ID47 [ex@1 iut=\"3\" a=\"\\\"\\]k\xc3\xa4\"][b] "
+		"\xef\xbb\xbf"
+		"text\n<1>b\n",
+		"<38>Jan  2 03:04:05 gateway sshd[21847]: Accepted publickey\n12 <1>012345678\n",
+		"<189>Oct 11 2003 22:14:15.123: %ASA-6-302013: Built\n<1>\n<2>",
+		"<13>2026-01-02T04:04:05.5+01:00 gw app: iso",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof records / sizeof *records; i++)
+		codec_check_between_guards(syslog_codec(), records[i], (uint32_t)strlen(records[i]));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_examples_of_rfc_5424),
+		cmocka_unit_test(structured_data_is_unescaped),
+		cmocka_unit_test(what_is_wrong_with_an_rfc_5424_header_is_named),
+		cmocka_unit_test(what_rfc_3164_observed),
+		cmocka_unit_test(a_missing_year_is_the_one_nearest_to_arrival),
+		cmocka_unit_test(dates_are_those_of_the_calendar),
+		cmocka_unit_test(datagrams_are_cut_by_octet_counts_and_newlines),
+		cmocka_unit_test(no_byte_but_framing_is_left_out),
+		cmocka_unit_test(nothing_is_read_outside_a_record),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
