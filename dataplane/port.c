@@ -11,6 +11,7 @@
 
 #include "dataplane/driver.h"
 #include "dataplane/log.h"
+#include "dataplane/packet/tunnel.h"
 
 #define MEMPOOL_CACHE 256
 #define TX_DESCRIPTORS 512
@@ -182,6 +183,10 @@ int port_open(struct port *port, const struct config *config, uint32_t index, ui
 					      port->config->addresses_count, config->vlan_depth);
 	if (!error)
 		error = match_init(&port->match, config->inputs, config->inputs_count, index);
+	if (!error && !port->config->tap) {
+		port->host.tunnels = tunnel_mask(port->config->tunnels);
+		match_leave_tunnels(&port->match, port->host.tunnels);
+	}
 	return error ? refuse(port, "its addresses or inputs make no sense") : 0;
 }
 
