@@ -86,6 +86,8 @@ static uint32_t tunnel_of_port(uint32_t udp_port)
 		return TUNNEL_GENEVE;
 	case 2152:
 		return TUNNEL_GTP;
+	case 6635:
+		return TUNNEL_MPLS;
 	default:
 		return TUNNEL_NONE;
 	}

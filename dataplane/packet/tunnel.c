@@ -29,6 +29,7 @@ static const struct udp_tunnel {
 	{4790, TUNNEL_VXLAN, tunnel_vxlan_gpe},
 	{6081, TUNNEL_GENEVE, tunnel_geneve},
 	{2152, TUNNEL_GTP, tunnel_gtp},
+	{6635, TUNNEL_MPLS, tunnel_mpls}, /* RFC 7510 */
 };
 
 static const struct host anyone = {.tap = true}; /* who an inner header may be for */
@@ -220,9 +221,10 @@ static enum counter_frame decode_ip(struct walk *w, bool *tunnel)
 		  (fate == FRAME_UDP_CHECKSUM && tunnel_without_sum(w, d));
 	if (fate == FRAME_ACCEPTED && (!*tunnel || !d->inside))
 		fate = verify_datagram(w);
-	if (fate != FRAME_ACCEPTED)
+	if (fate != FRAME_ACCEPTED) {
 		d->ports = NULL;
-	*tunnel &= fate == FRAME_ACCEPTED || tunnel_without_sum(w, d);
+		*tunnel = *tunnel && tunnel_without_sum(w, d);
+	}
 	return fate;
 }
 
@@ -328,7 +330,9 @@ enum counter_frame tunnel_enter(const uint8_t *frame, uint32_t length, const str
 
 enum counter_frame tunnel_packet(const uint8_t *packet, uint32_t length, const struct host *host, struct datagram *d)
 {
-	struct walk w = {.frame = packet, .host = host, .out = d, .now = *d, .end = length, .next = NEXT_IP};
+	/* What is neither version's is no header of either. */
+	struct walk w = {.frame = packet, .host = host, .out = d, .now = *d, .end = length, .next = NEXT_IP,
+			 .fate = FRAME_IPV4_HEADER};
 
 	d->addresses = d->ports = NULL;
 	d->family = RECORD_ORIGIN_NONE;

@@ -8,7 +8,7 @@
  *   Ethernet (tags)     MPLS labels   PPPoE session
  *   IPv4, IPv6          IPv4 or IPv6 in it, GRE (NVGRE, ERSPAN I-III), MPLS
  *   UDP 4789, 8472      VXLAN         4790 VXLAN-GPE
- *   UDP 6081            GENEVE        2152 GTP-U
+ *   UDP 6081            GENEVE        2152 GTP-U        6635 MPLS
  *
  * carry one another in any order. One loop goes from the outside in, one header a turn; every tunnel is a layer, of
  * which there are at most TUNNEL_LAYERS_MAX, and headers and what is summed are together at most TUNNEL_BYTES_MAX.

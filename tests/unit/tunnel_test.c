@@ -30,7 +30,7 @@ static enum counter_frame look(const struct host *host, const uint8_t *frame, ui
 	uint8_t *exact = frame_exact(frame, length);
 	enum counter_frame fate;
 
-	memset(d, 0, sizeof *d);
+	memset(d, 0xa5, sizeof *d); /* what is not set must not be used */
 	fate = decode_frame(exact, length, host, host->tap ? DECODE_ALL_GOOD : 0, d);
 	fate = tunnel_enter(exact, length, host, fate, d);
 	if (fate == FRAME_ACCEPTED && !host->tap) {
@@ -327,6 +327,12 @@ static void every_lie_of_a_header_is_named(void **state)
 		stack_ethernet(&stack, 0x8864);
 		expect(&port, FRAME_PPPOE, &d);
 	}
+	/* IPv6 behind labels that ends before any UDP header: nothing of one is looked at. */
+	stack_begin(&stack, 4);
+	stack_ip(&stack, 6, NULL, NULL, 0);
+	stack_mpls(&stack, 2, true);
+	stack_ethernet(&stack, 0x8847);
+	expect(&port, FRAME_IPV6_EXTENSION, &d);
 	/* Tags inside are counted anew, and bounded. */
 	begin(4);
 	for (uint32_t tag = 0; tag < 3; tag++)
@@ -504,6 +510,8 @@ static void a_packet_put_together_is_gone_on_with(void **state)
 	stack_begin(&stack, PAYLOAD);
 	stack_ip(&stack, 4, NULL, NULL, 47);
 	assert_int_equal(tunnel_packet(stack_head(&stack), stack_length(&stack), &plain, &own), FRAME_PROTOCOL);
+	stack_head(&stack)[0] = 0x15;
+	assert_int_equal(tunnel_packet(stack_head(&stack), stack_length(&stack), &plain, &own), FRAME_IPV4_HEADER);
 }
 
 int main(void)
