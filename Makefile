@@ -100,9 +100,9 @@ $(SENDER): $(call obj,$(wildcard tests/send/*.c))
 	$(CC) $(ALL_LDFLAGS) $^ -o $@
 
 # What a tap makes of captured frames, to be compared with what tshark makes of them.
-$(BUILD)/tests/describe: $(call obj,tests/describe/describe.c) $(LIBS)
+$(BUILD)/tests/describe: $(call obj,tests/describe/describe.c) $(BUILD)/libsupport.a $(LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) $^ -lpcap $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) -o $@
+	$(CC) $(ALL_LDFLAGS) $^ -lpcap $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
 
 tests: $(UNIT_TESTS) $(DPDK_TESTS) $(SENDER) $(BUILD)/tests/describe
 check: all tests ## run the unit tests (SAN=address,undefined or SAN=thread to run them under sanitizers)

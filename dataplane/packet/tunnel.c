@@ -74,6 +74,13 @@ static bool go_on(struct walk *w, enum next next, uint16_t number)
 	return true;
 }
 
+static void note(struct walk *w, const struct tunnel_header *h)
+{
+	w->now.tunnel = w->out->tunnel = h->kind;
+	w->now.vni = w->out->vni = h->id;
+	w->now.layers = w->out->layers = (uint8_t)(w->now.layers + 1);
+}
+
 /* Steps into what `h` carries. */
 static bool enter(struct walk *w, const struct tunnel_header *h)
 {
@@ -85,9 +92,7 @@ static bool enter(struct walk *w, const struct tunnel_header *h)
 		if (!checksum_is_right(checksum_sum(w->frame + w->at, w->end - w->at)))
 			return stop(w, FRAME_GRE);
 	}
-	w->now.tunnel = w->out->tunnel = h->kind;
-	w->now.vni = w->out->vni = h->id;
-	w->now.layers = w->out->layers = (uint8_t)(w->now.layers + 1);
+	note(w, h);
 	w->at += h->bytes;
 	w->end = w->at + h->inner;
 	switch (h->holds) {
@@ -108,6 +113,8 @@ static bool read_and_enter(struct walk *w, read_header *read)
 	/* Which of GRE's kinds it is, only its header says. */
 	if (!(w->host->tunnels >> h.kind & 1))
 		return stop_here(w);
+	if (fate == FRAME_TUNNEL_INNER && w->now.layers < TUNNEL_LAYERS_MAX)
+		note(w, &h);
 	return fate == FRAME_ACCEPTED ? enter(w, &h) : stop(w, fate);
 }
 

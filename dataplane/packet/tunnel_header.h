@@ -28,7 +28,7 @@ enum tunnel_holds {
 /*
  * Each looks at the `room` bytes at `header`, of which any number may be there, and fills `out`. FRAME_ACCEPTED; the row
  * of its protocol when header or lengths are cut off or a lie; FRAME_TUNNEL_INNER when it is well-formed and carries
- * what is not looked into: control messages, other protocols. Then only out->kind may be used.
+ * what is not looked into: control messages, other protocols. Then kind and id are set, after a fault only kind.
  */
 
 // A label stack down to its bottom (RFC 3032). What is behind it nothing says but the labels 0 and 2 and the first bits:

@@ -363,8 +363,8 @@ static void wrap_three(struct stack *s)
 	stack_udp(s, 4, stack_inner4, stack_inner4 + 4, 4789, false);
 	stack_gre(s, 0x2000, 0x0800, 12);
 	stack_ip(s, 6, stack_inner6, stack_inner6 + 16, 47);
-	stack_mpls(s, 13, true);
-	stack_mpls(s, 14, false);
+	stack_mpls(s, 1013, true);
+	stack_mpls(s, 1014, false);
 	own4(s, 137);
 }
 
