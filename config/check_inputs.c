@@ -46,7 +46,8 @@ static void check_codec(struct loading *l, uint32_t i)
 		return;
 	if (origin_given(c, "inputs[].destination", i) && !in->any_destination)
 		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].destination", i,
-			      "codec frame takes frames of every destination: only vlan, tunnel and vni can choose among them");
+			      "codec frame takes frames of every destination: only vlan, tunnel and vni can choose "
+			      "among them");
 	if (origin_given(c, "inputs[].udp_port", i) && in->udp_port != 0)
 		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].udp_port", i,
 			      "codec frame takes frames of every kind: only vlan, tunnel and vni can choose among them");

@@ -79,7 +79,8 @@ static int make_reassembly(struct dataplane *d, struct worker *w, unsigned core)
 	memory = placement_allocate(d->config->fragment_bytes, core);
 	if (!memory)
 		return -ENOMEM;
-	w->reassembly = reassembly_init(memory, d->config->fragment_bytes, d->config->fragment_seconds * 1000000000ull, secret);
+	w->reassembly = reassembly_init(memory, d->config->fragment_bytes, d->config->fragment_seconds * 1000000000ull,
+					secret);
 	return 0;
 }
 
@@ -120,7 +121,8 @@ static int make_worker(struct dataplane *d, const struct port *port, uint32_t qu
 	d->workers_count++;
 	error = make_reassembly(d, w, core);
 	if (error)
-		LOG_ERROR("no memory for fragments on port '%s' queue %u: lower dpdk.fragment_bytes\n", port->config->name, queue);
+		LOG_ERROR("no memory for fragments on port '%s' queue %u: lower dpdk.fragment_bytes\n",
+			  port->config->name, queue);
 	return error;
 }
 

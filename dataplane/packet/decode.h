@@ -209,7 +209,8 @@ static inline bool decode_is_tag(uint32_t type)
 // What becomes of the `length` contiguous bytes at `frame`: FRAME_ACCEPTED with `out` a UDP datagram for an address of
 // `host`, wholly inside the frame; FRAME_ANSWERED for what answer_frame() should look at; else the reason to drop it.
 // `verified` is of enum decode_verified. Always sets out->vlan, vlan_tags, family, addresses and ports, and that there is
-// no tunnel; l3 also with what fails behind the tags; the rest only with those two results. Pointers in `out` point into the frame. Reads nothing outside it, keeps and writes nothing.
+// no tunnel; l3 also with what fails behind the tags; the rest only with those two results. Pointers in `out` point into
+// the frame. Reads nothing outside it, keeps and writes nothing.
 //
 // A tap (host_init_tap()) wants the description, not the result: it gives both GOOD flags and takes every frame.
 static inline enum counter_frame decode_frame(const uint8_t *frame, uint32_t length, const struct host *host,

@@ -7,7 +7,8 @@
 /*
  * A table by UDP port names a chain: the inputs that ask for this port, then those that ask for every port. Within
  * each of these two parts the most specific comes first: a destination before any, then the number of a tunnel before
- * any, then a tunnel (or none) before any, then a VLAN before any, then the order of the configuration. The first that fits has the datagram.
+ * any, then a tunnel (or none) before any, then a VLAN before any, then the order of the configuration. The first that
+ * fits has the datagram.
  *
  *   chain_of[65536]          chains
  *   +---+                    +--------------------------------------+-----+
@@ -61,9 +62,9 @@ static inline bool match_rule_fits(const struct match_rule *rule, const struct d
 					       : host_same_ipv6(d->addresses + 16, rule->destination);
 }
 
-// The input's index in the array given to match_init(), or INPUT_NONE. `d` is what decode_frame() and tunnel_enter() said, with any
-// result: without UDP ports (on a tap) only inputs for every port fit, without addresses only those for any
-// destination.
+// The input's index in the array given to match_init(), or INPUT_NONE. `d` is what decode_frame() and tunnel_enter()
+// said, with any result: without UDP ports (on a tap) only inputs for every port fit, without addresses only those for
+// any destination.
 static inline uint32_t match_find(const struct match *match, const struct datagram *d)
 {
 	const struct match_rule *rule = match->chains[d->ports ? match->chain_of[wire_get16(d->ports + 2)] : 0];

@@ -9,7 +9,7 @@
 #define EXPIRE_AT_ONCE 32u
 #define OUTPUT_BYTES 65600u /* a whole IPv6 packet, rounded up */
 
-struct key { /* without padding, so that it can be compared and hashed as bytes */
+struct key {                   /* without padding, so that it can be compared and hashed as bytes */
 	uint8_t addresses[32]; /* of IPv4 the first 8 */
 	uint32_t id, vni;
 	uint16_t vlan;
@@ -40,14 +40,14 @@ struct place {
 	uint32_t total;        /* NONE: the last one is not there yet */
 	uint16_t count;
 	uint8_t state;
-	uint8_t next;          /* IPv6: the header that the first fragment begins with */
-	uint8_t fate;          /* dead: of its further fragments */
+	uint8_t next; /* IPv6: the header that the first fragment begins with */
+	uint8_t fate; /* dead: of its further fragments */
 };
 
 struct reassembly {
 	struct place *places;
 	struct block *blocks;
-	uint32_t sets;   /* a power of two */
+	uint32_t sets; /* a power of two */
 	uint32_t oldest, newest;
 	uint32_t free, free_count;
 	uint64_t timeout_ns;
@@ -165,7 +165,8 @@ static void release(struct reassembly *r, struct place *p, enum counter_fragment
 }
 
 /* Drops the datagram and remembers that it was. */
-static void kill(struct reassembly *r, struct place *p, enum counter_fragment row, enum counter_frame fate, uint64_t now_ns)
+static void kill(struct reassembly *r, struct place *p, enum counter_fragment row, enum counter_frame fate,
+		 uint64_t now_ns)
 {
 	free_fragments(r, p, row);
 	p->state = PLACE_DEAD;
@@ -179,9 +180,10 @@ static void kill(struct reassembly *r, struct place *p, enum counter_fragment ro
 
 static bool expired(const struct reassembly *r, const struct place *p, uint64_t now_ns)
 {
-	uint64_t most = p->state == PLACE_DEAD && p->key.family == RECORD_ORIGIN_IPV4 && TOMBSTONE_IPV4_NS < r->timeout_ns
-				? TOMBSTONE_IPV4_NS
-				: r->timeout_ns;
+	uint64_t most =
+		p->state == PLACE_DEAD && p->key.family == RECORD_ORIGIN_IPV4 && TOMBSTONE_IPV4_NS < r->timeout_ns
+			? TOMBSTONE_IPV4_NS
+			: r->timeout_ns;
 
 	return (int64_t)(now_ns - p->since_ns) >= (int64_t)most;
 }
@@ -220,7 +222,11 @@ static struct place *find(struct reassembly *r, const struct piece *piece, uint6
 				p = &set[i];
 		release(r, p, FRAGMENTS_DISPLACED);
 	}
-	*p = (struct place){.key = piece->key, .since_ns = now_ns, .first = NONE, .last = NONE, .total = NONE,
+	*p = (struct place){.key = piece->key,
+			    .since_ns = now_ns,
+			    .first = NONE,
+			    .last = NONE,
+			    .total = NONE,
 			    .state = PLACE_WAITING};
 	age_append(r, p);
 	return p;
@@ -284,7 +290,8 @@ static bool repeats(const struct reassembly *r, uint32_t fragment, const struct 
 }
 
 /* Finds the fragment to stand behind (NONE: none). FRAME_FRAGMENT_HELD when the piece fits in between. */
-static enum counter_frame fit(const struct reassembly *r, const struct place *p, const struct piece *piece, uint32_t *before)
+static enum counter_frame fit(const struct reassembly *r, const struct place *p, const struct piece *piece,
+			      uint32_t *before)
 {
 	uint32_t end = piece->offset + piece->length, next = p->first;
 	const struct block *last = p->last == NONE ? NULL : &r->blocks[p->last];

@@ -16,8 +16,8 @@
  *
  * A fragment finds its datagram by (family, source, destination, identification, of IPv4 the protocol, outer VLAN,
  * tunnel and its id). When memory, a set of places or the fragments a datagram may have are used up, it is the oldest
- * datagram that goes, or the oldest of its set. A datagram that is not whole within the time-out goes, too; time is that
- * of its first fragment.
+ * datagram that goes, or the oldest of its set. A datagram that is not whole within the time-out goes, too; time is
+ * that of its first fragment.
  *
  * RFC 5722 and RFC 8200 4.5: when two fragments overlap, or contradict each other about where the datagram ends, it is
  * dropped with all its fragments, also those that are still to come: its place is kept, empty, as long as it would have
@@ -43,10 +43,10 @@ struct reassembly *reassembly_init(void *memory, size_t bytes, uint64_t timeout_
 				   const uint8_t secret[REASSEMBLY_SECRET_BYTES]);
 
 // Takes the fragment that decode_frame(), tunnel_enter() or tunnel_packet() described with FRAME_IPV4_FRAGMENT or
-// FRAME_IPV6_FRAGMENT (so that its lengths are true). Nothing of `frame` is kept. FRAME_ACCEPTED with *packet and *length
-// the whole IP packet, valid until the next call; FRAME_FRAGMENT_HELD; or another FRAME_FRAGMENT row, the reason to drop
-// it. `now_ns` may be any clock that does not run backwards by more than the time-out. `frame` may lie in the packet of
-// the call before.
+// FRAME_IPV6_FRAGMENT (so that its lengths are true). Nothing of `frame` is kept. FRAME_ACCEPTED with *packet and
+// *length the whole IP packet, valid until the next call; FRAME_FRAGMENT_HELD; or another FRAME_FRAGMENT row, the
+// reason to drop it. `now_ns` may be any clock that does not run backwards by more than the time-out. `frame` may lie
+// in the packet of the call before.
 enum counter_frame reassembly_add(struct reassembly *r, const uint8_t *frame, const struct datagram *d, uint64_t now_ns,
 				  const uint8_t **packet, uint32_t *length);
 

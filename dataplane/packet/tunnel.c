@@ -24,11 +24,10 @@ static const struct udp_tunnel {
 	uint8_t kind;
 	read_header *read;
 } udp_tunnels[] = {
-	{4789, TUNNEL_VXLAN, tunnel_vxlan},
-	{8472, TUNNEL_VXLAN, tunnel_vxlan}, /* Linux, before the number was assigned, and by default ever since */
-	{4790, TUNNEL_VXLAN, tunnel_vxlan_gpe},
-	{6081, TUNNEL_GENEVE, tunnel_geneve},
-	{2152, TUNNEL_GTP, tunnel_gtp},
+	{4789, TUNNEL_VXLAN, tunnel_vxlan},     {8472, TUNNEL_VXLAN, tunnel_vxlan}, /* Linux, before the number was
+										       assigned, and by default ever
+										       since */
+	{4790, TUNNEL_VXLAN, tunnel_vxlan_gpe}, {6081, TUNNEL_GENEVE, tunnel_geneve}, {2152, TUNNEL_GTP, tunnel_gtp},
 	{6635, TUNNEL_MPLS, tunnel_mpls}, /* RFC 7510 */
 };
 
@@ -338,7 +337,12 @@ enum counter_frame tunnel_enter(const uint8_t *frame, uint32_t length, const str
 enum counter_frame tunnel_packet(const uint8_t *packet, uint32_t length, const struct host *host, struct datagram *d)
 {
 	/* What is neither version's is no header of either. */
-	struct walk w = {.frame = packet, .host = host, .out = d, .now = *d, .end = length, .next = NEXT_IP,
+	struct walk w = {.frame = packet,
+			 .host = host,
+			 .out = d,
+			 .now = *d,
+			 .end = length,
+			 .next = NEXT_IP,
 			 .fate = FRAME_IPV4_HEADER};
 
 	d->addresses = d->ports = NULL;

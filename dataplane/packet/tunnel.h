@@ -21,10 +21,10 @@
 #define TUNNEL_LAYERS_MAX 16u
 #define TUNNEL_BYTES_MAX (2 * WIRE_FRAME_MAX)
 
-// Goes on where decode_frame() said `fate` and described `d` of the `length` bytes at `frame`, with the same `host`: what
-// becomes of the frame, and `d` of what is innermost. A frame without a tunnel, or with one that the host does not look
-// into, keeps both. FRAME_ACCEPTED: d->addresses, ports, payload and length are of the innermost datagram, which lies
-// wholly inside the frame. FRAME_IPV4_FRAGMENT, FRAME_IPV6_FRAGMENT: d->l3 is that of the innermost IP header.
+// Goes on where decode_frame() said `fate` and described `d` of the `length` bytes at `frame`, with the same `host`:
+// what becomes of the frame, and `d` of what is innermost. A frame without a tunnel, or with one that the host does not
+// look into, keeps both. FRAME_ACCEPTED: d->addresses, ports, payload and length are of the innermost datagram, which
+// lies wholly inside the frame. FRAME_IPV4_FRAGMENT, FRAME_IPV6_FRAGMENT: d->l3 is that of the innermost IP header.
 // FRAME_ANSWERED only for a frame without a tunnel. d->vlan stays that of the outermost tag.
 //
 // Of a tap's frame `d` becomes that of the innermost valid IP header, with ports if a valid UDP header is next to it;

@@ -17,7 +17,8 @@ static enum counter_frame carries_type(struct tunnel_header *out, uint32_t bytes
 	return carries(out, bytes, room, type == WIRE_TYPE_BRIDGED ? TUNNEL_HOLDS_ETHERNET : TUNNEL_HOLDS_TYPE);
 }
 
-/* Whether a frame seems to begin at `at`: its EtherType is one that is often met, and what follows begins as it must. */
+/* Whether a frame seems to begin at `at`: its EtherType is one that is often met, and what follows begins as it must.
+ */
 static bool like_ethernet(const uint8_t *at, uint32_t room)
 {
 	uint32_t nibble;
@@ -83,7 +84,10 @@ enum counter_frame tunnel_pppoe(const uint8_t *header, uint32_t room, struct tun
 	/* The low bit ends the field: a compressed one has a byte only. */
 	bytes = header[6] & 1 ? 1 : 2;
 	protocol = bytes == 1 ? header[6] : wire_get16(header + 6);
-	out->type = protocol == 0x21 ? WIRE_TYPE_IPV4 : protocol == 0x57 ? WIRE_TYPE_IPV6 : protocol == 0x281 ? WIRE_TYPE_MPLS : 0;
+	out->type = protocol == 0x21    ? WIRE_TYPE_IPV4
+		    : protocol == 0x57  ? WIRE_TYPE_IPV6
+		    : protocol == 0x281 ? WIRE_TYPE_MPLS
+					: 0;
 	out->bytes = 6 + bytes;
 	out->inner = length - bytes;
 	out->holds = TUNNEL_HOLDS_TYPE;
@@ -147,7 +151,8 @@ enum counter_frame tunnel_geneve(const uint8_t *header, uint32_t room, struct tu
 #define GRE_VERSION 0x0007u
 
 /* `at` is where GRE ended. */
-static enum counter_frame erspan(const uint8_t *header, uint32_t at, uint32_t room, bool numbered, struct tunnel_header *out)
+static enum counter_frame erspan(const uint8_t *header, uint32_t at, uint32_t room, bool numbered,
+				 struct tunnel_header *out)
 {
 	uint32_t version, bytes;
 

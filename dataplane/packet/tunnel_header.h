@@ -13,7 +13,7 @@ struct tunnel_header {
 	uint16_t type;  /* with TUNNEL_HOLDS_TYPE */
 	uint8_t kind;   /* enum config_tunnel */
 	uint8_t holds;
-	bool summed;    /* GRE: it has a checksum over all of it */
+	bool summed; /* GRE: it has a checksum over all of it */
 };
 
 enum tunnel_holds {
@@ -26,13 +26,14 @@ enum tunnel_holds {
 #define TUNNEL_GTP_EXTENSIONS_MAX 8u
 
 /*
- * Each looks at the `room` bytes at `header`, of which any number may be there, and fills `out`. FRAME_ACCEPTED; the row
- * of its protocol when header or lengths are cut off or a lie; FRAME_TUNNEL_INNER when it is well-formed and carries
- * what is not looked into: control messages, other protocols. Then kind and id are set, after a fault only kind.
+ * Each looks at the `room` bytes at `header`, of which any number may be there, and fills `out`. FRAME_ACCEPTED; the
+ * row of its protocol when header or lengths are cut off or a lie; FRAME_TUNNEL_INNER when it is well-formed and
+ * carries what is not looked into: control messages, other protocols. Then kind and id are set, after a fault only
+ * kind.
  */
 
-// A label stack down to its bottom (RFC 3032). What is behind it nothing says but the labels 0 and 2 and the first bits:
-// IPv4, IPv6, or a frame with (RFC 4448, 4385) or without a control word in front, if its EtherType makes sense.
+// A label stack down to its bottom (RFC 3032). What is behind it nothing says but the labels 0 and 2 and the first
+// bits: IPv4, IPv6, or a frame with (RFC 4448, 4385) or without a control word in front, if its EtherType makes sense.
 enum counter_frame tunnel_mpls(const uint8_t *header, uint32_t room, struct tunnel_header *out);
 
 // PPPoE session (RFC 2516) with the PPP protocol field behind it, one byte or two (RFC 1661 6.5).

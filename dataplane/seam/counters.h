@@ -43,7 +43,7 @@
 	X(FRAME_FRAGMENT_HELD, "fragment_held", "a fragment, held until its datagram is whole") \
 	X(FRAME_FRAGMENT_INVALID, "fragment_invalid", "a fragment of impossible offset or length") \
 	X(FRAME_FRAGMENT_DUPLICATE, "fragment_duplicate", "a fragment that is held already, byte for byte") \
-	X(FRAME_FRAGMENT_OVERLAP, "fragment_overlap", "overlaps or contradicts fragments of its datagram, or came after one that did") \
+	X(FRAME_FRAGMENT_OVERLAP, "fragment_overlap", "overlaps or contradicts another of its datagram") \
 	X(FRAME_FRAGMENT_EXCESS, "fragment_excess", "beyond the fragments a datagram may have") \
 	X(FRAME_TUNNEL_LAYERS, "tunnel_layers", "more tunnels in one another, or more bytes to look at, than allowed") \
 	X(FRAME_TUNNEL_INNER, "tunnel_inner", "a tunnel to this port with neither UDP nor a tunnel to look into inside") \
@@ -110,7 +110,8 @@ _Static_assert(WORKER_POLLED == 64 && WORKER_DOWN_TOLD == 73 && WORKER_CRASH_TOL
 _Static_assert(FRAME_FRAGMENT_HELD == 28 && FRAME_TUNNEL_LAYERS == 33 && FRAME_GTP == 42, "counter numbers are frozen");
 _Static_assert(FRAGMENTS_JOINED == 84 && FRAGMENTS_WAITING == 90, "counter numbers are frozen");
 _Static_assert(COUNTER_FRAME_END <= COUNTER_RECORD_BASE && COUNTER_RECORD_END <= COUNTER_WORKER_BASE &&
-	       COUNTER_WORKER_END <= COUNTER_FRAGMENT_BASE && COUNTER_FRAGMENT_END <= COUNTERS_MAX, "counter lists fit their ranges");
+	       COUNTER_WORKER_END <= COUNTER_FRAGMENT_BASE && COUNTER_FRAGMENT_END <= COUNTERS_MAX,
+	       "counter lists fit their ranges");
 
 // The label of a counter in the ledger, metrics and --json ("ipv4_checksum"), or NULL for an unused number.
 const char *counter_label(unsigned counter);

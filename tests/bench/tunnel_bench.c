@@ -1,5 +1,5 @@
-// Nanoseconds to find what is innermost in a frame, for every kind of tunnel, and to put fragments together. No target, no pass
-// or fail. The inner datagram has 100 bytes; sums in software, as they are when a tunnel's NIC says nothing.
+// Nanoseconds to find what is innermost in a frame, for every kind of tunnel, and to put fragments together. No target,
+// no pass or fail. The inner datagram has 100 bytes; sums in software, as they are when a tunnel's NIC says nothing.
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -41,7 +41,8 @@ static double look(const struct host *host, const uint8_t *frame, uint32_t lengt
 
 		for (uint32_t p = 0; p < PASSES; p++) {
 			struct datagram d;
-			enum counter_frame fate = decode_frame(frame, length, host, host->tap ? DECODE_ALL_GOOD : 0, &d);
+			enum counter_frame fate =
+				decode_frame(frame, length, host, host->tap ? DECODE_ALL_GOOD : 0, &d);
 
 			if (host->tunnels)
 				fate = tunnel_enter(frame, length, host, fate, &d);
@@ -70,8 +71,12 @@ static double join(const struct host *host, uint32_t pieces)
 	memset(memory, 0, 4u << 20);
 	r = reassembly_init(memory, 4u << 20, 30000000000ull, secret);
 	for (uint32_t i = 0; i < pieces; i++) {
-		stack_fragment(&stack, &(struct stack_fragment){.family = 4, .id = 7, .bytes = text, .offset = i * 1480,
-								.length = 1480, .more = i + 1 < pieces});
+		stack_fragment(&stack, &(struct stack_fragment){.family = 4,
+								.id = 7,
+								.bytes = text,
+								.offset = i * 1480,
+								.length = 1480,
+								.more = i + 1 < pieces});
 		stack_ethernet(&stack, 0x0800);
 		lengths[i] = stack_length(&stack);
 		frames[i] = frame_exact(stack_head(&stack), lengths[i]);

@@ -1,6 +1,6 @@
-// Prints what a tap makes of every Ethernet frame of capture files, and writes them all into one file, so that tshark can be
-// asked about the same: describe OUT.pcap FILE..., or --built for one frame of every kind of tunnel that the tests build. See
-// tests/e2e/offsets.test.
+// Prints what a tap makes of every Ethernet frame of capture files, and writes them all into one file, so that tshark
+// can be asked about the same: describe OUT.pcap FILE..., or --built for one frame of every kind of tunnel that the
+// tests build. See tests/e2e/offsets.test.
 //
 // A line for each frame: number, fate, outer VLAN id or -, tags, layers, tunnel, vni, family (0, 4, 6), offset of the
 // innermost IP header, addresses, offset of its UDP header or -, UDP ports.
@@ -12,8 +12,8 @@
 #include "dataplane/packet/tunnel.h"
 #include "tests/support/tunnel_build.h"
 
-static const char *const tunnels[TUNNEL_KINDS] = {"none", "mpls", "pppoe", "vxlan", "geneve",
-						  "gre",  "nvgre", "erspan", "gtp", "ipip"};
+static const char *const tunnels[TUNNEL_KINDS] = {"none", "mpls",  "pppoe",  "vxlan", "geneve",
+						  "gre",  "nvgre", "erspan", "gtp",   "ipip"};
 
 static unsigned number; /* frames so far */
 static struct host host;

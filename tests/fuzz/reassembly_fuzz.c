@@ -53,7 +53,8 @@ static const uint8_t *add(const uint8_t *frame, uint32_t length, uint32_t *packe
 			return NULL;
 		fuzz_require(*packet_length <= 65535 + 40);
 		fate = tunnel_packet(bytes, *packet_length, &host, &d);
-		fuzz_require(fate != FRAME_ACCEPTED || (d.payload <= *packet_length && d.length <= *packet_length - d.payload));
+		fuzz_require(fate != FRAME_ACCEPTED ||
+			     (d.payload <= *packet_length && d.length <= *packet_length - d.payload));
 		if (d.layers == layers)
 			break;
 	}

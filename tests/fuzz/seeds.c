@@ -76,7 +76,8 @@ static void keep_tunnels(void)
 		keep("reassembly", raw, 3, stack_head(&stack), stack_length(&stack));
 	}
 	for (uint32_t i = 0; i < 20; i++) { /* two datagrams between one another, the last fragment in the middle */
-		uint8_t piece[3] = {(uint8_t)(i % 2 | (i / 2 == 5 ? 0 : 0x10)), (uint8_t)(i / 2 == 5 ? 9 : i / 2 > 5 ? i / 2 - 1 : i / 2), 8};
+		uint32_t number = i / 2, offset = number == 5 ? 9 : number > 5 ? number - 1 : number;
+		uint8_t piece[3] = {(uint8_t)(i % 2 | (offset == 9 ? 0 : 0x10)), (uint8_t)offset, 8};
 
 		memcpy(fragments + length, piece, 3);
 		length += 3;

@@ -23,7 +23,8 @@ void stack_push(struct stack *s, const void *bytes, uint32_t count);
 void stack_push16(struct stack *s, uint32_t value);
 void stack_push32(struct stack *s, uint32_t value);
 
-// A UDP header from port 40,000, with its checksum for `family` and addresses (NULL: peer's, own), or 0; then the IP header.
+// A UDP header from port 40,000, with its checksum for `family` and addresses (NULL: peer's, own), or 0; then the IP
+// header.
 void stack_udp(struct stack *s, uint8_t family, const uint8_t *source, const uint8_t *destination, uint16_t port,
 	       bool no_checksum);
 
@@ -50,7 +51,8 @@ void stack_erspan(struct stack *s, uint32_t version, uint16_t session);
 // A G-PDU; with sequence number, and `extensions` extension headers of 4 bytes.
 void stack_gtp(struct stack *s, uint32_t teid, bool sequence, uint32_t extensions);
 
-/* One of each kind around a datagram to `port` with 30 bytes, in a frame of the port's: for tests that go through all. */
+/* One of each kind around a datagram to `port` with 30 bytes, in a frame of the port's: for tests that go through all.
+ */
 struct stack_kind {
 	const char *name;
 	uint8_t tunnel; /* enum config_tunnel */

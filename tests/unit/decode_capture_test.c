@@ -161,7 +161,7 @@ static void every_captured_frame_has_one_result(void **state)
 			judge_file(path);
 	}
 	closedir(dir);
-	print_message("# %u frames, %u times accepted; with tunnels, %u times accepted out of one; %u fragments held, %u joined\n",
+	print_message("# %u frames, %u times accepted; with tunnels, %u times out of one; %u fragments held, %u joined\n",
 		      frames, datagrams, in_tunnels, (unsigned)held, (unsigned)counts[0]);
 	free(memory);
 	for (uint32_t fate = 0; fate < COUNTER_FRAME_END; fate++)

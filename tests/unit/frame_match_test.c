@@ -133,8 +133,8 @@ static void frames_without_a_datagram_go_to_inputs_for_all(void **state)
 
 static void tunnels_and_their_numbers_choose(void **state)
 {
-	struct config_input inputs[] = {input(-1, NULL, 514), input(-1, NULL, 514), input(-1, NULL, 514), input(7, NULL, 514),
-					input(-1, &a4, 514)};
+	struct config_input inputs[] = {input(-1, NULL, 514), input(-1, NULL, 514), input(-1, NULL, 514),
+					input(7, NULL, 514), input(-1, &a4, 514)};
 
 	(void)state;
 	inputs[1].tunnel = TUNNEL_VXLAN;

@@ -107,19 +107,20 @@ static enum counter_frame add(const struct stack_fragment *what)
 /* Bytes [offset, offset + length) of `text`, of IPv4 and datagram `id`. */
 static enum counter_frame piece(uint32_t id, uint32_t offset, uint32_t length, bool more)
 {
-	return add(&(struct stack_fragment){.family = 4, .id = id, .bytes = text + offset, .offset = offset,
-					    .length = length, .more = more});
+	return add(&(struct stack_fragment){
+		.family = 4, .id = id, .bytes = text + offset, .offset = offset, .length = length, .more = more});
 }
 
 static enum counter_frame piece6(uint32_t id, uint32_t offset, uint32_t length, bool more)
 {
-	return add(&(struct stack_fragment){.family = 6, .id = id, .bytes = text + offset, .offset = offset,
-					    .length = length, .more = more});
+	return add(&(struct stack_fragment){
+		.family = 6, .id = id, .bytes = text + offset, .offset = offset, .length = length, .more = more});
 }
 
 /* ---- whole datagrams ---- */
 
-/* Sends a UDP datagram of `payload` bytes in pieces of `step` bytes, in the order of `order`, and looks at the result. */
+/* Sends a UDP datagram of `payload` bytes in pieces of `step` bytes, in the order of `order`, and looks at the result.
+ */
 static void send_in_pieces(uint8_t family, uint32_t payload, uint32_t step, int order, uint32_t extensions)
 {
 	static struct stack whole;
@@ -142,9 +143,13 @@ static void send_in_pieces(uint8_t family, uint32_t payload, uint32_t step, int 
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t offset = indexes[i] * step, length = total - offset < step ? total - offset : step;
-		struct stack_fragment what = {.family = family, .id = 0xfeed, .offset = offset, .length = length,
+		struct stack_fragment what = {.family = family,
+					      .id = 0xfeed,
+					      .offset = offset,
+					      .length = length,
 					      .bytes = stack_head(&whole) + header + offset,
-					      .more = offset + length < total, .extensions = extensions};
+					      .more = offset + length < total,
+					      .extensions = extensions};
 
 		assert_int_equal(add(&what), i + 1 < count ? FRAME_FRAGMENT_HELD : FRAME_ACCEPTED);
 		done += length;
@@ -219,8 +224,12 @@ static void what_differs_in_any_part_of_the_key_is_another_datagram(void **state
 {
 	static const uint8_t other4[4] = {192, 0, 2, 98}, other6[16] = {0x20, 1, 0x0d, 0xb8, [15] = 0x98};
 	const struct stack_fragment variants[] = {
-		{.family = 4, .id = 1}, {.family = 4, .id = 2}, {.family = 4, .id = 1, .source = other4},
-		{.family = 4, .id = 1, .protocol = 47}, {.family = 6, .id = 1}, {.family = 6, .id = 0x10001},
+		{.family = 4, .id = 1},
+		{.family = 4, .id = 2},
+		{.family = 4, .id = 1, .source = other4},
+		{.family = 4, .id = 1, .protocol = 47},
+		{.family = 6, .id = 1},
+		{.family = 6, .id = 0x10001},
 		{.family = 6, .id = 1, .source = other6},
 	};
 	const struct {
@@ -307,7 +316,7 @@ static void after_an_overlap_all_of_the_datagram_is_dropped(void **state)
 struct model {
 	int owner[UNITS + 1]; /* of 8 bytes each: the fragment that brought them, or -1 */
 	uint32_t starts[8], ends[8], count;
-	uint32_t total;       /* 0: not known */
+	uint32_t total; /* 0: not known */
 	bool lasts[8], dead;
 };
 
@@ -361,7 +370,8 @@ static void every_way_to_overlap_is_what_plain_code_says(void **state)
 			}
 	assert_int_equal(kinds, 30);
 	for (uint32_t n = 0; n < kinds * kinds * kinds; n++) {
-		uint32_t sequence[4] = {n % kinds, n / kinds % kinds, n / kinds / kinds, (uint32_t)(frame_random(&series) % kinds)};
+		uint32_t sequence[4] = {n % kinds, n / kinds % kinds, n / kinds / kinds,
+					(uint32_t)(frame_random(&series) % kinds)};
 		struct model m = {.count = 0};
 
 		id++;
@@ -508,7 +518,8 @@ static void anything_in_any_order_keeps_the_books(void **state)
 		if (n % 100 == 0)
 			reassembly_expire(r, now);
 	}
-	assert_true(seen[FRAME_ACCEPTED] > 100 && seen[FRAME_FRAGMENT_OVERLAP] > 100 && seen[FRAME_FRAGMENT_INVALID] > 100);
+	assert_true(seen[FRAME_ACCEPTED] > 100 && seen[FRAME_FRAGMENT_OVERLAP] > 100 &&
+		    seen[FRAME_FRAGMENT_INVALID] > 100);
 	assert_true(seen[FRAME_FRAGMENT_DUPLICATE] > 100);
 }
 

@@ -266,21 +266,21 @@ static void what_is_no_datagram_inside_is_named(void **state)
 }
 
 /* The header built by `build` with one byte changed. */
-#define LIE(build, offset, value, protocol, fate)              \
-	do {                                                   \
-		begin(4);                                      \
-		build;                                         \
-		stack_head(&stack)[offset] = (value);          \
-		in_own_ip(protocol);                           \
-		expect(&port, fate, &d);                       \
+#define LIE(build, offset, value, protocol, fate)                                                                      \
+	do {                                                                                                           \
+		begin(4);                                                                                              \
+		build;                                                                                                 \
+		stack_head(&stack)[offset] = (value);                                                                  \
+		in_own_ip(protocol);                                                                                   \
+		expect(&port, fate, &d);                                                                               \
 	} while (0)
-#define LIE_UDP(build, offset, value, udp_port, fate)          \
-	do {                                                   \
-		begin(4);                                      \
-		build;                                         \
-		stack_head(&stack)[offset] = (value);          \
-		in_own_udp(udp_port);                          \
-		expect(&port, fate, &d);                       \
+#define LIE_UDP(build, offset, value, udp_port, fate)                                                                  \
+	do {                                                                                                           \
+		begin(4);                                                                                              \
+		build;                                                                                                 \
+		stack_head(&stack)[offset] = (value);                                                                  \
+		in_own_udp(udp_port);                                                                                  \
+		expect(&port, fate, &d);                                                                               \
 	} while (0)
 
 static void every_lie_of_a_header_is_named(void **state)
@@ -388,7 +388,8 @@ static void a_tunnel_cut_at_every_byte_is_never_a_datagram(void **state)
 			else
 				stack_ip(&stack, family, NULL, NULL, protocol);
 			stack_ethernet(&stack, family == 6 ? 0x86dd : 0x0800);
-			assert_int_not_equal(look(&port, stack_head(&stack), stack_length(&stack), &cut), FRAME_ACCEPTED);
+			assert_int_not_equal(look(&port, stack_head(&stack), stack_length(&stack), &cut),
+					     FRAME_ACCEPTED);
 			look(&tap, stack_head(&stack), stack_length(&stack), &cut);
 		}
 	}
@@ -482,7 +483,8 @@ static void fragments_inside_are_described_for_reassembly(void **state)
 
 static void a_packet_put_together_is_gone_on_with(void **state)
 {
-	struct datagram d = {.vlan = RECORD_VLAN_NONE, .tunnel = TUNNEL_GRE, .vni = 5, .layers = TUNNEL_LAYERS_MAX, .inside = true};
+	struct datagram d = {
+		.vlan = RECORD_VLAN_NONE, .tunnel = TUNNEL_GRE, .vni = 5, .layers = TUNNEL_LAYERS_MAX, .inside = true};
 	struct datagram own = {.vlan = RECORD_VLAN_NONE};
 
 	(void)state;
