@@ -44,7 +44,6 @@ static inline __attribute__((always_inline)) bool decode_usual_at(const uint8_t 
 	return true;
 }
 
-#define DECODE_ALL_GOOD (DECODE_IP_CHECKSUM_GOOD | DECODE_L4_CHECKSUM_GOOD)
 
 // True for the frames that nearly all are, and then decode_frame() would have said FRAME_ACCEPTED with the same payload,
 // length, vlan and vlan_tags, and addresses and ports in front of the payload as they always are: at most one tag
