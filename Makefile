@@ -100,7 +100,12 @@ $(SENDER): $(call obj,$(wildcard tests/send/*.c))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) $^ -o $@
 
-tests: $(UNIT_TESTS) $(DPDK_TESTS) $(SENDER)
+# What a tap makes of captured frames, to be compared with what tshark makes of them.
+$(BUILD)/tests/describe: $(call obj,tests/describe/describe.c) $(BUILD)/libsupport.a $(LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) $^ -lpcap $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
+
+tests: $(UNIT_TESTS) $(DPDK_TESTS) $(SENDER) $(BUILD)/tests/describe
 check: all tests ## run the unit tests (SAN=address,undefined or SAN=thread to run them under sanitizers)
 	JOBS=$${JOBS:-4} tests/runner $(UNIT_TESTS) $(DPDK_TESTS)
 
@@ -112,7 +117,7 @@ bench: benches ## ratios against the field's own programs, interleaved, medians
 FUZZERS := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
 TARGETS ?= $(FUZZERS)
 SECONDS ?= 60
-FUZZ_SUPPORT := flow_build frame_build samples store_feed store_rig
+FUZZ_SUPPORT := flow_build frame_build samples tunnel_build store_feed store_rig
 FUZZ_MAX := -max_len=65536
 fuzz: ## run the fuzz targets, SECONDS=60 each, with what they keep in build/fuzz/corpus
 	$(MAKE) CC=clang BUILD=build/fuzz SAN=fuzzer-no-link$(comma)address$(comma)undefined $(TARGETS:%=build/fuzz/%_fuzz) build/fuzz/seeds

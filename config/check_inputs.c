@@ -44,10 +44,11 @@ static void check_codec(struct loading *l, uint32_t i)
 		return;
 	if (origin_given(c, "inputs[].destination", i) && !in->any_destination)
 		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].destination", i,
-			      "codec frame takes frames of every destination: only vlan can choose among them");
+			      "codec frame takes frames of every destination: only vlan, tunnel and vni can choose "
+			      "among them");
 	if (origin_given(c, "inputs[].udp_port", i) && in->udp_port != 0)
 		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].udp_port", i,
-			      "codec frame takes frames of every kind: only vlan can choose among them");
+			      "codec frame takes frames of every kind: only vlan, tunnel and vni can choose among them");
 }
 
 static void check_destination(struct loading *l, uint32_t i)
@@ -61,6 +62,8 @@ static void check_destination(struct loading *l, uint32_t i)
 		return;
 	if (origin_bad(c, "ports[].addresses", in->port_index) || origin_bad(c, "ports[].mode", in->port_index))
 		return;
+	if (origin_bad(c, "ports[].tunnels", in->port_index) || (port->tunnels && in->tunnel != TUNNEL_NONE))
+		return; /* inside a tunnel a datagram may be for anyone */
 	for (uint32_t a = 0; a < port->addresses_count; a++)
 		if (port->addresses[a].family == in->destination.family &&
 		    memcmp(port->addresses[a].bytes, in->destination.bytes, 16) == 0)
@@ -70,10 +73,55 @@ static void check_destination(struct loading *l, uint32_t i)
 		      "port '%s' does not answer for %s: add it to the port's addresses", port->name, text);
 }
 
+/* UDP ports of tunnels: dataplane/packet/tunnel.c has them, too. */
+static uint32_t tunnel_of_port(uint32_t udp_port)
+{
+	switch (udp_port) {
+	case 4789:
+	case 4790:
+	case 8472:
+		return TUNNEL_VXLAN;
+	case 6081:
+		return TUNNEL_GENEVE;
+	case 2152:
+		return TUNNEL_GTP;
+	case 6635:
+		return TUNNEL_MPLS;
+	default:
+		return TUNNEL_NONE;
+	}
+}
+
+static void check_tunnel(struct loading *l, uint32_t i)
+{
+	const struct config *c = l->config;
+	const struct config_input *in = &c->inputs[i];
+	const struct config_port *port = &c->ports[in->port_index];
+	uint32_t of_port = origin_bad(c, "inputs[].udp_port", i) ? TUNNEL_NONE : tunnel_of_port(in->udp_port);
+
+	if (origin_bad(c, "ports[].tunnels", in->port_index) || origin_bad(c, "ports[].mode", in->port_index))
+		return;
+	if (!origin_bad(c, "inputs[].tunnel", i) && !port->tap) {
+		if (in->tunnel != TUNNEL_NONE && in->tunnel != TUNNEL_ANY && !(port->tunnels & (1u | 1u << in->tunnel)))
+			origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].tunnel", i,
+				      "port '%s' does not look into it: add it to the port's tunnels", port->name);
+		else if (in->tunnel == TUNNEL_ANY && in->vni >= 0 && !port->tunnels && !origin_bad(c, "inputs[].vni", i))
+			origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].vni", i,
+				      "port '%s' looks into no tunnel: give it tunnels", port->name);
+	}
+	if (!origin_bad(c, "inputs[].tunnel", i) && !origin_bad(c, "inputs[].vni", i) && in->tunnel == TUNNEL_NONE &&
+	    in->vni >= 0)
+		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].vni", i, "without a tunnel there is none");
+	if (of_port != TUNNEL_NONE && !port->tap && port->tunnels & (1u | 1u << of_port))
+		origin_report(c, &l->reports, SEVERITY_WARNING, "inputs[].udp_port", i,
+			      "port '%s' takes datagrams to %u for tunnels: only those inside a tunnel come here",
+			      port->name, in->udp_port);
+}
+
 static bool same_traffic(const struct config_input *a, const struct config_input *b)
 {
 	if (a->port_index != b->port_index || a->vlan != b->vlan || a->udp_port != b->udp_port ||
-	    a->any_destination != b->any_destination)
+	    a->any_destination != b->any_destination || a->tunnel != b->tunnel || a->vni != b->vni)
 		return false;
 	return a->any_destination || (a->destination.family == b->destination.family &&
 				      memcmp(a->destination.bytes, b->destination.bytes, 16) == 0);
@@ -82,7 +130,8 @@ static bool same_traffic(const struct config_input *a, const struct config_input
 static bool match_bad(const struct config *c, uint32_t i)
 {
 	return c->inputs[i].port_index == UINT32_MAX || origin_bad(c, "inputs[].vlan", i) ||
-	       origin_bad(c, "inputs[].destination", i) || origin_bad(c, "inputs[].udp_port", i);
+	       origin_bad(c, "inputs[].destination", i) || origin_bad(c, "inputs[].udp_port", i) ||
+	       origin_bad(c, "inputs[].tunnel", i) || origin_bad(c, "inputs[].vni", i);
 }
 
 static void check_same(struct loading *l, uint32_t i)
@@ -127,6 +176,7 @@ void check_inputs(struct loading *l)
 		if (l->config->inputs[i].port_index != UINT32_MAX) {
 			check_codec(l, i);
 			check_destination(l, i);
+			check_tunnel(l, i);
 		}
 		check_same(l, i);
 		check_records(l, i);

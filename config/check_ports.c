@@ -168,6 +168,9 @@ static void check_port(struct loading *l, uint32_t i)
 		check_device(l, i);
 	if (!origin_bad(c, "ports[].addresses", i))
 		check_addresses(l, i);
+	if (!origin_bad(c, "ports[].mode", i) && !origin_bad(c, "ports[].tunnels", i) && p->tap && p->tunnels)
+		origin_report(c, &l->reports, SEVERITY_ERROR, "ports[].tunnels", i,
+			      "a tap looks into every tunnel and ends none: remove the list, or use mode: telemetry");
 	if (origin_bad(c, "ports[].mode", i) || origin_bad(c, "ports[].addresses", i))
 		return;
 	if (p->tap && p->addresses_count)

@@ -27,6 +27,22 @@ struct config_address { /* an address a port answers for */
 	uint8_t bytes[16];     /* network order; the first 4 for IPv4 */
 };
 
+/* What a frame's layers were wrapped in. A port's list of them is a mask of 1 << kind, of which bit 0 stands for all. */
+enum config_tunnel {
+	TUNNEL_NONE,
+	TUNNEL_MPLS,
+	TUNNEL_PPPOE,
+	TUNNEL_VXLAN, /* and VXLAN-GPE */
+	TUNNEL_GENEVE,
+	TUNNEL_GRE,
+	TUNNEL_NVGRE,
+	TUNNEL_ERSPAN,
+	TUNNEL_GTP,
+	TUNNEL_IPIP,
+	TUNNEL_KINDS,
+	TUNNEL_ANY = 255, /* of an input: through a tunnel or not */
+};
+
 struct config_port {
 	char name[NAME_MAX_BYTES];
 	char device[256];      /* EAL device argument: "0000:03:00.0", "net_af_xdp0,iface=eth1", "net_pcap0,rx_pcap=f" */
@@ -37,6 +53,7 @@ struct config_port {
 	bool force_unaccountable; /* take a driver that loses frames silently */
 	uint32_t mtu;
 	uint32_t rx_descriptors;
+	uint32_t tunnels;      /* telemetry: those that end here */
 	uint32_t addresses_count;
 	struct config_address addresses[CONFIG_ADDRESSES_MAX];
 	const char *file;      /* where it stands, for config_complain(); the configuration's */
@@ -66,6 +83,8 @@ struct config_input {
 	bool any_destination;
 	struct config_address destination; /* when !any_destination */
 	uint32_t udp_port;     /* 0: every one (frame codec) */
+	uint8_t tunnel;        /* enum config_tunnel */
+	int64_t vni;           /* -1: any; 0..4,294,967,295 */
 	uint8_t codec;         /* enum record_codec */
 	char stream[STREAM_NAME_MAX + 1];
 	enum config_key key;
@@ -167,6 +186,8 @@ struct config {
 	uint32_t main_core;    /* housekeeping thread of the dataplane */
 	uint32_t burst;        /* frames per poll, 1..64 */
 	uint32_t vlan_depth;   /* tags accepted, 0..4 */
+	uint64_t fragment_bytes;   /* memory of each worker for fragments, 0: none are put together */
+	uint32_t fragment_seconds; /* how long they wait for the rest */
 	bool numa_strict;      /* refuse a worker or memory off its port's node, rather than warn */
 
 	char region_directory[CONFIG_PATH_MAX];

@@ -33,7 +33,7 @@ static void print_wrapped(FILE *out, const char *lead, const char *text)
 
 static bool is_list(enum knob_type type)
 {
-	return type == KNOB_ARGUMENTS || type == KNOB_NUMBERS || type == KNOB_ADDRESSES;
+	return type == KNOB_ARGUMENTS || type == KNOB_NUMBERS || type == KNOB_CHOICES || type == KNOB_ADDRESSES;
 }
 
 // What the sample file gives a knob.

@@ -233,6 +233,10 @@ void knob_expect(const struct knob *k, char *text, size_t room)
 	case KNOB_ARGUMENTS:
 		snprintf(text, room, "a list of at most %" PRId64 " texts", k->most);
 		break;
+	case KNOB_CHOICES:
+		list_words(k->words, words, sizeof words);
+		snprintf(text, room, "a list of %s", words);
+		break;
 	case KNOB_NUMBERS:
 		snprintf(text, room, "a list of 1 to %zu numbers from %" PRId64 " to %" PRId64,
 			 k->size / sizeof(uint32_t), k->least, k->most);

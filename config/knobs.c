@@ -41,6 +41,12 @@ const struct knob knobs[] = {
 	 .text = "Frames taken from a queue at once."},
 	{"dpdk.vlan_depth", KNOB_NUMBER, AT(vlan_depth), .fallback = "2", .least = 0, .most = 4,
 	 .text = "VLAN tags a frame may carry; one with more is dropped and counted."},
+	{"dpdk.fragment_bytes", KNOB_SIZE, AT(fragment_bytes), .fallback = "4MiB", .least = 512 * KIB, .most = GIB,
+	 .words = "none=0",
+	 .text = "Memory of each worker for IP fragments until their datagram is whole; with none of it fragments are "
+		 "dropped and counted. A tap stores them as they are."},
+	{"dpdk.fragment_timeout", KNOB_DURATION, AT(fragment_seconds), .fallback = "30s", .least = 1, .most = 120,
+	 .text = "How long fragments wait for the rest of their datagram."},
 	{"dpdk.numa", KNOB_CHOICE, AT(numa_strict), .fallback = "strict", .words = "warn|strict",
 	 .text = "What happens when a port's cores or memory are not on its NUMA node: a warning, or a refusal to "
 		 "start."},
@@ -101,6 +107,10 @@ const struct knob knobs[] = {
 	 .text = "The largest IP packet the port receives, in bytes."},
 	{"ports[].rx_descriptors", KNOB_NUMBER, PORT(rx_descriptors), .fallback = "1024", .least = 64, .most = 32768,
 	 .text = "Frames a queue can hold while its worker is busy."},
+	{"ports[].tunnels", KNOB_CHOICES, PORT(tunnels), .fallback = "",
+	 .words = "all|mpls|pppoe|vxlan|geneve|gre|nvgre|erspan|gtp|ipip", .example = "[]",
+	 .text = "Tunnels that end at the port's addresses: the datagrams inside go to inputs, whatever address they are "
+		 "for. A tap looks into all of them to describe a frame, which it keeps whole."},
 	{"ports[].addresses", KNOB_ADDRESSES, PORT(addresses), .extra = offsetof(struct config_port, addresses_count),
 	 .fallback = "", .most = CONFIG_ADDRESSES_MAX, .example = "[\"198.18.0.2/24\", \"2001:db8::2/64\"]",
 	 .text = "Addresses with prefix length that the port answers for: ARP, neighbour discovery and echo."},
@@ -117,6 +127,12 @@ const struct knob knobs[] = {
 	 .text = "The address, one of its port's, that its datagrams are sent to."},
 	{"inputs[].udp_port", KNOB_NUMBER, INPUT(udp_port), .fallback = "any", .least = 1, .most = 65535,
 	 .words = "any=0", .example = "514", .text = "The UDP port its datagrams are sent to."},
+	{"inputs[].tunnel", KNOB_CHOICE, INPUT(tunnel), .fallback = "any", .least = -1,
+	 .words = "any|none|mpls|pppoe|vxlan|geneve|gre|nvgre|erspan|gtp|ipip",
+	 .text = "The tunnel that is innermost around its datagrams, none, or any with or without one."},
+	{"inputs[].vni", KNOB_NUMBER, INPUT(vni), .fallback = "any", .least = 0, .most = UINT32_MAX, .words = "any=-1",
+	 .text = "The number in that tunnel's header: network of VXLAN, GENEVE and NVGRE, key of GRE, TEID of GTP, session "
+		 "of PPPoE and ERSPAN, bottom label of MPLS."},
 	{"inputs[].codec", KNOB_CHOICE, INPUT(codec),
 	 .words = "datagram|lines|frame|syslog|statsd|influx|graphite|json|json_lines|gelf|collectd|netflow|sflow|kpl",
 	 .least = CODEC_DATAGRAM, .example = "datagram",

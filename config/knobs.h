@@ -24,6 +24,7 @@ enum knob_type {
 	KNOB_MS,        /* milliseconds: 10, 10ms, 1s */
 	KNOB_ADDRESS,   /* IPv4 or IPv6, or the word `any`, which sets the flag at `extra` */
 	KNOB_ARGUMENTS, /* a list of texts, malloc'ed, NULL-terminated; how many: uint32_t at `extra` */
+	KNOB_CHOICES,   /* a list of `words` in a uint32_t: bit 0 is the first's */
 	KNOB_NUMBERS,   /* a list of numbers in a uint32_t array */
 	KNOB_ADDRESSES, /* a list of addresses with prefix length; how many: uint32_t at `extra` */
 };

@@ -28,7 +28,8 @@ static void set_defaults(struct loading *l, uint32_t list, void *base)
 
 		if (!inside || k->type == KNOB_SECTION || k->type == KNOB_ITEMS || !k->fallback)
 			continue;
-		if (k->type == KNOB_ARGUMENTS || k->type == KNOB_ADDRESSES || k->type == KNOB_NUMBERS)
+		if (k->type == KNOB_ARGUMENTS || k->type == KNOB_ADDRESSES || k->type == KNOB_NUMBERS ||
+		    k->type == KNOB_CHOICES)
 			continue; /* none, and the member is zero */
 		node.text = (char *)(uintptr_t)k->fallback;
 		node.length = strlen(k->fallback);

@@ -349,6 +349,23 @@ static int take_numbers(struct value *v, struct reports *reports)
 	return error;
 }
 
+static int take_choices(struct value *v)
+{
+	uint32_t mask = 0;
+
+	for (uint32_t i = 0; i < v->node->count; i++) {
+		const struct node *child = v->node->children[i];
+		int64_t bit;
+
+		if (child->length != strlen(child->text) || !knob_word(v->knob->words, 0, child->text, &bit)) {
+			snprintf(v->hint, sizeof v->hint, "entry %u is '%.40s'", i + 1, child->text);
+			return -EINVAL;
+		}
+		mask |= 1u << bit;
+	}
+	return store_integer(v, mask);
+}
+
 static int take_addresses(struct value *v, struct reports *reports)
 {
 	struct config_address *out = member(v);
@@ -377,8 +394,9 @@ static int take_addresses(struct value *v, struct reports *reports)
 // A list of scalars, no longer than its member.
 static int check_list(struct value *v)
 {
-	uint32_t most =
-		v->knob->type == KNOB_NUMBERS ? v->knob->size / (uint32_t)sizeof(uint32_t) : (uint32_t)v->knob->most;
+	uint32_t most = v->knob->type == KNOB_NUMBERS   ? v->knob->size / (uint32_t)sizeof(uint32_t)
+			: v->knob->type == KNOB_CHOICES ? 32
+							: (uint32_t)v->knob->most;
 
 	if (v->node->kind != NODE_LIST) {
 		snprintf(v->hint, sizeof v->hint, "put it in brackets: [ ]");
@@ -399,7 +417,8 @@ static int check_list(struct value *v)
 
 static int take(struct value *v, struct reports *reports)
 {
-	bool list = v->knob->type == KNOB_ARGUMENTS || v->knob->type == KNOB_NUMBERS || v->knob->type == KNOB_ADDRESSES;
+	bool list = v->knob->type == KNOB_ARGUMENTS || v->knob->type == KNOB_NUMBERS || v->knob->type == KNOB_CHOICES ||
+		    v->knob->type == KNOB_ADDRESSES;
 	int error = 0;
 
 	if (list)
@@ -430,6 +449,8 @@ static int take(struct value *v, struct reports *reports)
 		return take_arguments(v);
 	case KNOB_NUMBERS:
 		return take_numbers(v, reports);
+	case KNOB_CHOICES:
+		return take_choices(v);
 	case KNOB_ADDRESSES:
 		return take_addresses(v, reports);
 	default:

@@ -16,6 +16,7 @@
 #include "dataplane/append.h"
 #include "dataplane/packet/decode.h"
 #include "dataplane/packet/segments.h"
+#include "dataplane/packet/tunnel.h"
 #include "dataplane/refine.h"
 #include "dataplane/worker.h"
 
@@ -281,7 +282,8 @@ static __attribute__((noinline)) void add_general(struct worker *w, const struct
 	put_records(w, plan->codec, plan->key.kind, &source, &common, bytes, length, &w->tally);
 }
 
-/* A tap keeps the whole frame, whatever is in it; decoding only finds its tag and, for keys, its addresses. */
+/* A tap keeps the whole frame, whatever is in it; decoding only finds its tag, its tunnel and, for keys, the innermost
+ * addresses. */
 static void take_frame(struct worker *w, const uint8_t *bytes, uint32_t length, struct frame_origin *origin)
 {
 	struct datagram d;
@@ -291,7 +293,8 @@ static void take_frame(struct worker *w, const uint8_t *bytes, uint32_t length, 
 		ledger_add(&w->ledger, FRAME_RUNT, 1);
 		return;
 	}
-	decode_frame(bytes, length, &w->port->host, DECODE_IP_CHECKSUM_GOOD | DECODE_L4_CHECKSUM_GOOD, &d);
+	tunnel_enter(bytes, length, &w->port->host,
+		     decode_frame(bytes, length, &w->port->host, DECODE_IP_CHECKSUM_GOOD | DECODE_L4_CHECKSUM_GOOD, &d), &d);
 	input = match_find(w->match, &d);
 	if (input == INPUT_NONE) {
 		ledger_add(&w->ledger, FRAME_NO_INPUT, 1);
@@ -307,6 +310,14 @@ static void take_datagram(struct worker *w, const uint8_t *bytes, uint32_t lengt
 	enum counter_frame fate = decode_frame(bytes, length, &w->port->host, verified(offload), &d);
 	uint32_t input = INPUT_NONE;
 
+	if (w->port->host.tunnels != 0)
+		fate = tunnel_enter(bytes, length, &w->port->host, fate, &d);
+	if (w->reassembly && (fate == FRAME_IPV4_FRAGMENT || fate == FRAME_IPV6_FRAGMENT)) {
+		append_jobs(w); /* they may point into the packet that the next one replaces */
+		if (w->refining)
+			refine_flush(w);
+		fate = worker_reassemble(w, &bytes, &d);
+	}
 	if (fate == FRAME_ANSWERED)
 		fate = worker_answer(w, bytes, length);
 	else if (fate == FRAME_ACCEPTED && (input = match_find(w->match, &d)) == INPUT_NONE)

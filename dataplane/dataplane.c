@@ -14,6 +14,7 @@
 #include "config/change.h"
 #include "dataplane/driver.h"
 #include "dataplane/log.h"
+#include "dataplane/packet/reassembly.h"
 #include "dataplane/placement.h"
 #include "dataplane/refine.h"
 #include "dataplane/reload.h"
@@ -103,6 +104,27 @@ static void clear_rows(struct ledger_writer *ledger, uint64_t fresh)
 		ledger_commit(ledger); /* everything is written at a first commit */
 }
 
+/* Memory for fragments. What a predecessor held went with it. */
+static int make_reassembly(struct dataplane *d, struct worker *w, unsigned core)
+{
+	uint8_t secret[REASSEMBLY_SECRET_BYTES];
+	void *memory;
+
+	ledger_add(&w->ledger, FRAGMENTS_LOST, w->ledger.now[FRAGMENTS_WAITING]);
+	ledger_set(&w->ledger, FRAGMENTS_WAITING, 0);
+	w->dirty = true;
+	if (w->tap || d->config->fragment_bytes == 0)
+		return 0;
+	if (getentropy(secret, sizeof secret) != 0)
+		return -errno;
+	memory = placement_allocate(d->config->fragment_bytes, core);
+	if (!memory)
+		return -ENOMEM;
+	w->reassembly = reassembly_init(memory, d->config->fragment_bytes, d->config->fragment_seconds * 1000000000ull,
+					secret);
+	return 0;
+}
+
 static int make_worker(struct dataplane *d, const struct port *port, uint32_t queue)
 {
 	uint32_t index = port->first_worker + queue, lines = worker_lines(d->region.geometry.shards);
@@ -138,7 +160,11 @@ static int make_worker(struct dataplane *d, const struct port *port, uint32_t qu
 	atomic_store(&w->missed.frames, w->ledger.now[WORKER_MISSED_TOLD]);
 	d->workers[index] = w;
 	d->workers_count++;
-	return 0;
+	error = make_reassembly(d, w, core);
+	if (error)
+		LOG_ERROR("no memory for fragments on port '%s' queue %u: lower dpdk.fragment_bytes\n",
+			  port->config->name, queue);
+	return error;
 }
 
 /* Memory for what the plan asks of workers, before they get it. */
@@ -279,6 +305,8 @@ static int complete_plan(struct dataplane *d, struct refine_set *set, const stru
 {
 	int error = refine_set_attach(set, plan, config, map, d->workers_count);
 
+	for (uint32_t p = 0; p < d->ports_count; p++)
+		match_leave_tunnels(&plan->matches[p], d->ports[p].host.tunnels);
 	if (!error)
 		error = equip_workers(d, plan);
 	if (error)
@@ -408,6 +436,7 @@ void dataplane_close(struct dataplane *d)
 	for (uint32_t p = 0; p < d->ports_count; p++)
 		port_close(&d->ports[p]);
 	for (uint32_t i = 0; i < d->workers_count; i++) {
+		placement_free(d->workers[i]->reassembly, d->config->fragment_bytes);
 		refiner_free(d->workers[i]->refiner);
 		placement_free(d->workers[i], sizeof *d->workers[i] + d->workers[i]->ledger.lines * sizeof(struct ledger_line));
 	}

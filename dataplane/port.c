@@ -11,6 +11,7 @@
 
 #include "dataplane/driver.h"
 #include "dataplane/log.h"
+#include "dataplane/packet/tunnel.h"
 
 #define MEMPOOL_CACHE 256
 #define TX_DESCRIPTORS 512
@@ -180,6 +181,8 @@ int port_open(struct port *port, const struct config *config, uint32_t index, ui
 	error = port->config->tap ? host_init_tap(&port->host, config->vlan_depth)
 				  : host_init(&port->host, mac.addr_bytes, port->config->addresses,
 					      port->config->addresses_count, config->vlan_depth);
+	if (!error && !port->config->tap)
+		port->host.tunnels = tunnel_mask(port->config->tunnels);
 	return error ? refuse(port, "its addresses make no sense") : 0;
 }
 

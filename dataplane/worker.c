@@ -6,6 +6,8 @@
 #include <rte_mbuf.h>
 #include <rte_pause.h>
 
+#include "dataplane/packet/reassembly.h"
+#include "dataplane/packet/tunnel.h"
 #include "dataplane/refine.h"
 
 #define GAP_BYTES ((uint32_t)(sizeof(struct record) + sizeof(struct gap)))
@@ -70,6 +72,37 @@ enum counter_frame worker_answer(struct worker *w, const uint8_t *frame, uint32_
 		return FRAME_ANSWER_FAILED;
 	}
 	ledger_add(&w->ledger, WORKER_ANSWERS, 1);
+	return fate;
+}
+
+static void count_fragments(struct worker *w)
+{
+	uint64_t counts[REASSEMBLY_COUNTS];
+
+	if (!reassembly_take_counts(w->reassembly, counts))
+		return;
+	for (uint32_t i = 0; i < REASSEMBLY_COUNTS; i++)
+		ledger_add(&w->ledger, COUNTER_FRAGMENT_BASE + i, counts[i]);
+	w->dirty = true;
+}
+
+enum counter_frame worker_reassemble(struct worker *w, const uint8_t **bytes, struct datagram *d)
+{
+	enum counter_frame fate;
+	uint32_t length;
+
+	/* What was put together may carry another fragment, but only in a tunnel further. */
+	do {
+		uint8_t layers = d->layers;
+
+		fate = reassembly_add(w->reassembly, *bytes, d, w->now_ns, bytes, &length);
+		if (fate != FRAME_ACCEPTED)
+			break;
+		fate = tunnel_packet(*bytes, length, &w->port->host, d);
+		if ((fate == FRAME_IPV4_FRAGMENT || fate == FRAME_IPV6_FRAGMENT) && d->layers == layers)
+			fate = FRAME_IPV6_EXTENSION; /* a second fragment header in one chain */
+	} while (fate == FRAME_IPV4_FRAGMENT || fate == FRAME_IPV6_FRAGMENT);
+	count_fragments(w);
 	return fate;
 }
 
@@ -266,6 +299,10 @@ static void housekeep(struct worker *w)
 	tell_hole(w, &w->down, WORKER_DOWN_TOLD, GAP_DATAPLANE_DOWN);
 	tell_hole(w, &w->missed, WORKER_MISSED_TOLD, GAP_PORT_MISSED);
 	tell_crash(w);
+	if (w->reassembly) {
+		reassembly_expire(w->reassembly, w->now_ns);
+		count_fragments(w);
+	}
 	if (w->dirty)
 		worker_commit(w);
 	/* What the old plan brought is committed, and so is what the new one began with: the old one may go. */

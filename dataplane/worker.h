@@ -8,6 +8,7 @@
 #include <rte_mbuf.h>
 
 #include "dataplane/clock.h"
+#include "dataplane/packet/decode.h"
 #include "dataplane/plan.h"
 #include "dataplane/port.h"
 #include "dataplane/record/key.h"
@@ -68,6 +69,8 @@ struct quiet {
 	_Atomic uint64_t polled;
 };
 
+struct reassembly;
+
 struct worker {
 	/* constant while running */
 	uint32_t index;
@@ -93,6 +96,7 @@ struct worker {
 	const struct plan *plan __rte_cache_aligned;
 	const struct match *match; /* the plan's, of this port */
 	struct ledger_writer ledger;
+	struct reassembly *reassembly; /* NULL: fragments are dropped */
 	uint64_t now_ns;
 	struct tally tally;
 	uint64_t touched[SHARDS_MAX / 64]; /* bitmap: slots whose position or row changed in this burst */
@@ -150,6 +154,10 @@ void worker_commit(struct worker *w);
 
 // Answers ARP, neighbour discovery or echo. What to count the frame as.
 enum counter_frame worker_answer(struct worker *w, const uint8_t *frame, uint32_t length);
+
+// Takes the fragment that `d` describes. What to count its frame as; FRAME_ACCEPTED when it made its datagram whole: then
+// *bytes and `d` are of that, until the next call.
+enum counter_frame worker_reassemble(struct worker *w, const uint8_t **bytes, struct datagram *d);
 
 // Appends a gap record for what the lane has refused since the last one. False when there is no room for it yet.
 bool worker_tell_gap(struct worker *w, uint32_t slot);

@@ -183,6 +183,8 @@ int balance_evaluate(const struct balance_figures *now, const struct balance_pas
 	if (now->workers_count) {
 		add_counters(&b, now, "polled = every fate of a frame", "frames", WORKER_POLLED, COUNTER_FRAME_BASE,
 			     COUNTER_FRAME_END);
+		add_counters(&b, now, "fragment_held = every fate of a held fragment", "fragments", FRAME_FRAGMENT_HELD,
+			     COUNTER_FRAGMENT_BASE, COUNTER_FRAGMENT_END);
 		add_counters(&b, now, "parsed = every fate of a record", "records", WORKER_PARSED, COUNTER_RECORD_BASE,
 			     COUNTER_RECORD_END);
 		add_lane_sum(&b, now, "appended = records of the lanes", "appended", RECORD_APPENDED, false);

@@ -11,6 +11,7 @@
  *   wire   = rx + missed + errors + no_mbuf + down         per port, when its snapshot says exact
  *   rx     = sum of polled                                 per port, when its snapshot says exact; else lagging
  *   polled = sum of FRAME rows                             per worker, exact
+ *   fragment_held = sum of FRAGMENT rows                   per worker, exact
  *   parsed = sum of RECORD rows                            per worker, exact
  *   appended  = sum of lane records                        per worker, exact
  *   lane_full = sum of lane drops                          per worker, exact

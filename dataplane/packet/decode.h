@@ -48,6 +48,11 @@ struct datagram {
 	uint16_t vlan;    /* the outer tag's control information, RECORD_VLAN_NONE when untagged */
 	uint8_t vlan_tags;
 	uint8_t family; /* enum record_origin: RECORD_ORIGIN_NONE as long as `addresses` is NULL */
+	/* What tunnel_enter() found: of the innermost tunnel; 0 without one. */
+	uint32_t vni;   /* VXLAN, GENEVE or NVGRE network, GRE key, MPLS bottom label, PPPoE or ERSPAN session, GTP TEID */
+	uint8_t tunnel; /* enum config_tunnel */
+	uint8_t layers; /* tunnels in one another */
+	bool inside;    /* the addresses are of an IP header inside another one, that was for this port */
 };
 
 // Writes a datagram's origin as a record carries it (struct origin4 or origin6). Returns its bytes: 12 or 36, or 0
@@ -203,8 +208,9 @@ static inline bool decode_is_tag(uint32_t type)
 
 // What becomes of the `length` contiguous bytes at `frame`: FRAME_ACCEPTED with `out` a UDP datagram for an address of
 // `host`, wholly inside the frame; FRAME_ANSWERED for what answer_frame() should look at; else the reason to drop it.
-// `verified` is of enum decode_verified. Always sets out->vlan, vlan_tags, family, addresses and ports; the rest only
-// with those two results. Pointers in `out` point into the frame. Reads nothing outside it, keeps and writes nothing.
+// `verified` is of enum decode_verified. Always sets out->vlan, vlan_tags, family, addresses and ports, and that there is
+// no tunnel; l3 also with what fails behind the tags; the rest only with those two results. Pointers in `out` point into
+// the frame. Reads nothing outside it, keeps and writes nothing.
 //
 // A tap (host_init_tap()) wants the description, not the result: it gives both GOOD flags and takes every frame.
 static inline enum counter_frame decode_frame(const uint8_t *frame, uint32_t length, const struct host *host,
@@ -217,6 +223,10 @@ static inline enum counter_frame decode_frame(const uint8_t *frame, uint32_t len
 	out->vlan = RECORD_VLAN_NONE;
 	out->vlan_tags = 0;
 	out->family = RECORD_ORIGIN_NONE;
+	out->vni = 0;
+	out->tunnel = 0;
+	out->layers = 0;
+	out->inside = false;
 	if (__builtin_expect(length - WIRE_ETHERNET_BYTES > WIRE_FRAME_MAX - WIRE_ETHERNET_BYTES, 0))
 		return length < WIRE_ETHERNET_BYTES ? FRAME_RUNT : FRAME_TOO_LONG;
 	if (__builtin_expect(wire_mac(frame) != host->mac && !(frame[0] & 1) && !host->tap, 0))

@@ -80,6 +80,7 @@ int host_init_tap(struct host *host, uint32_t vlan_depth)
 		return -EINVAL;
 	host->vlan_depth = vlan_depth;
 	host->tap = true;
+	host->tunnels = UINT32_MAX;
 	return 0;
 }
 

@@ -17,6 +17,8 @@ struct host {
 	uint32_t ipv6_count; /* with the link-local address, so never 0 but for a tap */
 	uint32_t vlan_depth; /* tags accepted */
 	bool tap;            /* every address is own */
+	uint32_t tunnels;    /* bit 1 << enum config_tunnel: looked into by tunnel_enter(). None for a port, all for a tap,
+			      * until set otherwise */
 	uint8_t mac_bytes[WIRE_MAC_BYTES];
 	uint32_t ipv4[HOST_ADDRESSES_MAX]; /* as wire_raw32() reads them */
 	uint32_t broadcast[HOST_ADDRESSES_MAX];

@@ -22,18 +22,28 @@ enum wire_ethertype { /* IEEE registration authority; below 0x0600 it is an 802.
 		      WIRE_TYPE_QINQ = 0x88a8,     /* 802.1ad */
 		      WIRE_TYPE_QINQ_OLD = 0x9100, /* before 802.1ad, still sent */
 		      WIRE_TYPE_IPV6 = 0x86dd,
+		      WIRE_TYPE_MPLS = 0x8847,
+		      WIRE_TYPE_MPLS_UPSTREAM = 0x8848, /* upstream-assigned labels, once called multicast (RFC 5332) */
+		      WIRE_TYPE_PPPOE = 0x8864,         /* session stage */
+		      WIRE_TYPE_BRIDGED = 0x6558,       /* transparent Ethernet bridging, in GRE and GENEVE only */
+		      WIRE_TYPE_ERSPAN = 0x88be,        /* I and II, in GRE only */
+		      WIRE_TYPE_ERSPAN3 = 0x22eb,
 };
 
 enum wire_protocol { /* IANA protocol numbers */
 		     WIRE_HOP_BY_HOP = 0,
 		     WIRE_ICMP = 1,
+		     WIRE_IPV4_IN_IP = 4,
 		     WIRE_UDP = 17,
+		     WIRE_IPV6_IN_IP = 41,
 		     WIRE_ROUTING = 43,
 		     WIRE_FRAGMENT = 44,
+		     WIRE_GRE = 47,
 		     WIRE_AUTHENTICATION = 51,
 		     WIRE_ICMPV6 = 58,
 		     WIRE_NO_NEXT = 59,
 		     WIRE_DESTINATION = 60,
+		     WIRE_MPLS_IN_IP = 137,
 };
 
 // The value of a big-endian field.
@@ -43,6 +53,14 @@ static inline uint16_t wire_get16(const uint8_t *p)
 
 	memcpy(&raw, p, sizeof raw);
 	return __builtin_bswap16(raw);
+}
+
+static inline uint32_t wire_get32(const uint8_t *p)
+{
+	uint32_t raw;
+
+	memcpy(&raw, p, sizeof raw);
+	return __builtin_bswap32(raw);
 }
 
 static inline void wire_put16(uint8_t *p, uint16_t value)

@@ -7,6 +7,7 @@ static const struct {
 } counters[COUNTERS_MAX] = {
 #define COUNTER_ROW(name, label_, text_) [name] = {label_, text_},
 	COUNTER_FRAMES(COUNTER_ROW) COUNTER_RECORDS(COUNTER_ROW) COUNTER_WORKER(COUNTER_ROW)
+	COUNTER_FRAGMENTS(COUNTER_ROW)
 #undef COUNTER_ROW
 };
 

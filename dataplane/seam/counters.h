@@ -39,7 +39,22 @@
 	X(FRAME_UDP_LENGTH, "udp_length", "UDP length below 8 or beyond the IP payload")                  \
 	X(FRAME_UDP_CHECKSUM, "udp_checksum", "wrong UDP checksum, or none over IPv6")                    \
 	X(FRAME_NO_INPUT, "no_input", "a valid datagram that no input asks for")                          \
-	X(FRAME_ANSWER_FAILED, "answer_failed", "deserved an answer that could not be sent")
+	X(FRAME_ANSWER_FAILED, "answer_failed", "deserved an answer that could not be sent")              \
+	X(FRAME_FRAGMENT_HELD, "fragment_held", "a fragment, held until its datagram is whole") \
+	X(FRAME_FRAGMENT_INVALID, "fragment_invalid", "a fragment of impossible offset or length") \
+	X(FRAME_FRAGMENT_DUPLICATE, "fragment_duplicate", "a fragment that is held already, byte for byte") \
+	X(FRAME_FRAGMENT_OVERLAP, "fragment_overlap", "overlaps or contradicts another of its datagram") \
+	X(FRAME_FRAGMENT_EXCESS, "fragment_excess", "beyond the fragments a datagram may have") \
+	X(FRAME_TUNNEL_LAYERS, "tunnel_layers", "more tunnels in one another, or more bytes to look at, than allowed") \
+	X(FRAME_TUNNEL_INNER, "tunnel_inner", "a tunnel to this port with neither UDP nor a tunnel to look into inside") \
+	X(FRAME_TUNNEL_TRUNCATED, "tunnel_truncated", "ends inside the Ethernet header a tunnel carries") \
+	X(FRAME_MPLS, "mpls", "ends inside its MPLS labels, or has more of them than allowed") \
+	X(FRAME_PPPOE, "pppoe", "PPPoE version, code or length is a lie") \
+	X(FRAME_VXLAN, "vxlan", "VXLAN header cut off, or its flags or version are a lie") \
+	X(FRAME_GENEVE, "geneve", "GENEVE header or options cut off, or another version") \
+	X(FRAME_GRE, "gre", "GRE header cut off, wrong checksum, or flags nobody may send") \
+	X(FRAME_ERSPAN, "erspan", "ERSPAN header cut off, or another version") \
+	X(FRAME_GTP, "gtp", "GTP-U header, extension headers or length are a lie")
 
 #define COUNTER_RECORDS(X)                                                                                \
 	X(RECORD_APPENDED, "appended", "in a lane")                                                       \
@@ -73,16 +88,33 @@
 	X(WORKER_CHUNKS, "chunks", "datagrams that brought a part of a message")                          \
 	X(WORKER_HELD, "held", "messages whose parts have not all come yet")
 
+/*
+ * Every fragment held ends in exactly one of these:              FRAME_FRAGMENT_HELD = sum of FRAGMENT rows.
+ */
+#define COUNTER_FRAGMENTS(X)                                                                              \
+	X(FRAGMENTS_JOINED, "fragments_joined", "held fragments whose datagram became whole")             \
+	X(FRAGMENTS_EXPIRED, "fragments_expired", "waited for the rest of their datagram in vain")        \
+	X(FRAGMENTS_OVERLAPPED, "fragments_overlapped", "dropped for a fragment that overlapped or contradicted them") \
+	X(FRAGMENTS_EXCESS, "fragments_excess", "dropped because their datagram came in too many pieces") \
+	X(FRAGMENTS_DISPLACED, "fragments_displaced", "the oldest, dropped to make room for others")      \
+	X(FRAGMENTS_LOST, "fragments_lost", "held by a dataplane that ended")                             \
+	X(FRAGMENTS_WAITING, "fragments_waiting", "held now")
+
 // Rows start on fixed numbers so that a list can grow without moving its neighbours.
 #define COUNTER_FRAME_BASE 0
 #define COUNTER_RECORD_BASE 48
 #define COUNTER_WORKER_BASE 64
+#define COUNTER_FRAGMENT_BASE 84
 #define COUNTERS_MAX 96
 
 #define COUNTER_ENUM(name, label, text) name,
 enum counter_frame { COUNTER_FRAME_FIRST = COUNTER_FRAME_BASE - 1, COUNTER_FRAMES(COUNTER_ENUM) COUNTER_FRAME_END };
 enum counter_record { COUNTER_RECORD_FIRST = COUNTER_RECORD_BASE - 1, COUNTER_RECORDS(COUNTER_ENUM) COUNTER_RECORD_END };
 enum counter_worker { COUNTER_WORKER_FIRST = COUNTER_WORKER_BASE - 1, COUNTER_WORKER(COUNTER_ENUM) COUNTER_WORKER_END };
+enum counter_fragment {
+	COUNTER_FRAGMENT_FIRST = COUNTER_FRAGMENT_BASE - 1,
+	COUNTER_FRAGMENTS(COUNTER_ENUM) COUNTER_FRAGMENT_END
+};
 #undef COUNTER_ENUM
 
 _Static_assert(FRAME_ACCEPTED == 0 && FRAME_ANSWER_FAILED == 27, "counter numbers are frozen");
@@ -90,8 +122,11 @@ _Static_assert(RECORD_APPENDED == 48 && RECORD_NO_STREAM == 50, "counter numbers
 _Static_assert(RECORD_INVALID == 51 && RECORD_TOO_LARGE == 55, "counter numbers are frozen");
 _Static_assert(WORKER_MALFORMED == 76 && WORKER_HELD == 83, "counter numbers are frozen");
 _Static_assert(WORKER_POLLED == 64 && WORKER_DOWN_TOLD == 73 && WORKER_CRASH_TOLD == 74 && WORKER_MISSED_TOLD == 75, "counter numbers are frozen");
+_Static_assert(FRAME_FRAGMENT_HELD == 28 && FRAME_TUNNEL_LAYERS == 33 && FRAME_GTP == 42, "counter numbers are frozen");
+_Static_assert(FRAGMENTS_JOINED == 84 && FRAGMENTS_WAITING == 90, "counter numbers are frozen");
 _Static_assert(COUNTER_FRAME_END <= COUNTER_RECORD_BASE && COUNTER_RECORD_END <= COUNTER_WORKER_BASE &&
-	       COUNTER_WORKER_END <= COUNTERS_MAX, "counter lists fit their ranges");
+	       COUNTER_WORKER_END <= COUNTER_FRAGMENT_BASE && COUNTER_FRAGMENT_END <= COUNTERS_MAX,
+	       "counter lists fit their ranges");
 
 // The label of a counter in the ledger, metrics and --json ("ipv4_checksum"), or NULL for an unused number.
 const char *counter_label(unsigned counter);

@@ -231,6 +231,7 @@ e2e_section() {
 	case $1 in
 	wire | rx | missed | errors | no_mbuf | down) echo '^port [^,]*$' ;;
 	parsed | appended | lane_full | no_stream | invalid | rule_dropped | sampled_out | incomplete | too_large) echo '^records$' ;;
+	fragments_*) echo '^fragments$' ;;
 	stored | retained | lost | expired_early) echo ', store$' ;;
 	taken | delivered | pending | failed) echo '^delivery ' ;;
 	*) echo '^frames$' ;;

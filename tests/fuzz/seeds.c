@@ -13,6 +13,7 @@
 #include "tests/support/frame_build.h"
 #include "tests/support/samples.h"
 #include "tests/support/store_rig.h"
+#include "tests/support/tunnel_build.h"
 
 static const char *corpus;
 
@@ -60,6 +61,34 @@ static void keep_frames(void)
 		keep("decode", (uint8_t[]){5, 2, 200}, 3, frame, length);
 	}
 	keep("decode", (uint8_t[]){0, 1, 20}, 3, frame, frame_build_arp(frame, frame_own_mac, 1, frame_peer4, frame_own4));
+}
+
+static void keep_tunnels(void)
+{
+	static struct stack stack;
+	uint8_t fragments[512];
+	uint32_t length = 0;
+
+	for (uint32_t k = 0; k < stack_kinds_count; k++) {
+		uint8_t raw[3];
+
+		stack_build(&stack, k, 514, 30);
+		keep("tunnel", (uint8_t[]){0, 0, 0, 20}, 4, stack_head(&stack), stack_length(&stack));
+		keep("tunnel", (uint8_t[]){1, 0xff, 0, 60}, 4, stack_head(&stack), stack_length(&stack));
+		memcpy(raw, (uint8_t[]){0x80, (uint8_t)(stack_length(&stack) >> 8), (uint8_t)stack_length(&stack)}, 3);
+		keep("reassembly", raw, 3, stack_head(&stack), stack_length(&stack));
+	}
+	for (uint32_t i = 0; i < 20; i++) { /* two datagrams between one another, the last fragment in the middle */
+		uint32_t number = i / 2, offset = number == 5 ? 9 : number > 5 ? number - 1 : number;
+		uint8_t piece[3] = {(uint8_t)(i % 2 | (offset == 9 ? 0 : 0x10)), (uint8_t)offset, 8};
+
+		memcpy(fragments + length, piece, 3);
+		length += 3;
+	}
+	keep("reassembly", "", 0, fragments, length);
+	for (uint32_t i = 0; i < length; i += 3)
+		fragments[i] |= 4; /* the same of IPv6 */
+	keep("reassembly", "", 0, fragments, length);
 }
 
 static void keep_lines(void)
@@ -278,6 +307,7 @@ int main(int argc, char **argv)
 	corpus = argv[1];
 	mkdir(corpus, 0755);
 	keep_frames();
+	keep_tunnels();
 	keep_lines();
 	keep_texts();
 	keep_rules();

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "dataplane/packet/answer.h"
+#include "dataplane/packet/reassembly.h"
+#include "dataplane/packet/tunnel.h"
 #include "dataplane/seam/record.h"
 
 static const struct map_stream *stream_of(const struct reference *r, const struct config_input *input)
@@ -117,9 +119,28 @@ static uint32_t add_lines(struct reference *r, const struct config_input *input,
 	return records;
 }
 
+/* Fragments, until no more come out of what was put together. */
+static enum counter_frame reassemble(struct reference *r, const uint8_t **bytes, struct datagram *d)
+{
+	uint64_t counts[REASSEMBLY_COUNTS];
+	enum counter_frame fate;
+	uint32_t length;
+
+	do {
+		fate = reassembly_add(r->reassembly, *bytes, d, r->now_ns, bytes, &length);
+		if (fate == FRAME_ACCEPTED)
+			fate = tunnel_packet(*bytes, length, &r->host, d);
+	} while (fate == FRAME_IPV4_FRAGMENT || fate == FRAME_IPV6_FRAGMENT);
+	if (reassembly_take_counts(r->reassembly, counts))
+		for (uint32_t i = 0; i < REASSEMBLY_COUNTS; i++)
+			r->counters[COUNTER_FRAGMENT_BASE + i] += counts[i];
+	return fate;
+}
+
 void reference_frame(struct reference *r, const uint8_t *frame, uint32_t length, uint32_t verified)
 {
 	enum counter_frame fate;
+	const uint8_t *bytes_at = frame;
 	struct datagram d;
 	uint32_t index, records = 1;
 
@@ -128,6 +149,9 @@ void reference_frame(struct reference *r, const uint8_t *frame, uint32_t length,
 	r->counters[WORKER_POLLED]++;
 	r->counters[WORKER_POLLED_BYTES] += length;
 	fate = decode_frame(frame, length, &r->host, verified, &d);
+	fate = tunnel_enter(frame, length, &r->host, fate, &d);
+	if (r->reassembly && (fate == FRAME_IPV4_FRAGMENT || fate == FRAME_IPV6_FRAGMENT))
+		fate = reassemble(r, &bytes_at, &d);
 	if (r->tap)
 		fate = length > 0 ? FRAME_ACCEPTED : FRAME_RUNT;
 	if (fate == FRAME_ANSWERED) { /* these workers cannot send */
@@ -140,7 +164,7 @@ void reference_frame(struct reference *r, const uint8_t *frame, uint32_t length,
 		fate = FRAME_NO_INPUT;
 	if (fate == FRAME_ACCEPTED) {
 		const struct config_input *input = &r->config->inputs[index];
-		const uint8_t *payload = r->tap ? frame : frame + d.payload;
+		const uint8_t *payload = r->tap ? frame : bytes_at + d.payload;
 		uint32_t bytes = r->tap ? length : d.length;
 
 		r->inputs[index][INPUT_FRAMES]++;

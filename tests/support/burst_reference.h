@@ -18,6 +18,7 @@ struct reference {
 	const struct shard_map *map;
 	struct host host;
 	struct match match;
+	struct reassembly *reassembly; /* its own, or NULL */
 	bool tap;
 	uint64_t now_ns;
 	struct key_random random;

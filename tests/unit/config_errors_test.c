@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #define PORT "ports: [{name: a, device: d, cores: [1], addresses: [10.0.0.1/8]}]\n"
+#define TUNNELS "ports: [{name: a, device: d, cores: [1], addresses: [10.0.0.1/8], tunnels: [vxlan, gre]}]\n"
 #define TAP "ports: [{name: t, device: d, cores: [1], mode: tap}]\n"
 #define STREAM "streams: [{name: s}]\n"
 #define IN "{name: i, port: a, codec: lines, stream: s"
@@ -97,6 +98,29 @@ static const struct {
 	 "main.yaml:3:84: error: expected one ASCII"},
 	{PORT STREAM "inputs: [" IN ", key: fields}]\n",
 	 "main.yaml:3:59: error: expected one of random, constant, source, flow, field, path, capture, own, got 'fields'"},
+
+	/* tunnels */
+	{"ports: [{name: a, device: d, cores: [1], tunnels: vxlan}]\n",
+	 "main.yaml:1:51: error: expected a list of all, mpls, pppoe, vxlan, geneve, gre, nvgre, erspan, gtp, ipip, got "
+	 "'vxlan': put it in brackets"},
+	{"ports: [{name: a, device: d, cores: [1], tunnels: [gre, l2tp]}]\n",
+	 "main.yaml:1:51: error: expected a list of all, mpls, pppoe, vxlan, geneve, gre, nvgre, erspan, gtp, ipip, got a "
+	 "list: entry 2 is 'l2tp'"},
+	{"ports: [{name: t, device: d, cores: [1], mode: tap, tunnels: [gre]}]\n",
+	 "main.yaml:1:62: error: a tap looks into every tunnel"},
+	{PORT STREAM "inputs: [" IN ", tunnel: any, vni: 5}]\n", "main.yaml:3:72: error: port 'a' looks into no tunnel"},
+	{PORT STREAM "inputs: [" IN ", tunnel: vxlan}]\n",
+	 "main.yaml:3:62: error: port 'a' does not look into it: add it to the port's tunnels"},
+	{PORT STREAM "inputs: [" IN ", tunnel: none, vni: 5}]\n", "main.yaml:3:73: error: without a tunnel there is none"},
+	{PORT STREAM "inputs: [" IN ", vni: 4294967296}]\n",
+	 "main.yaml:3:59: error: expected any or a number from 0 to 4294967295"},
+	{PORT STREAM "inputs: [" IN ", tunnel: teredo}]\n", "main.yaml:3:62: error: expected one of any, none, mpls"},
+	{TUNNELS STREAM "inputs: [" IN ", tunnel: none, destination: 10.0.0.9}]\n",
+	 "main.yaml:3:81: error: port 'a' does not answer for 10.0.0.9"},
+	{TUNNELS STREAM "inputs: [" IN ", tunnel: vxlan, vni: 1},\n {name: j, port: a, codec: lines, stream: s, tunnel: vxlan, "
+			"vni: 1}]\n",
+	 "main.yaml:4:2: error: input 'j' asks for the same traffic as 'i'"},
+	{"dpdk: {fragment_bytes: 1}\n", "main.yaml:1:24: error: expected none or a size from 512KiB to 1GiB"},
 
 	/* addresses */
 	{"ports: [{name: a, device: d, cores: [1], addresses: [10.0.0.1]}]\n",
@@ -262,6 +286,8 @@ static const struct {
 	 "main.yaml:4:72: warning: pcapng holds frames, and input 'i' (main.yaml:3:10)"},
 	{STREAM "deliveries: [{name: d, stream: s, destination: {directory: x}, payload: base64}]\n",
 	 "main.yaml:2:73: warning: has no effect unless format is jsonl"},
+	{TUNNELS STREAM "inputs: [" IN ", udp_port: 4789}]\n",
+	 "main.yaml:3:64: warning: port 'a' takes datagrams to 4789 for tunnels"},
 	{"dpdk: {memory_mib: 64}\n" PORT,
 	 "main.yaml:1:20: warning: 1 ports with 65535 mbufs each need about 152 MiB, here are 64"},
 };

@@ -52,6 +52,7 @@ static void globals_are_defaults(const struct config *c)
 	assert_int_equal(c->main_core, 0);
 	assert_int_equal(c->burst, 32);
 	assert_int_equal(c->vlan_depth, 2);
+	assert_true(c->fragment_bytes == 4 << 20 && c->fragment_seconds == 30);
 	assert_string_equal(c->region_directory, "/run/penstock/region");
 	assert_int_equal(c->region_shards, 64);
 	assert_int_equal(c->lane_bytes, 4 << 20);
@@ -75,6 +76,8 @@ static void lists_are_defaults(const struct config *c)
 	assert_false(p->tap || p->promiscuous || p->force_unaccountable);
 	assert_int_equal(p->mtu, 1500);
 	assert_int_equal(p->rx_descriptors, 1024);
+	assert_int_equal(p->tunnels, 0);
+	assert_true(i->tunnel == TUNNEL_ANY && i->vni == -1);
 	assert_int_equal(i->vlan, -1);
 	assert_true(i->any_destination);
 	assert_int_equal(i->key, KEY_RANDOM);
@@ -121,14 +124,14 @@ static const char every_knob[] =
 	"dpdk:\n"
 	"  {arguments: [-v, \"--log-level=8\"], file_prefix: x-1, huge_pages: false, memory_mib: 300, mbufs: 9000, "
 	"main_core: 3,\n"
-	"   burst: 16, vlan_depth: 0, numa: warn}\n"
+	"   burst: 16, vlan_depth: 0, numa: warn, fragment_bytes: none, fragment_timeout: 2m}\n"
 	"region: {directory: /dev/shm/r, shards: 9, lane_bytes: 512KiB}\n"
 	"store: {directory: st/../store, commit_ms: 1s, segment_bytes: 100MB, batch_bytes: 131072, reserve_bytes: 0,\n"
 	"        direct_io: false}\n"
 	"control: {socket: /tmp/s, log_level: debug}\n"
 	"ports:\n"
 	"  - {name: lan, device: \"net_pcap0,iface=x\", queues: 2, cores: [5, 4], mtu: 9000, rx_descriptors: 512,\n"
-	"     promiscuous: true, addresses: [10.1.2.3/31, \"2001:DB8::5/64\"]}\n"
+	"     promiscuous: true, tunnels: [ipip, vxlan], addresses: [10.1.2.3/31, \"2001:DB8::5/64\"]}\n"
 	"  - {name: mirror, device: net_af_packet0, force_unaccountable: true, cores: [6], mode: tap}\n"
 	"inputs:\n"
 	"  - {name: i1, port: lan, vlan: untagged, destination: \"2001:db8:0::5\", udp_port: 8125, codec: lines, "
@@ -137,7 +140,8 @@ static const char every_knob[] =
 	"  - {name: i2, port: lan, vlan: 4094, destination: 10.1.2.3, codec: datagram, stream: s,\n"
 	"     key: {from: constant, value: \"k é\"}}\n"
 	"  - {name: i3, port: mirror, codec: frame, stream: f, key: flow}\n"
-	"  - {name: i4, port: lan, codec: lines, stream: s, key: {from: source}}\n"
+	"  - {name: i4, port: lan, codec: lines, stream: s, key: {from: source}, tunnel: vxlan, vni: 4294967295,\n"
+	"     destination: 10.99.99.99}\n"
 	"  - {name: i5, port: lan, udp_port: 1, codec: json_lines, stream: s, invalid: drop, dead_letter: f,\n"
 	"     key: {from: path, path: /a/b, missing: constant, value: v}}\n"
 	"  - {name: i6, port: lan, udp_port: 2, codec: kpl, stream: s, key: {missing: dead_letter}, dead_letter: f}\n"
@@ -202,6 +206,8 @@ static void inputs_are_as_written(const struct config *c)
 	assert_string_equal(in[4].dead_letter, "f");
 	assert_int_equal(in[4].invalid, INVALID_DROP);
 	assert_true(in[5].codec == CODEC_KPL && in[5].key == KEY_OWN && in[5].missing == MISSING_DEAD_LETTER);
+	assert_true(in[3].tunnel == TUNNEL_VXLAN && in[3].vni == UINT32_MAX && !in[3].any_destination);
+	assert_int_equal(c->ports[0].tunnels, 1u << TUNNEL_IPIP | 1u << TUNNEL_VXLAN);
 	assert_true(c->streams[0].shards == 4 && c->streams[0].retention_seconds == 7 * 86400);
 	assert_true(c->streams[0].retention_bytes == 10ull << 30 && c->streams[1].retention_seconds == 5400);
 }
@@ -232,7 +238,7 @@ static void deliveries_are_as_written(const struct fixture *f)
 	snprintf(path, sizeof path, "%s/store/dead-letter", f->directory);
 	assert_string_equal(d[1].dead_letter, path);
 	assert_string_equal(d[2].delimiter, "");
-	assert_true(d[2].line == 39 && d[2].column == 5);
+	assert_true(d[2].line == 40 && d[2].column == 5);
 }
 
 static void every_knob_arrives_where_it_belongs(void **state)
@@ -253,7 +259,7 @@ static void every_knob_arrives_where_it_belongs(void **state)
 	assert_string_equal(c->file_prefix, "x-1");
 	assert_false(c->huge_pages || c->numa_strict || c->direct_io);
 	assert_true(c->memory_mib == 300 && c->mbufs == 9000 && c->main_core == 3 && c->burst == 16 &&
-		    c->vlan_depth == 0);
+		    c->vlan_depth == 0 && c->fragment_bytes == 0 && c->fragment_seconds == 120);
 	assert_string_equal(c->region_directory, "/dev/shm/r");
 	assert_true(c->region_shards == 9 && c->lane_bytes == 512 << 10);
 	snprintf(path, sizeof path, "%s/store", f->directory);

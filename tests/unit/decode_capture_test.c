@@ -12,12 +12,16 @@
 #include "config/config.h"
 #include "dataplane/packet/answer.h"
 #include "dataplane/packet/decode.h"
+#include "dataplane/packet/reassembly.h"
+#include "dataplane/packet/tunnel.h"
 #include "tests/support/frame_build.h"
 
 #define GOOD (DECODE_IP_CHECKSUM_GOOD | DECODE_L4_CHECKSUM_GOOD)
 #define ANSWER_ROOM 4096u
 
-static uint32_t results[COUNTER_FRAME_END], frames, datagrams;
+static uint32_t results[COUNTER_FRAME_END], tunnelled[COUNTER_FRAME_END], frames, datagrams, in_tunnels;
+static uint64_t held, counts[REASSEMBLY_COUNTS];
+static struct reassembly *reassembly;
 static uint64_t seed = 5;
 
 // A host that the frame may be for: its destinations, if it has some, or noise.
@@ -72,6 +76,47 @@ static void judge(const uint8_t *bytes, uint32_t length)
 	free(frame);
 }
 
+/* The same frame on a port that ends every tunnel and puts fragments together. */
+static void judge_tunnels(const uint8_t *bytes, uint32_t length)
+{
+	uint8_t *frame = frame_exact(bytes, length);
+
+	for (uint32_t round = 0; round < 4; round++) {
+		uint64_t moved[REASSEMBLY_COUNTS], sum = 0;
+		const uint8_t *packet = frame;
+		uint32_t room = length, turns = 0;
+		enum counter_frame fate;
+		struct datagram d;
+		struct host host;
+
+		random_host(&host, frame, length);
+		if (round == 0)
+			assert_int_equal(host_init_tap(&host, HOST_VLAN_DEPTH_MAX), 0);
+		host.tunnels = UINT32_MAX;
+		fate = tunnel_enter(frame, length, &host, decode_frame(frame, length, &host, host.tap ? GOOD : 0, &d), &d);
+		/* For a tap every fragment is its own. */
+		while (host.tap && (fate == FRAME_IPV4_FRAGMENT || fate == FRAME_IPV6_FRAGMENT) && turns++ < 20) {
+			fate = reassembly_add(reassembly, packet, &d, frames * 1000000ull, &packet, &room);
+			held += fate == FRAME_FRAGMENT_HELD;
+			if (fate == FRAME_ACCEPTED)
+				fate = tunnel_packet(packet, room, &host, &d);
+		}
+		assert_in_range(fate, FRAME_ACCEPTED, FRAME_GTP);
+		tunnelled[fate]++;
+		if (fate == FRAME_ACCEPTED && !host.tap) {
+			assert_true(d.payload <= room && d.length <= room - d.payload);
+			in_tunnels += d.layers > 0;
+		}
+		if (reassembly_take_counts(reassembly, moved))
+			for (uint32_t i = 0; i < REASSEMBLY_COUNTS; i++)
+				counts[i] += moved[i];
+		for (uint32_t i = 0; i < REASSEMBLY_COUNTS; i++)
+			sum += counts[i];
+		assert_int_equal(sum, held);
+	}
+	free(frame);
+}
+
 static void judge_file(const char *path)
 {
 	char error[PCAP_ERRBUF_SIZE];
@@ -81,9 +126,10 @@ static void judge_file(const char *path)
 
 	if (!file)
 		return; /* formats that libpcap does not read are among them on purpose */
-	if (pcap_datalink(file) == DLT_EN10MB)
-		while (pcap_next_ex(file, &header, &bytes) == 1)
-			judge(bytes, header->caplen);
+	while (pcap_datalink(file) == DLT_EN10MB && pcap_next_ex(file, &header, &bytes) == 1) {
+		judge(bytes, header->caplen);
+		judge_tunnels(bytes, header->caplen);
+	}
 	pcap_close(file);
 }
 
@@ -91,7 +137,9 @@ static void every_captured_frame_has_one_result(void **state)
 {
 	const char *directory = getenv("PENSTOCK_CAPTURES");
 	char path[PATH_MAX];
+	static const uint8_t secret[REASSEMBLY_SECRET_BYTES] = {4};
 	struct dirent *entry;
+	void *memory;
 	DIR *dir;
 
 	(void)state;
@@ -101,6 +149,11 @@ static void every_captured_frame_has_one_result(void **state)
 		print_message("# nothing to do: no captures at %s\n", directory);
 		return;
 	}
+	memory = aligned_alloc(64, REASSEMBLY_BYTES_MIN);
+	assert_non_null(memory);
+	memset(memory, 0, REASSEMBLY_BYTES_MIN);
+	reassembly = reassembly_init(memory, REASSEMBLY_BYTES_MIN, 30000000000ull, secret);
+	assert_non_null(reassembly);
 	while ((entry = readdir(dir))) {
 		if (entry->d_name[0] == '.')
 			continue;
@@ -108,10 +161,12 @@ static void every_captured_frame_has_one_result(void **state)
 			judge_file(path);
 	}
 	closedir(dir);
-	print_message("# %u frames, %u times accepted\n", frames, datagrams);
+	print_message("# %u frames, %u times accepted; with tunnels, %u times out of one; %u fragments held, %u joined\n",
+		      frames, datagrams, in_tunnels, (unsigned)held, (unsigned)counts[0]);
+	free(memory);
 	for (uint32_t fate = 0; fate < COUNTER_FRAME_END; fate++)
-		if (results[fate])
-			print_message("# %s %u\n", counter_label(fate), results[fate]);
+		if (results[fate] || tunnelled[fate])
+			print_message("# %s %u, with tunnels %u\n", counter_label(fate), results[fate], tunnelled[fate]);
 	assert_true(frames > 0);
 }
 

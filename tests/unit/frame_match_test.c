@@ -36,6 +36,9 @@ static struct config_input input(int32_t vlan, const struct config_address *dest
 	return i;
 }
 
+static uint8_t through; /* the tunnel that find()'s datagram came through, and its number */
+static uint32_t number;
+
 // What a datagram to `destination`, `udp_port` under `vlan` (-1: untagged) is matched to.
 static uint32_t find(int32_t vlan, const struct config_address *destination, uint32_t udp_port)
 {
@@ -43,6 +46,8 @@ static uint32_t find(int32_t vlan, const struct config_address *destination, uin
 	struct datagram d = {.addresses = addresses,
 			     .ports = ports,
 			     .family = destination->family,
+			     .tunnel = through,
+			     .vni = number,
 			     .vlan_tags = vlan >= 0,
 			     .vlan = vlan < 0 ? RECORD_VLAN_NONE : (uint16_t)(vlan | 0x6000)};
 
@@ -126,6 +131,67 @@ static void frames_without_a_datagram_go_to_inputs_for_all(void **state)
 	assert_int_equal(match_find(match, &arp), INPUT_NONE);
 }
 
+static void tunnels_and_their_numbers_choose(void **state)
+{
+	struct config_input inputs[] = {input(-1, NULL, 514), input(-1, NULL, 514), input(-1, NULL, 514),
+					input(7, NULL, 514), input(-1, &a4, 514)};
+
+	(void)state;
+	inputs[1].tunnel = TUNNEL_VXLAN;
+	inputs[1].vni = -1;
+	inputs[2].tunnel = TUNNEL_ANY;
+	inputs[2].vni = 42;
+	inputs[3].tunnel = TUNNEL_ANY;
+	inputs[3].vni = -1;
+	inputs[4].tunnel = TUNNEL_ANY;
+	inputs[4].vni = -1;
+	assert_int_equal(match_init(match, inputs, 5, PORT), 0);
+	assert_int_equal(find(-1, &b4, 514), 0);
+	assert_int_equal(find(7, &b4, 514), 0); /* without a tunnel comes before a VLAN */
+	assert_int_equal(find(7, &a4, 514), 4);
+	through = TUNNEL_VXLAN;
+	assert_int_equal(find(-1, &b4, 514), 1);
+	number = 42;
+	assert_int_equal(find(-1, &b4, 514), 2);
+	through = TUNNEL_GRE;
+	assert_int_equal(find(7, &b4, 514), 2);
+	number = 41;
+	assert_int_equal(find(7, &b4, 514), 3);
+	assert_int_equal(find(8, &b4, 514), INPUT_NONE);
+	through = TUNNEL_NONE;
+	number = 0;
+	/* The short way takes what needs no look at the tunnel, as it has none. */
+	assert_int_equal(match_port(match, __builtin_bswap16(514)), INPUT_NONE);
+	assert_int_equal(match_init(match, inputs, 1, PORT), 0);
+	assert_int_equal(match_port(match, __builtin_bswap16(514)), 0);
+	assert_int_equal(match_init(match, inputs + 1, 1, PORT), 0);
+	assert_int_equal(match_port(match, __builtin_bswap16(514)), INPUT_NONE);
+	assert_int_equal(match_init(match, inputs + 2, 1, PORT), 0);
+	assert_int_equal(match_port(match, __builtin_bswap16(514)), INPUT_NONE);
+	inputs[0].tunnel = TUNNEL_ANY;
+	inputs[0].vni = -1;
+	assert_int_equal(match_init(match, inputs, 1, PORT), 0);
+	assert_int_equal(match_port(match, __builtin_bswap16(514)), 0);
+}
+
+static void tunnels_ports_are_no_inputs(void **state)
+{
+	struct config_input every = input(-1, NULL, 0), one = input(-1, NULL, 4789);
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(match_init(match, i ? &one : &every, 1, PORT), 0);
+		assert_int_equal(match_port(match, __builtin_bswap16(4789)), 0);
+		match_leave_tunnels(match, 0);
+		match_leave_tunnels(match, 1u << TUNNEL_GENEVE | 1u << TUNNEL_GRE);
+		assert_int_equal(match_port(match, __builtin_bswap16(4789)), 0);
+		assert_int_equal(match_port(match, __builtin_bswap16(6081)), INPUT_NONE);
+		match_leave_tunnels(match, 1u << TUNNEL_VXLAN);
+		assert_int_equal(match_port(match, __builtin_bswap16(4789)), INPUT_NONE);
+		assert_int_equal(find(-1, &a4, 4790), INPUT_NONE);
+	}
+}
+
 static void inputs_that_cannot_be_are_refused(void **state)
 {
 	static struct config_input many[INPUTS_MAX + 1];
@@ -139,6 +205,14 @@ static void inputs_that_cannot_be_are_refused(void **state)
 	assert_true(match_init(match, &bad, 1, PORT) < 0);
 	bad = input(1, NULL, 65536);
 	assert_true(match_init(match, &bad, 1, PORT) < 0);
+	bad = input(1, NULL, 1);
+	bad.tunnel = TUNNEL_KINDS;
+	assert_true(match_init(match, &bad, 1, PORT) < 0);
+	bad.tunnel = TUNNEL_ANY;
+	bad.vni = 1ll << 32;
+	assert_true(match_init(match, &bad, 1, PORT) < 0);
+	bad.vni = -2;
+	assert_true(match_init(match, &bad, 1, PORT) < 0);
 	bad = input(1, &(struct config_address){5, 0, {0}}, 1);
 	assert_true(match_init(match, &bad, 1, PORT) < 0);
 }
@@ -151,9 +225,15 @@ static uint32_t find_naively(const struct config_input *inputs, uint32_t count, 
 
 	for (uint32_t i = 0; i < count; i++) {
 		const struct config_input *in = &inputs[i];
-		uint32_t rank = 1 + (in->udp_port != 0) * 4 + !in->any_destination * 2 + (in->vlan >= 0);
+		bool vni = in->tunnel != TUNNEL_NONE && in->vni >= 0;
+		uint32_t rank = 1 + (in->udp_port != 0) * 16 + !in->any_destination * 8 + vni * 4 +
+				(in->tunnel != TUNNEL_ANY) * 2 + (in->vlan >= 0);
 
 		if (in->port_index != PORT || (in->udp_port != 0 && in->udp_port != udp_port))
+			continue;
+		if (in->tunnel != TUNNEL_ANY && in->tunnel != through)
+			continue;
+		if (vni && (through == TUNNEL_NONE || in->vni != number))
 			continue;
 		if (in->vlan >= 0 && in->vlan != (vlan < 0 ? 0 : vlan))
 			continue;
@@ -175,6 +255,7 @@ static void random_configurations_match_as_read(void **state)
 	static const struct config_address *const addresses[] = {&a4, &b4, &a6, &b6};
 	static const int32_t vlans[] = {-1, 0, 1, 4094};
 	static const uint16_t ports[] = {0, 1, 514, 65535};
+	static const uint8_t kinds[] = {TUNNEL_NONE, TUNNEL_VXLAN, TUNNEL_GRE, TUNNEL_ANY};
 	uint64_t seed = 7;
 
 	(void)state;
@@ -187,6 +268,8 @@ static void random_configurations_match_as_read(void **state)
 					  frame_random(&seed) % 2 ? addresses[frame_random(&seed) % 4] : NULL,
 					  spread ? frame_random(&seed) % 100 : ports[frame_random(&seed) % 4]);
 			inputs[i].port_index = PORT - frame_random(&seed) % 8 / 7;
+			inputs[i].tunnel = kinds[frame_random(&seed) % 4];
+			inputs[i].vni = (int64_t)(frame_random(&seed) % 3) - 1;
 		}
 		assert_int_equal(match_init(match, inputs, count, PORT), 0);
 		for (uint32_t i = 0; i < 300; i++) {
@@ -194,6 +277,8 @@ static void random_configurations_match_as_read(void **state)
 			const struct config_address *to = addresses[frame_random(&seed) % 4];
 			uint32_t udp_port = spread ? frame_random(&seed) % 110 : ports[frame_random(&seed) % 4];
 
+			through = kinds[frame_random(&seed) % 3];
+			number = through == TUNNEL_NONE ? 0 : frame_random(&seed) % 2;
 			assert_int_equal(find(vlan, to, udp_port), find_naively(inputs, count, vlan, to, udp_port));
 		}
 	}
@@ -207,6 +292,8 @@ int main(void)
 		cmocka_unit_test(what_nobody_asks_for_is_nobodys),
 		cmocka_unit_test(families_do_not_mix),
 		cmocka_unit_test(frames_without_a_datagram_go_to_inputs_for_all),
+		cmocka_unit_test(tunnels_and_their_numbers_choose),
+		cmocka_unit_test(tunnels_ports_are_no_inputs),
 		cmocka_unit_test(inputs_that_cannot_be_are_refused),
 		cmocka_unit_test(random_configurations_match_as_read),
 	};

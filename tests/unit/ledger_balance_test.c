@@ -27,6 +27,8 @@ static void fill_worker(struct balance_worker *w, uint64_t polled)
 		w->counters[c] = c;
 	w->counters[WORKER_POLLED] = polled;
 	w->counters[FRAME_ACCEPTED] = polled - (COUNTER_FRAME_END - 1) * COUNTER_FRAME_END / 2;
+	for (unsigned c = COUNTER_FRAGMENT_BASE; c < COUNTER_FRAGMENT_END; c++)
+		w->counters[c] = FRAME_FRAGMENT_HELD / (COUNTER_FRAGMENT_END - COUNTER_FRAGMENT_BASE);
 	w->counters[WORKER_PARSED] = 10015;
 	w->counters[RECORD_INVALID] = 1;
 	w->counters[RECORD_RULE_DROPPED] = 2;
@@ -207,6 +209,8 @@ static void every_figure_broken_by_one_is_found_and_named(void **state)
 		{&w[1].counters[FRAME_ACCEPTED], "frames"},
 		{&w[1].counters[FRAME_ANSWER_FAILED], "frames"},
 		{&w[2].counters[FRAME_VLAN_DEPTH], "frames"},
+		{&w[0].counters[FRAGMENTS_JOINED], "fragments"},
+		{&w[1].counters[FRAGMENTS_WAITING], "fragments"},
 		{&w[0].counters[WORKER_PARSED], "records"},
 		{&w[0].counters[RECORD_NO_STREAM], "records"},
 		{&w[2].lane_records, "appended"},
