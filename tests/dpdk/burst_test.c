@@ -86,6 +86,8 @@ static struct config_input *add_input(uint32_t udp_port, uint8_t codec, enum con
 	input->codec = codec;
 	input->key = key;
 	input->vlan = -1;
+	input->tunnel = TUNNEL_ANY;
+	input->vni = -1;
 	input->any_destination = true;
 	input->key_field = 1;
 	input->key_separator = ' ';
@@ -612,8 +614,6 @@ static void tunnels_and_fragments_bring_the_records_of_what_is_inside(void **sta
 	input->vni = 0x1234;
 	for (uint32_t i = 0; i < 14; i++)
 		config.inputs[i].tunnel = i % 2 ? TUNNEL_ANY : TUNNEL_NONE;
-	for (uint32_t i = 0; i < 14; i++)
-		config.inputs[i].vni = -1;
 	port.host.tunnels = UINT32_MAX;
 	plan_free(plan);
 	assert_int_equal(plan_create(&config, NULL, 1, &map, 2, &plan), 0);
