@@ -14,10 +14,11 @@
 #include <rte_prefetch.h>
 
 #include "dataplane/append.h"
-#include "dataplane/packet/decode.h"
+#include "dataplane/commit.h"
 #include "dataplane/packet/segments.h"
 #include "dataplane/packet/tunnel.h"
 #include "dataplane/refine.h"
+#include "dataplane/packet/usual16.h"
 #include "dataplane/worker.h"
 
 #define PASTE2(a, b) a##b
@@ -374,67 +375,82 @@ static __attribute__((noinline)) void take(struct worker *w, struct rte_mbuf *m,
 		take_datagram(w, bytes, length, m->ol_flags, origin);
 }
 
+#define RUN_GROUP 16u /* frames taken into a run at once, at most */
+
 /* Usual frames for one input, one after the other: decoded, not yet cut. */
 struct run {
 	uint32_t count;
-	uint32_t raw_port; /* UDP's, as it lies in a frame; UINT32_MAX: none yet */
+	uint32_t first;   /* frame of the burst; the others follow it */
+	uint64_t traffic; /* what they have in common: run_traffic(), RUN_NONE before the first */
+	uint16_t vlan;
 	const struct plan_input *plan;
-	struct piece {
-		const uint8_t *bytes; /* UDP's payload; the origin block lies in front of it and the UDP header's rest */
-		uint32_t length;
-		uint16_t vlan, frame;
-	} pieces[BURST_MAX];
+	/* A group may be written behind the last one. */
+	const uint8_t *bytes[BURST_MAX + RUN_GROUP]; /* UDP's payload; the origin block lies in front of it and the UDP header's rest */
+	uint32_t length[BURST_MAX + RUN_GROUP];
+	uint32_t source[BURST_MAX + RUN_GROUP], destination[BURST_MAX + RUN_GROUP], ports[BURST_MAX + RUN_GROUP]; /* the origin's words */
 };
 
+#define RUN_NONE UINT64_MAX
 #define RUN_ORIGIN_BEFORE (8u + 4u + 4u) /* addresses and ports, length and checksum */
+
+/* UDP's destination port, as it lies in a frame, and the outer tag. */
+INLINE uint64_t run_traffic(const uint8_t *payload, uint16_t vlan)
+{
+	return wire_raw16(payload - 6) | (uint64_t)vlan << 16;
+}
 
 INLINE void run_loop(struct worker *w, const struct run *run, uint8_t codec, enum config_key kind)
 {
 	const struct plan_input *plan = run->plan;
 	struct tally tally = {.input = plan->index};
+	uint64_t labels = append_labels(plan, run->vlan);
 
 	for (uint32_t i = 0; i < run->count; i++) {
-		const struct piece *piece = &run->pieces[i];
-		const uint8_t *origin = piece->bytes - RUN_ORIGIN_BEFORE;
-		struct source source = {origin, true, RECORD_ORIGIN_IPV4, &w->origins[piece->frame]};
-		struct job common = {.origin = origin,
-				     .sizes = append_sizes(RECORD_ORIGIN_IPV4, 0, 0),
-				     .labels = append_labels(plan, piece->vlan),
-				     .plan = plan};
+		const uint8_t *origin = run->bytes[i] - RUN_ORIGIN_BEFORE;
+		struct source source = {origin, true, RECORD_ORIGIN_IPV4, &w->origins[run->first + i]};
+		struct job common = {
+			.origin = origin, .sizes = append_sizes(RECORD_ORIGIN_IPV4, 0, 0), .labels = labels, .plan = plan};
 
 		if (kind == KEY_SOURCE)
 			source.origin->text_length = 0;
-		put_records(w, codec, kind, &source, &common, piece->bytes, piece->length, &tally);
+		put_records(w, codec, kind, &source, &common, run->bytes[i], run->length[i], &tally);
 	}
 	flush_tally(w, &tally);
 }
 
-/* run_loop() for datagrams by flow with nothing queued before them: all slots first, as in append_jobs(). */
+/* `slot`: of each, or NULL where the router is exact. */
+/* `slot`: of each, or NULL where the router is exact. */
+INLINE void run_append_flows(struct worker *w, const struct run *run, const uint64_t *hash, const uint32_t *slot)
+{
+	const struct plan_input *plan = run->plan;
+	const struct router *router = plan->router;
+	struct tally tally = {.input = plan->index, .frames = run->count, .records = run->count, .accepted = run->count};
+	uint64_t labels = append_labels(plan, run->vlan) | append_key_kind(RECORD_KEY_FLOW), now_ns = w->now_ns;
+	uint32_t shift = router->shift, count = run->count;
+
+	for (uint32_t i = 0; i < count; i++) {
+		tally.bytes += run->length[i];
+		append_at(w, now_ns, slot ? slot[i] : router->slots[hash[i] >> shift], run->bytes[i], run->bytes[i] - RUN_ORIGIN_BEFORE,
+			  append_sizes(RECORD_ORIGIN_IPV4, 0, run->length[i]), labels, plan, NULL, hash[i]);
+	}
+	flush_tally(w, &tally);
+}
+
+/* run_loop() for datagrams by flow with nothing queued before them: all hashes first, as in append_jobs(). */
 static __attribute__((noinline)) void run_flows(struct worker *w, const struct run *run)
 {
 	const struct plan_input *plan = run->plan;
-	struct tally tally = {.input = plan->index, .frames = run->count, .records = run->count, .accepted = run->count};
-	uint64_t labels = append_labels(plan, 0) | append_key_kind(RECORD_KEY_FLOW);
+	uint64_t hash[BURST_MAX + RUN_GROUP];
+	uint32_t slot[BURST_MAX];
 
-	for (uint32_t i = 0; i < run->count; i++) {
-		struct hash_key hash = {
-			key_flow_hash(run->pieces[i].bytes - RUN_ORIGIN_BEFORE, sizeof(struct origin4)), 0};
-
-		w->jobs[i].hash.upper = hash.upper;
-		w->jobs[i].slot = slot_of(plan, hash);
-		tally.bytes += run->pieces[i].length;
+	key_flow_hashes(run->source, run->destination, run->ports, run->count, hash);
+	if (plan->only_slot == PLAN_NO_SLOT && plan->router->exact) {
+		run_append_flows(w, run, hash, NULL);
+		return;
 	}
-	for (uint32_t i = 0; i < run->count; i++) {
-		const struct piece *piece = &run->pieces[i];
-		struct job job = {.payload = piece->bytes,
-				  .origin = piece->bytes - RUN_ORIGIN_BEFORE,
-				  .sizes = append_sizes(RECORD_ORIGIN_IPV4, 0, piece->length),
-				  .labels = labels | (uint64_t)piece->vlan << 32,
-				  .plan = plan};
-
-		append(w, w->jobs[i].slot, &job, NULL, w->jobs[i].hash.upper);
-	}
-	flush_tally(w, &tally);
+	for (uint32_t i = 0; i < run->count; i++)
+		slot[i] = slot_of(plan, (struct hash_key){hash[i], 0});
+	run_append_flows(w, run, hash, slot);
 }
 
 INLINE void run_codec(struct worker *w, const struct run *run, uint8_t codec)
@@ -468,7 +484,7 @@ static __attribute__((noinline)) void run_end(struct worker *w, struct run *run)
 		struct tally tally = {.input = run->plan->index};
 
 		for (uint32_t i = 0; i < run->count; i++)
-			refuse_records(w, run->plan, run->pieces[i].bytes, run->pieces[i].length, &tally);
+			refuse_records(w, run->plan, run->bytes[i], run->length[i], &tally);
 		flush_tally(w, &tally);
 	} else if (run->plan->key.kind == KEY_FLOW && run->plan->codec != CODEC_LINES && w->jobs_count == 0) {
 		run_flows(w, run);
@@ -480,78 +496,173 @@ static __attribute__((noinline)) void run_end(struct worker *w, struct run *run)
 	run->count = 0;
 }
 
-/* Ends the run and begins one for the input of another UDP port. False when that has conditions or is none. */
-static __attribute__((noinline)) bool run_turn(struct worker *w, struct run *run, uint16_t raw_port)
+/* Ends the run and begins one with frame `first` for other traffic. False when that has no input or one with conditions. */
+static __attribute__((noinline)) bool run_turn(struct worker *w, struct run *run, uint64_t traffic, uint32_t first)
 {
-	uint32_t index = match_port(w->match, raw_port);
+	uint32_t index = match_port(w->match, (uint16_t)traffic);
 
 	run_end(w, run);
-	run->raw_port = index == INPUT_NONE ? UINT32_MAX : raw_port;
+	run->traffic = index == INPUT_NONE ? RUN_NONE : traffic;
+	run->vlan = (uint16_t)(traffic >> 16);
+	run->first = first;
 	run->plan = index == INPUT_NONE ? NULL : &w->plan->inputs[index];
 	if (index != INPUT_NONE && run->plan->refine) { /* the general way, each of them */
-		run->raw_port = UINT32_MAX;
+		run->traffic = RUN_NONE;
 		return false;
 	}
 	return index != INPUT_NONE;
 }
 
 /* A frame that goes the general way ends the run: what came before it must be in front of it. */
-static __attribute__((noinline)) void run_interrupt(struct worker *w, struct run *run, struct rte_mbuf *m, uint16_t frame)
+static __attribute__((noinline)) void run_interrupt(struct worker *w, struct run *run, struct rte_mbuf *m, uint32_t frame)
 {
 	run_end(w, run);
+	run->traffic = RUN_NONE;
 	take(w, m, &w->origins[frame]);
 }
 
-/* What decode_usual() wants to hear of a frame: 0 or DECODE_ALL_GOOD; anything else is not usual. */
-INLINE uint32_t usual_verified(uint64_t offload)
-{
-	offload &= RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK;
-	if (__builtin_expect(offload == 0, 1))
-		return 0;
-	return offload == (RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD) ? DECODE_ALL_GOOD : UINT32_MAX;
-}
+#define USUAL_OFFLOAD (RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK)
+#define USUAL_GOOD (RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD)
+#define MBUF_FOREIGN (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL) /* its bytes lie elsewhere */
 
 /* Adds a usual frame for an input without conditions to the run. False for any other. */
-INLINE bool run_add(struct worker *w, struct run *run, const struct rte_mbuf *m, uint16_t frame)
+INLINE bool run_add(struct worker *w, struct run *run, const struct rte_mbuf *m, uint32_t frame)
 {
 	const uint8_t *bytes = rte_pktmbuf_mtod(m, const uint8_t *);
-	uint32_t known = usual_verified(m->ol_flags);
-	struct piece *piece = &run->pieces[run->count];
+	uint64_t offload = m->ol_flags & USUAL_OFFLOAD, traffic;
+	uint32_t i;
 	struct datagram d;
-	uint16_t raw_port;
 
-	if (m->nb_segs != 1 || __builtin_expect(known == UINT32_MAX, 0) ||
-	    !decode_usual(bytes, m->data_len, &w->port->host, known, &d))
+	/* What a NIC has found bad, or looked at in part, is not usual. */
+	if (m->nb_segs != 1 || (offload != 0 && offload != USUAL_GOOD) ||
+	    !decode_usual(bytes, m->data_len, &w->port->host, offload ? DECODE_ALL_GOOD : 0, &d))
 		return false;
 	bytes += d.payload;
-	memcpy(&raw_port, bytes - 6, sizeof raw_port);
-	if (__builtin_expect(raw_port != run->raw_port, 0)) {
-		if (!run_turn(w, run, raw_port))
-			return false;
-		piece = run->pieces;
-	}
-	piece->bytes = bytes;
-	piece->length = d.length;
-	piece->vlan = d.vlan;
-	piece->frame = frame;
-	run->count++;
+	traffic = run_traffic(bytes, d.vlan);
+	if (__builtin_expect(traffic != run->traffic, 0) && !run_turn(w, run, traffic, frame))
+		return false;
+	i = run->count++;
+	run->bytes[i] = bytes;
+	run->length[i] = d.length;
+	run->source[i] = wire_raw32(bytes - 16);
+	run->destination[i] = wire_raw32(bytes - 12);
+	run->ports[i] = wire_raw32(bytes - 8);
 	return true;
 }
 
-void BURST(struct worker *w, struct rte_mbuf **frames, uint16_t count)
+/* A frame by itself. True when it is whole, unshared and of this pool. */
+INLINE bool take_one(struct worker *w, struct run *run, struct rte_mbuf *m, const struct rte_mempool *pool, uint32_t frame)
 {
+	if (__builtin_expect(w->tap, 0) || __builtin_expect(!run_add(w, run, m, frame), 0))
+		run_interrupt(w, run, m, frame);
+	return m->nb_segs == 1 && rte_mbuf_refcnt_read(m) == 1 && m->pool == pool && !(m->ol_flags & MBUF_FOREIGN);
+}
+
+#ifdef USUAL16
+#define GROUP USUAL16
+_Static_assert(USUAL16 <= RUN_GROUP, "the run has room for a group");
+_Static_assert(RTE_PKTMBUF_HEADROOM + USUAL16_BYTES <= RTE_MBUF_DEFAULT_BUF_SIZE, "what is read of a frame lies in its buffer");
+
+/* data_off, refcnt and nb_segs of a whole, unshared frame at the place where nearly every driver puts it. */
+#define REARM_USUAL (RTE_PKTMBUF_HEADROOM | 1ull << 16 | 1ull << 32)
+_Static_assert(offsetof(struct rte_mbuf, data_off) == offsetof(struct rte_mbuf, rearm_data) &&
+		       offsetof(struct rte_mbuf, refcnt) == offsetof(struct rte_mbuf, rearm_data) + 2 &&
+		       offsetof(struct rte_mbuf, nb_segs) == offsetof(struct rte_mbuf, rearm_data) + 4,
+	       "REARM_USUAL knows where they lie");
+
+/* Sixteen usual frames for the same input at once; frames of any other group one by one. True as take_one(). */
+INLINE bool take_group(struct worker *w, struct run *run, struct rte_mbuf **frames, uint32_t first, uint32_t count,
+		       const struct rte_mempool *pool, uint64_t *total)
+{
+	const uint8_t *bytes[GROUP];
+	uint32_t lengths[GROUP], verified = 0, at, n = count - first < GROUP ? count - first : GROUP;
+	struct usual16 usual;
+	__m512i traffic;
+
+	frames += first;
+	if (n < GROUP)
+		goto one_by_one;
+	for (uint32_t i = 0; i < GROUP; i++) {
+		const struct rte_mbuf *m = frames[i];
+		uint64_t rearm, flags = m->ol_flags & (USUAL_OFFLOAD | MBUF_FOREIGN);
+
+		memcpy(&rearm, &m->rearm_data, sizeof rearm);
+		if (rearm << 16 != REARM_USUAL << 16 || m->pool != pool)
+			goto one_by_one;
+		if (flags != 0) {
+			if (flags != USUAL_GOOD)
+				goto one_by_one;
+			verified |= 1u << i;
+		}
+		bytes[i] = (const uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM;
+		lengths[i] = m->data_len;
+	}
+	if (usual16_decode(bytes, lengths, &w->port->host, verified, &usual) != 0xffff)
+		goto one_by_one;
+	/* As run_traffic() has it, for the first; the others are to be the same. */
+	traffic = _mm512_srli_epi32(_mm512_loadu_si512(usual.ports), 16);
+	if (_mm512_cmpneq_epi32_mask(traffic, _mm512_set1_epi32((int)(usual.ports[0] >> 16))) != 0)
+		goto one_by_one;
+	if (__builtin_expect((usual.ports[0] >> 16 | (uint64_t)RECORD_VLAN_NONE << 16) != run->traffic, 0) &&
+	    !run_turn(w, run, usual.ports[0] >> 16 | (uint64_t)RECORD_VLAN_NONE << 16, first))
+		goto one_by_one;
+	at = run->count;
+	run->count += GROUP;
+	for (uint32_t i = 0; i < GROUP; i += 8)
+		_mm512_storeu_si512(run->bytes + at + i, _mm512_add_epi64(_mm512_loadu_si512(bytes + i),
+									    _mm512_set1_epi64(DECODE_USUAL_HEADERS)));
+	_mm512_storeu_si512(run->length + at, _mm512_loadu_si512(usual.length));
+	_mm512_storeu_si512(run->source + at, _mm512_loadu_si512(usual.source));
+	_mm512_storeu_si512(run->destination + at, _mm512_loadu_si512(usual.destination));
+	_mm512_storeu_si512(run->ports + at, _mm512_loadu_si512(usual.ports));
+	for (uint32_t i = 0; i < GROUP; i++)
+		*total += lengths[i];
+	return true;
+
+one_by_one:
+	for (uint32_t i = 0; i < n; i++)
+		*total += frames[i]->pkt_len;
+	{
+		bool plain = true;
+
+		for (uint32_t i = 0; i < n; i++)
+			plain &= take_one(w, run, frames[i], pool, first + i);
+		return plain;
+	}
+}
+#else
+#define GROUP 1u
+INLINE bool take_group(struct worker *w, struct run *run, struct rte_mbuf **frames, uint32_t first, uint32_t count,
+		       const struct rte_mempool *pool, uint64_t *total)
+{
+	(void)count;
+	*total += frames[first]->pkt_len;
+	return take_one(w, run, frames[first], pool, first);
+}
+#endif
+
+/* Frames of a pool have their bytes at one distance from their mbufs, which need not be read to know where to prefetch: a wrong
+ * guess costs nothing else. */
+INLINE void prefetch_frames(struct rte_mbuf **frames, uint32_t count)
+{
+	uintptr_t distance = rte_pktmbuf_mtod(frames[0], uintptr_t) - (uintptr_t)frames[0];
+
+	for (uint32_t i = 0; i < count; i++)
+		rte_prefetch0((const void *)((uintptr_t)frames[i] + distance));
+}
+
+bool BURST(struct worker *w, struct rte_mbuf **frames, uint32_t count)
+{
+	const struct rte_mempool *pool = frames[0]->pool;
+	bool plain = true;
 	struct run run;
 	uint64_t total = 0;
 
 	run.count = 0;
-	run.raw_port = UINT32_MAX;
-	for (uint32_t i = 0; i < count; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(frames[i], void *));
-	for (uint32_t i = 0; i < count; i++) {
-		total += frames[i]->pkt_len;
-		if (__builtin_expect(w->tap, 0) || __builtin_expect(!run_add(w, &run, frames[i], (uint16_t)i), 0))
-			run_interrupt(w, &run, frames[i], (uint16_t)i);
-	}
+	run.traffic = RUN_NONE;
+	prefetch_frames(frames, count);
+	for (uint32_t i = 0; i < count; i += GROUP)
+		plain &= take_group(w, &run, frames, i, count, pool, &total);
 	run_end(w, &run);
 	append_jobs(w);
 	if (__builtin_expect(w->refining, 0))
@@ -561,4 +672,6 @@ void BURST(struct worker *w, struct rte_mbuf **frames, uint16_t count)
 	ledger_add(&w->ledger, WORKER_POLLED, count);
 	ledger_add(&w->ledger, WORKER_POLLED_BYTES, total);
 	ledger_add(&w->ledger, WORKER_BURSTS, 1);
+	commit_burst(w);
+	return plain;
 }

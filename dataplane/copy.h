@@ -75,7 +75,7 @@ static inline void copy_over(uint8_t *at, const uint8_t *from, uint32_t length)
 {
 #if defined(__AVX512BW__) && defined(__BMI2__)
 	/* A masked load touches no byte whose mask bit is clear. */
-	if (length <= 32) {
+	if (__builtin_expect(length <= 32, 1)) {
 		_mm256_storeu_si256((__m256i *)at,
 				    _mm256_maskz_loadu_epi8(_cvtu32_mask32(_bzhi_u32(~0u, length)), from));
 		return;

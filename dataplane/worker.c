@@ -1,4 +1,4 @@
-#include "dataplane/worker.h"
+#include "dataplane/commit.h"
 
 #include <string.h>
 
@@ -160,30 +160,7 @@ bool worker_tell_gap(struct worker *w, uint32_t slot)
 
 void worker_commit(struct worker *w)
 {
-	uint64_t records = 0, bytes = 0;
-
-	for (uint32_t group = 0; group < SHARDS_MAX / 64; group++) {
-		for (uint64_t set = w->touched[group]; set; set &= set - 1) {
-			uint32_t slot = group * 64 + (uint32_t)__builtin_ctzll(set);
-			struct worker_lane *l = &w->lanes[slot];
-			uint64_t *row = worker_row(w, slot);
-
-			row[LANE_POSITION] = l->lane.position;
-			row[LANE_RECORDS] += l->moved >> 32;
-			row[LANE_BYTES] += (uint32_t)l->moved;
-			records += l->moved >> 32;
-			bytes += (uint32_t)l->moved;
-			l->moved = 0;
-			ledger_touch(&w->ledger, lane_word(slot, 0) / LEDGER_LINE_WORDS);
-		}
-		w->touched[group] = 0;
-	}
-	if (records > 0) {
-		ledger_add(&w->ledger, RECORD_APPENDED, records);
-		ledger_add(&w->ledger, WORKER_APPENDED_BYTES, bytes);
-	}
-	ledger_commit(&w->ledger);
-	w->dirty = false;
+	commit_burst(w);
 }
 
 /* Gaps whose lane has room again, so that a stream that fell silent after a loss still tells of it. */
@@ -321,21 +298,13 @@ static inline void answer_quiet(struct worker *w)
 	atomic_store_explicit(&w->quiet.answered, asked, memory_order_release); /* partner: watch.c */
 }
 
-/* rte_pktmbuf_free_bulk() for what nearly all bursts are: whole, unshared frames of one pool. */
-static inline void give_back(struct rte_mbuf **frames, uint16_t count)
+/* `plain`: what process() said. A whole frame has no next segment, so its mbuf is in the state that pools keep. */
+static inline void give_back(struct rte_mbuf **frames, uint32_t count, bool plain)
 {
-	struct rte_mempool *pool = frames[0]->pool;
-
-	for (uint16_t i = 0; i < count; i++) {
-		struct rte_mbuf *m = frames[i];
-
-		if (__builtin_expect(m->pool != pool || m->nb_segs != 1 || m->next || !RTE_MBUF_DIRECT(m) ||
-				     rte_mbuf_refcnt_read(m) != 1, 0)) {
-			rte_pktmbuf_free_bulk(frames, count);
-			return;
-		}
-	}
-	rte_mempool_put_bulk(pool, (void **)frames, count);
+	if (__builtin_expect(plain, 1))
+		rte_mempool_put_bulk(frames[0]->pool, (void **)frames, count);
+	else
+		rte_pktmbuf_free_bulk(frames, count);
 }
 
 int worker_run(void *argument)
@@ -351,10 +320,11 @@ int worker_run(void *argument)
 		uint16_t count = rte_eth_rx_burst(w->port_id, w->queue, frames, w->burst);
 
 		if (count > 0) {
+			bool plain;
+
 			w->now_ns = clock_now_ns(w->clock);
-			w->process(w, frames, count);
-			worker_commit(w);
-			give_back(frames, count);
+			plain = w->process(w, frames, count);
+			give_back(frames, count, plain);
 		} else {
 			answer_quiet(w);
 			rte_pause();

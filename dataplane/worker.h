@@ -82,7 +82,7 @@ struct worker {
 	uint64_t crashed_ns; /* last sign of life of a predecessor that did not stop in order, 0: none such, or counted outside */
 	const struct port *port;
 	const struct clock *clock;
-	void (*process)(struct worker *w, struct rte_mbuf **frames, uint16_t count); /* burst_choose() */
+	bool (*process)(struct worker *w, struct rte_mbuf **frames, uint32_t count); /* burst_choose() */
 
 	/* shared with the main thread */
 	_Atomic(const struct plan *) next_plan; /* main stores, worker takes between bursts */
@@ -99,7 +99,7 @@ struct worker {
 	struct reassembly *reassembly; /* NULL: fragments are dropped */
 	uint64_t now_ns;
 	struct tally tally;
-	uint64_t touched[SHARDS_MAX / 64]; /* bitmap: slots whose position or row changed in this burst */
+	uint8_t touched[SHARDS_MAX]; /* 1: the slot's position or row changed in this burst. Bytes, to be set by one store */
 	uint32_t jobs_count;
 	bool dirty;                        /* something to commit */
 	bool refining;                     /* refine_add() was called since the last refine_flush() */
@@ -124,9 +124,9 @@ static inline void worker_take_plan(struct worker *w, const struct plan *plan)
 	w->match = &plan->matches[w->port->index];
 }
 
-// A burst of frames to records in lanes and counts in the ledger, not yet committed. burst.c, compiled once per x86-64
-// level; the frames stay the caller's.
-typedef void worker_process(struct worker *w, struct rte_mbuf **frames, uint16_t count);
+// A burst of 1..BURST_MAX frames to records in lanes and counts in the ledger, published. burst.c, compiled once per x86-64
+// level; the frames stay the caller's. True when all are whole, unshared and of the first one's pool.
+typedef bool worker_process(struct worker *w, struct rte_mbuf **frames, uint32_t count);
 worker_process burst_process_v2, burst_process_v3, burst_process_v4;
 
 #define BURST_LEVELS 3u
@@ -146,10 +146,10 @@ static inline uint64_t *worker_row(struct worker *w, uint32_t slot)
 // Notes that a lane's line of the ledger changes in this burst.
 static inline void worker_touch(struct worker *w, uint32_t slot)
 {
-	w->touched[slot / 64] |= 1ull << slot % 64;
+	w->touched[slot] = 1;
 }
 
-// Publishes the burst: its records, and every counter it moved, in one store.
+// Publishes what was appended and counted beside bursts, in one store.
 void worker_commit(struct worker *w);
 
 // Answers ARP, neighbour discovery or echo. What to count the frame as.

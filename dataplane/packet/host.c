@@ -55,6 +55,26 @@ static int add_link_local(struct host *host)
 	return add_ipv6(host, bytes, 64);
 }
 
+static void expect(struct host *host, uint32_t at, const void *bytes, uint32_t length, uint8_t care)
+{
+	memcpy(host->usual_expected + at, bytes, length);
+	memset(host->usual_care + at, care, length);
+}
+
+static void expect_usual(struct host *host)
+{
+	static const uint8_t type_version[3] = {WIRE_TYPE_IPV4 >> 8, WIRE_TYPE_IPV4 & 0xff, 0x45}, fragment[2] = {0, 0};
+	static const uint8_t udp = WIRE_UDP;
+	const void *own = host->ipv4_count ? (const void *)host->ipv4 : limited_broadcast;
+
+	expect(host, 0, host->mac_bytes, WIRE_MAC_BYTES, 0xff);
+	expect(host, 12, type_version, 3, 0xff);
+	expect(host, WIRE_ETHERNET_BYTES + 6, fragment, 1, 0x3f); /* more fragments, and the offset's upper bits */
+	expect(host, WIRE_ETHERNET_BYTES + 7, fragment, 1, 0xff);
+	expect(host, WIRE_ETHERNET_BYTES + 9, &udp, 1, 0xff);
+	expect(host, WIRE_ETHERNET_BYTES + 16, own, 4, 0xff);
+}
+
 int host_init(struct host *host, const uint8_t mac[WIRE_MAC_BYTES], const struct config_address *addresses,
 	      uint32_t count, uint32_t vlan_depth)
 {
@@ -70,7 +90,10 @@ int host_init(struct host *host, const uint8_t mac[WIRE_MAC_BYTES], const struct
 		error = addresses[i].family == 4   ? add_ipv4(host, &addresses[i])
 			: addresses[i].family == 6 ? add_ipv6(host, addresses[i].bytes, addresses[i].prefix_length)
 						   : -EINVAL;
-	return error ? error : add_link_local(host);
+	if (error == 0)
+		error = add_link_local(host);
+	expect_usual(host);
+	return error;
 }
 
 int host_init_tap(struct host *host, uint32_t vlan_depth)

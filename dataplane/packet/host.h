@@ -12,6 +12,9 @@
 struct config_address;
 
 struct host {
+	/* An untagged frame of IPv4 without options or fragments, of UDP, for the first own address (or everybody where there
+	 * is none), and which of its bits say so: usual.h. Not for a tap. */
+	uint8_t usual_expected[64], usual_care[64];
 	uint64_t mac; /* as wire_mac() reads it */
 	uint32_t ipv4_count;
 	uint32_t ipv6_count; /* with the link-local address, so never 0 but for a tap */

@@ -70,6 +70,14 @@ static inline void wire_put16(uint8_t *p, uint16_t value)
 }
 
 // Bytes as memory has them, for sums and comparisons that do not care about their order.
+static inline uint16_t wire_raw16(const uint8_t *p)
+{
+	uint16_t raw;
+
+	memcpy(&raw, p, sizeof raw);
+	return raw;
+}
+
 static inline uint32_t wire_raw32(const uint8_t *p)
 {
 	uint32_t raw;

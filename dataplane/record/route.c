@@ -44,7 +44,8 @@ int router_init(struct router *router, const struct shard_map *map, uint32_t str
 		return -EINVAL;
 	router->shards = row->shards;
 	router->even = even_ranges(shard, row->shards);
-	router->exact = router->even && (row->shards & (row->shards - 1)) == 0;
+	router->exact = router->even && row->shards > 1 && (row->shards & (row->shards - 1)) == 0;
+	router->shift = (uint8_t)(64 - __builtin_ctz(row->shards));
 	/*
 	 * Padding leads astray one key only, the highest, which equals the pad: repeating the last slot behind it makes
 	 * that harmless.

@@ -9,7 +9,8 @@
 struct router { /* of one stream; constant once made */
 	uint32_t shards; /* 1..SHARDS_MAX */
 	bool even;       /* ranges of one size: the shard is guessed by a multiplication and then checked */
-	bool exact;      /* and their number a power of two: the guess is always right */
+	bool exact;      /* and their number a power of two above 1: the hash key's upper bits are the shard's number */
+	uint8_t shift;   /* `exact`: how far down in the upper 64 bits */
 	uint32_t steps;  /* of the binary search: the shards padded to a power of two */
 	uint32_t slots[SHARDS_MAX + 1];          /* lane slot of each shard, in the order of their ranges */
 	unsigned __int128 first[SHARDS_MAX + 1]; /* lowest hash key of each; padded with what no key exceeds */

@@ -7,6 +7,7 @@ void lane_writer_init(struct lane_writer *lane, uint8_t *bytes, uint64_t size, u
 {
 	lane->bytes = bytes;
 	lane->size = size;
+	lane->mask = (uint32_t)(size - 1);
 	lane->slot = slot;
 	lane->position = ledger->now[lane_word(slot, LANE_POSITION)];
 	lane->limit = lane->position; /* full until a head has been seen */

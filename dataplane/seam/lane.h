@@ -27,6 +27,7 @@ struct lane_writer { /* in the worker's private memory */
 	uint64_t limit;                 /* first position that may not be written: last believed head + size */
 	const _Atomic uint64_t *head;   /* in the control region, NULL while penstockd never came up */
 	uint32_t slot;                  /* whose line of the ledger this is */
+	uint32_t mask;                  /* size - 1 */
 };
 
 // Binds a lane to its memory and takes up position from the committed ledger. `head` may be NULL.

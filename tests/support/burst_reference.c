@@ -145,7 +145,7 @@ void reference_frame(struct reference *r, const uint8_t *frame, uint32_t length,
 	uint32_t index, records = 1;
 
 	if (r->tap)
-		verified = DECODE_ALL_GOOD;
+		verified = DECODE_IP_CHECKSUM_GOOD | DECODE_L4_CHECKSUM_GOOD;
 	r->counters[WORKER_POLLED]++;
 	r->counters[WORKER_POLLED_BYTES] += length;
 	fate = decode_frame(frame, length, &r->host, verified, &d);

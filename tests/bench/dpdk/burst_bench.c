@@ -73,6 +73,7 @@ static void make_frames(bool lines)
 		memset(mbufs[i], 0, sizeof(struct rte_mbuf));
 		mbufs[i]->buf_addr = mbufs[i] + 1;
 		mbufs[i]->data_off = 128;
+		mbufs[i]->refcnt = 1;
 		mbufs[i]->nb_segs = 1;
 		mbufs[i]->data_len = (uint16_t)build_frame(rte_pktmbuf_mtod(mbufs[i], uint8_t *), i, lines);
 		mbufs[i]->pkt_len = mbufs[i]->data_len;
@@ -146,7 +147,6 @@ static void measure(const char *name, worker_process *process, long rounds)
 
 		for (long i = 0; i < rounds / RUNS; i++) {
 			process(worker, mbufs + burst++ * 32 % FRAMES, 32);
-			worker_commit(worker);
 			for (uint32_t s = 0; s < SHARDS; s++)
 				atomic_store_explicit(&heads[s], worker->lanes[s].lane.position, memory_order_relaxed);
 		}
