@@ -250,7 +250,7 @@ static void deliveries_are_as_written(const struct fixture *f)
 	snprintf(path, sizeof path, "%s/store/dead-letter", f->directory);
 	assert_string_equal(d[1].dead_letter, path);
 	assert_string_equal(d[2].delimiter, "");
-	assert_true(d[2].line == 45 && d[2].column == 5);
+	assert_true(d[2].line == 44 && d[2].column == 5);
 }
 
 static void rules_are_as_written(const struct fixture *f)
