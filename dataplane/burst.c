@@ -17,8 +17,8 @@
 #include "dataplane/commit.h"
 #include "dataplane/packet/segments.h"
 #include "dataplane/packet/tunnel.h"
-#include "dataplane/refine.h"
 #include "dataplane/packet/usual16.h"
+#include "dataplane/refine.h"
 #include "dataplane/worker.h"
 
 #define PASTE2(a, b) a##b
