@@ -33,6 +33,8 @@ CONTROL_SRC := $(filter-out control/penstockd.c,$(wildcard control/*.c control/s
 CLI_SRC     := $(filter-out control/cli/main.c,$(wildcard control/cli/*.c))
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+# config/ asks rule/ and codec/ whether patterns and paths are some; rule/ reports where the configuration is wrong.
+LINKED = -Wl,--start-group $^ -Wl,--end-group
 LIBS := $(BUILD)/libcontrol.a $(BUILD)/libconfig.a $(BUILD)/libpure.a $(BUILD)/libseam.a
 
 PROGRAMS := $(if $(wildcard dataplane/main.c),$(BUILD)/penstock-dataplane) \
@@ -72,38 +74,38 @@ $(BUILD)/lib%.a:
 	ar rcs $@ $^
 
 $(BUILD)/penstock-dataplane: $(call obj,dataplane/main.c) $(BUILD)/libdataplane.a $(BUILD)/libconfig.a $(BUILD)/libpure.a $(BUILD)/libseam.a
-	$(CC) $(ALL_LDFLAGS) $^ $(DPDK_LIBS) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) -lpthread -o $@
+	$(CC) $(ALL_LDFLAGS) $(LINKED) $(DPDK_LIBS) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) -lpthread -o $@
 $(BUILD)/penstockd: $(call obj,control/penstockd.c) $(LIBS)
-	$(CC) $(ALL_LDFLAGS) $^ $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
+	$(CC) $(ALL_LDFLAGS) $(LINKED) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
 $(BUILD)/penstock: $(call obj,control/cli/main.c) $(LIBS)
-	$(CC) $(ALL_LDFLAGS) $^ $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
+	$(CC) $(ALL_LDFLAGS) $(LINKED) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
 
 $(BUILD)/tests/decode_capture_test $(BUILD)/tests/pcapng_test $(BUILD)/tests/flow_peers_test: TEST_LIBS := -lpcap
 $(UNIT_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libsupport.a $(LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) $^ -lcmocka $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) $(TEST_LIBS) -o $@
+	$(CC) $(ALL_LDFLAGS) $(LINKED) -lcmocka $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) $(TEST_LIBS) -o $@
 $(call obj,$(wildcard tests/dpdk/*.c tests/bench/dpdk/*.c)): EXTRA_CFLAGS := $(DPDK_CFLAGS)
 $(call obj,$(wildcard tests/dpdk/*.c tests/bench/dpdk/*.c tests/bench/*.c)): ALL_CFLAGS += $(MARCH)
 $(DPDK_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/dpdk/%.o $(BUILD)/libsupport.a $(BUILD)/libdataplane.a $(LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) $^ -lcmocka $(DPDK_LIBS) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
+	$(CC) $(ALL_LDFLAGS) $(LINKED) -lcmocka $(DPDK_LIBS) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
 $(BENCHES): $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libsupport.a $(LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) $^ $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
+	$(CC) $(ALL_LDFLAGS) $(LINKED) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
 $(BUILD)/bench/flow_bench: $(call obj,tests/support/flow_build.c)
 $(DPDK_BENCHES): $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/dpdk/%.o $(BUILD)/libdataplane.a $(LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) $^ $(DPDK_LIBS) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
+	$(CC) $(ALL_LDFLAGS) $(LINKED) $(DPDK_LIBS) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
 
 # The independent sender: libc alone, nothing of the project.
 $(SENDER): $(call obj,$(wildcard tests/send/*.c))
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) $^ -o $@
+	$(CC) $(ALL_LDFLAGS) $(LINKED) -o $@
 
 # What a tap makes of captured frames, to be compared with what tshark makes of them.
 $(BUILD)/tests/describe: $(call obj,tests/describe/describe.c) $(BUILD)/libsupport.a $(LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) $^ -lpcap $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
+	$(CC) $(ALL_LDFLAGS) $(LINKED) -lpcap $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
 
 tests: $(UNIT_TESTS) $(DPDK_TESTS) $(SENDER) $(BUILD)/tests/describe
 check: all tests ## run the unit tests (SAN=address,undefined or SAN=thread to run them under sanitizers)
@@ -125,16 +127,16 @@ fuzz: ## run the fuzz targets, SECONDS=60 each, with what they keep in build/fuz
 	set -e; for target in $(TARGETS); do echo "fuzz $$target"; build/fuzz/$${target}_fuzz $(FUZZ_MAX) -close_fd_mask=2 -print_final_stats=1 \
 		-timeout=20 -max_total_time=$(SECONDS) -artifact_prefix=build/fuzz/$$target- build/fuzz/corpus/$$target; done
 $(BUILD)/%_fuzz: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(LIBS)
-	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer $^ $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer $(LINKED) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
 $(BUILD)/seeds: $(call obj,tests/fuzz/seeds.c $(FUZZ_SUPPORT:%=tests/support/%.c)) $(LIBS)
-	$(CC) $(ALL_LDFLAGS) $^ $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
+	$(CC) $(ALL_LDFLAGS) $(LINKED) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
 
 lint: ## static analysis
 	cppcheck --quiet --enable=warning,performance,portability --inline-suppr --error-exitcode=1 -I. dataplane control config
 	clang-tidy --quiet $(SEAM_SRC) $(PURE_SRC) $(CONFIG_SRC) $(CONTROL_SRC) $(CLI_SRC) -- -std=c11 -D_GNU_SOURCE -I. $(MARCH)
 
 $(BUILD)/config-files: $(call obj,config/tools/config_files.c) $(BUILD)/libconfig.a $(BUILD)/libpure.a $(BUILD)/libseam.a
-	$(CC) $(ALL_LDFLAGS) $^ $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) -o $@
+	$(CC) $(ALL_LDFLAGS) $(LINKED) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) -o $@
 config-files: $(BUILD)/config-files ## write config/penstock.yaml and its manual page anew from the table of knobs
 	$(BUILD)/config-files config
 

@@ -25,7 +25,8 @@ static void find_input(struct loading *l, uint32_t i)
 		}
 	}
 	if (!l->incomplete)
-		origin_report(c, &l->reports, SEVERITY_ERROR, "rules[].input", i, "there is no input '%s'", rule->input);
+		origin_report(c, &l->reports, SEVERITY_ERROR, "rules[].input", i, "there is no input '%s'",
+			      rule->input);
 }
 
 static void check_stream(struct loading *l, uint32_t i)
@@ -51,7 +52,8 @@ static void check_verdict(struct loading *l, uint32_t i)
 	if (origin_bad(c, "rules[].verdict", i))
 		return;
 	if (rule->verdict == VERDICT_ROUTE && !stream && !origin_bad(c, "rules[].stream", i))
-		origin_report(c, &l->reports, SEVERITY_ERROR, "rules[].verdict", i, "route needs its stream: {stream: NAME}");
+		origin_report(c, &l->reports, SEVERITY_ERROR, "rules[].verdict", i,
+			      "route needs its stream: {stream: NAME}");
 	if (rule->verdict == VERDICT_ROUTE && stream)
 		check_stream(l, i);
 	if (rule->verdict != VERDICT_ROUTE && stream)
@@ -80,9 +82,10 @@ static void check_characters(struct loading *l, uint32_t i)
 	for (const char *at = rule->pattern; *at; at++) {
 		if ((unsigned char)*at < 128)
 			continue;
-		origin_report(c, &l->reports, SEVERITY_WARNING, "rules[].pattern", i,
-			      "characters beyond ASCII are several bytes each, and classes and quantifiers take the bytes "
-			      "apart: utf8: true takes them as characters");
+		origin_report(
+			c, &l->reports, SEVERITY_WARNING, "rules[].pattern", i,
+			"characters beyond ASCII are several bytes each, and classes and quantifiers take the bytes "
+			"apart: utf8: true takes them as characters");
 		return;
 	}
 }
@@ -103,16 +106,16 @@ static void check_budget(struct loading *l, uint32_t input)
 		bytes += strlen(rule->pattern);
 		if (bytes > CONFIG_PATTERNS_BYTES_MAX && before <= CONFIG_PATTERNS_BYTES_MAX)
 			origin_report(c, &l->reports, SEVERITY_ERROR, "rules[].pattern", i,
-				      "with this rule the patterns of input '%s' have %zu bytes, %u are the most", rule->input,
-				      bytes, CONFIG_PATTERNS_BYTES_MAX);
+				      "with this rule the patterns of input '%s' have %zu bytes, %u are the most",
+				      rule->input, bytes, CONFIG_PATTERNS_BYTES_MAX);
 		if (rule->invert || rule->verdict == VERDICT_TAG || rule->verdict == VERDICT_REDACT)
 			marks++;
 		else
 			continue;
 		if (marks == MARKS_MAX + 1)
 			origin_report(c, &l->reports, SEVERITY_ERROR, "rules", i,
-				      "of the rules of input '%s' more than %u tag, redact or are inverted", rule->input,
-				      MARKS_MAX);
+				      "of the rules of input '%s' more than %u tag, redact or are inverted",
+				      rule->input, MARKS_MAX);
 	}
 }
 

@@ -315,6 +315,8 @@ static void take_datagram(struct worker *w, const uint8_t *bytes, uint32_t lengt
 		fate = tunnel_enter(bytes, length, &w->port->host, fate, &d);
 	if (w->reassembly && (fate == FRAME_IPV4_FRAGMENT || fate == FRAME_IPV6_FRAGMENT)) {
 		append_jobs(w); /* they may point into the packet that the next one replaces */
+		if (w->refining)
+			refine_flush(w);
 		fate = worker_reassemble(w, &bytes, &d);
 	}
 	if (fate == FRAME_ANSWERED)

@@ -6,9 +6,9 @@
 #include <rte_mbuf.h>
 #include <rte_pause.h>
 
-#include "dataplane/refine.h"
 #include "dataplane/packet/reassembly.h"
 #include "dataplane/packet/tunnel.h"
+#include "dataplane/refine.h"
 
 #define GAP_BYTES ((uint32_t)(sizeof(struct record) + sizeof(struct gap)))
 #define HOUSEKEEPING_LOOPS 256 /* between looks at what the main thread wants; a few microseconds when idle */

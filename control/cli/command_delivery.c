@@ -41,7 +41,7 @@ static int parse(struct cli *cli, const struct command *self, int argc, char **a
 		 struct delivery_arguments *out, int *status)
 {
 	struct arguments a;
-	int option;
+	int option = -1;
 
 	*out = (struct delivery_arguments){.limit = UINT64_MAX};
 	*status = 0;

@@ -73,7 +73,8 @@ static void make_room(const char *directory)
 		const char *end = strrchr(entry->d_name, '.');
 		struct stat status;
 
-		if (!end || strcmp(end, ".rules") != 0 || fstatat(dirfd(dir), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+		if (!end || strcmp(end, ".rules") != 0 ||
+		    fstatat(dirfd(dir), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0)
 			continue;
 		if (entries++ == 0 || status.st_mtim.tv_sec < used.tv_sec ||
 		    (status.st_mtim.tv_sec == used.tv_sec && status.st_mtim.tv_nsec < used.tv_nsec)) {

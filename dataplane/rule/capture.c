@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GROUPS_MAX 32u            /* of a pattern whose group is a key */
-#define STACK_BYTES (64u << 10)   /* of compiled code */
-#define ARENA_BYTES (512u << 10)  /* of the interpreter, where the system forbids compiled code */
+#define GROUPS_MAX 32u           /* of a pattern whose group is a key */
+#define STACK_BYTES (64u << 10)  /* of compiled code */
+#define ARENA_BYTES (512u << 10) /* of the interpreter, where the system forbids compiled code */
 
 struct rule_capture {
 	pcre2_code *code;
@@ -76,8 +76,9 @@ static int find_group(const pcre2_code *code, const char *group, uint32_t *numbe
 	}
 	named = pcre2_substring_number_from_name(code, (PCRE2_SPTR)group);
 	if (named < 0) {
-		snprintf(reason, room, named == PCRE2_ERROR_NOUNIQUESUBSTRING ? "several groups are called '%s'"
-									      : "the pattern has no group called '%s'",
+		snprintf(reason, room,
+			 named == PCRE2_ERROR_NOUNIQUESUBSTRING ? "several groups are called '%s'"
+								: "the pattern has no group called '%s'",
 			 group);
 		return -EINVAL;
 	}

@@ -8,7 +8,7 @@
 #include "config/config.h"
 #include "dataplane/record/split.h"
 
-struct rule_capture;         /* a pattern compiled by PCRE2, and the group. Immutable; any number of workers may use it */
+struct rule_capture; /* a pattern compiled by PCRE2, and the group. Immutable; any number of workers may use it */
 struct rule_capture_scratch; /* one worker's memory for it */
 
 // Compiles the pattern of config->rules[rule] with PCRE2 for its group `group`: a number ("1"), or a name
@@ -21,11 +21,12 @@ void rule_capture_free(struct rule_capture *capture);
 struct rule_capture_scratch *rule_capture_scratch_new(void);
 void rule_capture_scratch_free(struct rule_capture_scratch *scratch);
 
-// The group in the leftmost match of the pattern in the record, whether or not its rule decided anything. False when the
-// pattern does not match, the group took no part in the match or is empty, or the search ended at its limits
-// (RULE_CAPTURE_STEPS, RULE_CAPTURE_HEAP). No allocation but from the scratch, no system call. Offsets count from `bytes`.
+// The group in the leftmost match of the pattern in the record, whether or not its rule decided anything. False when
+// the pattern does not match, the group took no part in the match or is empty, or the search ended at its limits
+// (RULE_CAPTURE_STEPS, RULE_CAPTURE_HEAP). No allocation but from the scratch, no system call. Offsets count from
+// `bytes`.
 bool rule_capture_find(const struct rule_capture *capture, struct rule_capture_scratch *scratch, const uint8_t *bytes,
 		       uint32_t length, struct slice *out);
 
-#define RULE_CAPTURE_STEPS 20000u     /* of backtracking in one record */
+#define RULE_CAPTURE_STEPS 20000u      /* of backtracking in one record */
 #define RULE_CAPTURE_HEAP (128u << 10) /* bytes */

@@ -79,7 +79,8 @@ static int await(pid_t pid, uint32_t seconds)
 			return status;
 		if (ended < 0 && errno != EINTR)
 			return -errno;
-		if (waited > seconds * UINT64_C(1000000000) && kill(pid, SIGKILL) == 0 && waitpid(pid, &status, 0) == pid)
+		if (waited > seconds * UINT64_C(1000000000) && kill(pid, SIGKILL) == 0 &&
+		    waitpid(pid, &status, 0) == pid)
 			return status;
 		nanosleep(&pause, NULL);
 		waited += (uint64_t)pause.tv_nsec;
@@ -111,8 +112,8 @@ static int run_once(const struct image_group *groups, uint32_t count, enum compi
 static void read_report(int response, struct compile_report *report)
 {
 	memset(report, 0, sizeof *report);
-	if (pread(response, report, sizeof *report, 0) != (ssize_t)sizeof *report || report->magic != COMPILE_REPORT_MAGIC ||
-	    report->faults_count > COMPILE_FAULTS_MAX)
+	if (pread(response, report, sizeof *report, 0) != (ssize_t)sizeof *report ||
+	    report->magic != COMPILE_REPORT_MAGIC || report->faults_count > COMPILE_FAULTS_MAX)
 		memset(report, 0, sizeof *report);
 	for (uint32_t i = 0; i < COMPILE_FAULTS_MAX; i++)
 		report->faults[i].text[sizeof report->faults[i].text - 1] = '\0';
@@ -141,7 +142,8 @@ static int find_culprit(const struct image_group *groups, uint32_t count, const 
 	if (report->faults_count == 0) {
 		bool ended = WIFEXITED(status);
 
-		add_budget_fault(report, budget, ended ? 0 : report->group, ended ? COMPILE_NO_PATTERN : report->pattern);
+		add_budget_fault(report, budget, ended ? 0 : report->group,
+				 ended ? COMPILE_NO_PATTERN : report->pattern);
 	}
 	return -EINVAL;
 }

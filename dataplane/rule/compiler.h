@@ -10,7 +10,8 @@
  * A pattern of thirty characters can ask the compiler for all memory and minutes of time, and where a worker's process
  * forks, its memory becomes copy-on-write under the worker. So the compiler is this very program, started anew
  * (posix_spawn of /proc/self/exe) under the name COMPILER_NAME: whatever links compiler.c is one, by a constructor that
- * runs in front of main() and does not return when it sees that name. Patterns go in and images come out through memfds.
+ * runs in front of main() and does not return when it sees that name. Patterns go in and images come out through
+ * memfds.
  */
 #define COMPILER_NAME "penstock-rule-compiler"
 

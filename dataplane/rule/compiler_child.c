@@ -62,10 +62,8 @@ static bool read_pattern(struct image_pattern *pattern)
 	if (fread(words, sizeof words, 1, stdin) != 1 || words[1] < 1 || words[1] > CONFIG_PATTERN_MAX + 1)
 		return false;
 	text = calloc(1, words[1] + 1);
-	if (!text || fread(text, 1, words[1], stdin) != words[1])
-		return false;
 	*pattern = (struct image_pattern){text, words[0]};
-	return true;
+	return text && fread(text, 1, words[1], stdin) == words[1];
 }
 
 static bool read_request(struct work *w)
@@ -172,8 +170,12 @@ static bool matches_nothing(const struct image_pattern *pattern)
 	else
 		hs_free_compile_error(error); /* told when it is compiled */
 	free(info);
-	if (width > 0 || hs_compile(pattern->text, pattern->flags, HS_MODE_BLOCK, NULL, &database, &error) != HS_SUCCESS)
+	if (width > 0)
 		return false;
+	if (hs_compile(pattern->text, pattern->flags, HS_MODE_BLOCK, NULL, &database, &error) != HS_SUCCESS) {
+		hs_free_compile_error(error);
+		return false;
+	}
 	if (hs_alloc_scratch(database, &scratch) == HS_SUCCESS)
 		hs_scan(database, "", 0, 0, scratch, count_match, &matches);
 	hs_free_scratch(scratch);
@@ -181,7 +183,8 @@ static bool matches_nothing(const struct image_pattern *pattern)
 	return matches > 0;
 }
 
-// COMPILE_DONE, also after faults, or COMPILE_OVER. Compiles a group, again without the faulty pattern after each fault, so that all faults are told at once.
+// COMPILE_DONE, also after faults, or COMPILE_OVER. Compiles a group, again without the faulty pattern after each
+// fault, so that all faults are told at once.
 static int compile_group(struct work *w, uint32_t g)
 {
 	bool left_out[CONFIG_RULES_MAX] = {false};
@@ -241,8 +244,8 @@ static int compile_alone(struct work *w)
 			w->report.group = g;
 			w->report.pattern = i;
 			write_report(w); /* told first: this one may be the end of us */
-			if (hs_compile(group->patterns[i].text, group->patterns[i].flags, HS_MODE_BLOCK, NULL, &database,
-				       &error) == HS_SUCCESS) {
+			if (hs_compile(group->patterns[i].text, group->patterns[i].flags, HS_MODE_BLOCK, NULL,
+				       &database, &error) == HS_SUCCESS) {
 				hs_free_database(database);
 				continue;
 			}

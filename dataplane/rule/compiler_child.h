@@ -14,10 +14,10 @@ enum compile_mode {
 
 /* How the compiler ends, unless a signal ends it. */
 enum compile_exit {
-	COMPILE_DONE = 0,    /* the response is an image, or in COMPILE_ALONE a report without a fault */
-	COMPILE_FAULTY = 3,  /* it is a report with faults */
-	COMPILE_OVER = 4,    /* memory has run out */
-	COMPILE_BROKEN = 5,  /* it could not read its request or write its response */
+	COMPILE_DONE = 0,   /* the response is an image, or in COMPILE_ALONE a report without a fault */
+	COMPILE_FAULTY = 3, /* it is a report with faults */
+	COMPILE_OVER = 4,   /* memory has run out */
+	COMPILE_BROKEN = 5, /* it could not read its request or write its response */
 };
 
 struct compile_request { /* then, for each group: count; for each pattern: flags, bytes with the zero, the text */

@@ -34,7 +34,7 @@ struct image_key { /* of what an image was made: patterns, flags, this Hyperscan
 struct image_header {
 	uint64_t magic;
 	uint32_t format, groups;
-	uint64_t bytes;          /* of the whole image */
+	uint64_t bytes; /* of the whole image */
 	struct image_key key;
 	struct image_key digest; /* XXH3 of all that follows the header */
 };

@@ -6,7 +6,8 @@
 
 #define RARE_BYTES 8u
 
-/* A pattern is walked atom by atom at its outermost level: a run is literal atoms without a repeat between two others. */
+/* A pattern is walked atom by atom at its outermost level: a run is literal atoms without a repeat between two others.
+ */
 struct walk {
 	const char *at;
 	uint8_t run[CONFIG_PATTERN_MAX], best[CONFIG_PATTERN_MAX];
@@ -18,8 +19,8 @@ enum atom { ATOM_BYTE, ATOM_OTHER };
 
 bool literal_pays(const char *pattern)
 {
-	static const char *const wide[] = {".*", ".+", ".{", "]*", "]+", "]{", "\\S*", "\\S+", "\\S{", "\\W*", "\\W+", "\\D*", "\\D+",
-					   ")*", ")+", ")?", "){"};
+	static const char *const wide[] = {".*",   ".+",   ".{",   "]*",   "]+", "]{", "\\S*", "\\S+", "\\S{",
+					   "\\W*", "\\W+", "\\D*", "\\D+", ")*", ")+", ")?",   "){"};
 
 	for (uint32_t i = 0; i < sizeof wide / sizeof wide[0]; i++)
 		if (strstr(pattern, wide[i]))
@@ -27,8 +28,8 @@ bool literal_pays(const char *pattern)
 	return false;
 }
 
-// Keeps the last run that is long enough to be rare, else the longest: in a log's line what comes first names who speaks,
-// which is in many lines, and what comes last says what happened.
+// Keeps the last run that is long enough to be rare, else the longest: in a log's line what comes first names who
+// speaks, which is in many lines, and what comes last says what happened.
 static void end_run(struct walk *w)
 {
 	uint32_t enough = w->best_length < RARE_BYTES ? w->best_length : RARE_BYTES;
@@ -42,7 +43,10 @@ static void end_run(struct walk *w)
 
 static int digit(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
+				      : -1;
 }
 
 static enum atom take_escape(struct walk *w, uint8_t *byte)

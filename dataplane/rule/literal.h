@@ -4,8 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// True when the pattern keeps an automaton awake over long stretches of text ("a.*b"): looking for a literal of it costs a
-// tenth of looking for the whole.
+// True when the pattern keeps an automaton awake over long stretches of text ("a.*b"): looking for a literal of it
+// costs a tenth of looking for the whole.
 bool literal_pays(const char *pattern);
 
 // Writes the run, the last PATTERN_LITERAL_MAX bytes of it when it is longer, and returns its length: at least

@@ -14,8 +14,8 @@
  *   \A \z \Z (?-m)                 see ends of the block only: such a pattern is scanned record by record,
  *   \R                             and so is this, for it may take the '\n' behind a record's '\r' along
  *
- * Not the other way round: a class that takes '\n' may run on into the next record, and ^ and $ match at a '\n' inside a
- * record. A pattern that cannot take '\n' cannot leave its line, and so its match lies in the record.
+ * Not the other way round: a class that takes '\n' may run on into the next record, and ^ and $ match at a '\n' inside
+ * a record. A pattern that cannot take '\n' cannot leave its line, and so its match lies in the record.
  */
 
 struct text { /* what is left of a pattern */
@@ -63,7 +63,8 @@ static bool escape_is_safe(struct text *t, bool in_class, unsigned char *byte)
 	default:
 		/* An escaped character that is neither letter nor digit stands for itself. */
 		*byte = (unsigned char)c;
-		return c > ' ' && c < 127 && !(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z');
+		return c > ' ' && c < 127 && !(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z') &&
+		       !(c >= 'A' && c <= 'Z');
 	}
 }
 

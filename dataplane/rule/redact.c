@@ -4,9 +4,9 @@
 #include "dataplane/rule/ruleset.h"
 
 /*
- * Hyperscan reports a match for each place where one ends: "123" as 1, 12 and 123. Ends come in ascending order as good as
- * always. Ranges that touch are made one on the way, so that what is left to do is linear in the record's length however
- * many matches there are. What comes out of order goes into the mask at once.
+ * Hyperscan reports a match for each place where one ends: "123" as 1, 12 and 123. Ends come in ascending order as good
+ * as always. Ranges that touch are made one on the way, so that what is left to do is linear in the record's length
+ * however many matches there are. What comes out of order goes into the mask at once.
  */
 struct ranges {
 	struct slice *list; /* ascending, none touching another */

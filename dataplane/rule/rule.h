@@ -9,11 +9,11 @@
 #include "dataplane/record/split.h"
 
 /*
- * An input's rules are tried in the order of the configuration. A rule matches a record when its pattern matches anywhere
- * in it (with `invert`, nowhere in it). The first that matches and has a final verdict (keep, drop, route, sample,
- * dead_letter) decides, and those behind it do not count. tag and redact are not final: they apply when they stand in
- * front of the rule that decides. A record that nothing decides is kept. Every rule sees the record as it came: what is
- * redacted is overwritten when all is known.
+ * An input's rules are tried in the order of the configuration. A rule matches a record when its pattern matches
+ * anywhere in it (with `invert`, nowhere in it). The first that matches and has a final verdict (keep, drop, route,
+ * sample, dead_letter) decides, and those behind it do not count. tag and redact are not final: they apply when they
+ * stand in front of the rule that decides. A record that nothing decides is kept. Every rule sees the record as it
+ * came: what is redacted is overwritten when all is known.
  *
  *             compile (main thread, a child process, a cache on disk)
  *   config ----> struct ruleset, immutable ----> rule_scratch_new() ----> adopted by a worker between two bursts
@@ -33,9 +33,10 @@ enum rule_action {
 	RULE_DEAD_LETTER,
 };
 
-struct rule_verdict { /* of one record */
+struct rule_verdict {     /* of one record */
 	uint64_t tags;    /* bit b: the tag of ruleset_tag(set, b) */
-	uint16_t rule;    /* the rule that decided, as index of config->rules; RULE_NONE: none did, and the action is RULE_KEEP */
+	uint16_t rule;    /* the rule that decided, as index of config->rules; RULE_NONE: none did, and the action is
+			     RULE_KEEP */
 	uint8_t action;   /* enum rule_action */
 	uint8_t redacted; /* 1: some of its bytes have been overwritten with '*' */
 };

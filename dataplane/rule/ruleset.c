@@ -185,8 +185,8 @@ static void tell_fault(const struct config *config, uint32_t input, const struct
 	if (fault->pattern == COMPILE_NO_PATTERN || fault->group >= plan->count ||
 	    fault->pattern >= plan->groups[fault->group].count ||
 	    plan->rows[fault->group][fault->pattern] == ROW_LITERAL) {
-		config_complain(config, errors, "error", in->file, in->line, in->column, "rules of input '%s': %s", in->name,
-				fault->text);
+		config_complain(config, errors, "error", in->file, in->line, in->column, "rules of input '%s': %s",
+				in->name, fault->text);
 		return;
 	}
 	rule = &config->rules[set->rows[plan->rows[fault->group][fault->pattern]].rule];

@@ -12,19 +12,20 @@
 #define MARK_NONE UINT8_MAX
 #define ROW_LITERAL UINT16_MAX /* in the block: a literal of one or more rules */
 
-struct row { /* one rule of the set; rows stand in the order of the configuration */
-	uint16_t rule;    /* index of config->rules */
-	uint8_t verdict;  /* enum config_verdict */
-	uint8_t mark;     /* its bit among the marked rules, or MARK_NONE: a final rule that is not inverted */
-	uint8_t proof;    /* enum pattern_proof of a match in the block */
+struct row {             /* one rule of the set; rows stand in the order of the configuration */
+	uint16_t rule;   /* index of config->rules */
+	uint8_t verdict; /* enum config_verdict */
+	uint8_t mark;    /* its bit among the marked rules, or MARK_NONE: a final rule that is not inverted */
+	uint8_t proof;   /* enum pattern_proof of a match in the block */
 	bool invert;
 	uint32_t every;
-	uint64_t before;  /* the marks of rows in front of it */
+	uint64_t before; /* the marks of rows in front of it */
 };
 
 /*
- * The set's databases. Each pattern is in exactly one of the first three, with the flags its rule asks for: what they find
- * in a record alone is the truth. `block` holds those of `records` once more, made to find at least as much in a block.
+ * The set's databases. Each pattern is in exactly one of the first three, with the flags its rule asks for: what they
+ * find in a record alone is the truth. `block` holds those of `records` once more, made to find at least as much in a
+ * block.
  */
 enum database { DATABASE_RECORDS, DATABASE_ALONE, DATABASE_UTF8, DATABASE_BLOCK, DATABASE_REDACT };
 
@@ -39,8 +40,8 @@ struct ruleset {
 	uint64_t marks_inverted, marks_tag, marks_redact; /* bits by mark */
 	uint64_t marks_final;                             /* inverted rules with a final verdict */
 	uint16_t mark_row[RULE_MARKS_MAX];
-	hs_database_t *redact[RULE_MARKS_MAX];            /* by mark: where the match begins, too */
-	bool line_ends; /* some pattern of the block minds what follows a record */
+	hs_database_t *redact[RULE_MARKS_MAX]; /* by mark: where the match begins, too */
+	bool line_ends;                        /* some pattern of the block minds what follows a record */
 	uint32_t input;
 	struct rule_verdict quiet; /* of a record in which nothing is found */
 	bool quiet_varies;         /* unless an inverted sample rule decides it */
@@ -55,13 +56,13 @@ struct finding {
 	uint64_t marks; /* marked rules whose pattern was found */
 };
 
-#define BURST_RECORDS 256u        /* scanned as one block, at most */
-#define GATHER_BYTES (32u << 10)  /* copied together, at most */
-#define GATHER_RECORD_MAX 2048u   /* longer ones gain nothing by it */
+#define BURST_RECORDS 256u       /* scanned as one block, at most */
+#define GATHER_BYTES (32u << 10) /* copied together, at most */
+#define GATHER_RECORD_MAX 2048u  /* longer ones gain nothing by it */
 
 /*
- * When most records have to be scanned again, as when a literal of the block is in every one of them, scanning the block
- * first is a waste. It is left out for a while then.
+ * When most records have to be scanned again, as when a literal of the block is in every one of them, scanning the
+ * block first is a waste. It is left out for a while then.
  */
 #define HABIT_RECORDS 1024u /* looked at before it is judged */
 #define HABIT_PAUSE 16384u  /* records scanned alone after that */

@@ -7,15 +7,15 @@
 struct burst { /* records that are scanned together */
 	const struct ruleset *set;
 	struct rule_scratch *scratch;
-	uint8_t *bytes;                /* of the slices; NULL: `each` tells where records lie */
+	uint8_t *bytes; /* of the slices; NULL: `each` tells where records lie */
 	const struct slice *slices;
 	const struct rule_record *each;
 	uint32_t count;
-	const uint8_t *block;          /* what is scanned, from `begin` to `end`: the records' own bytes or a copy */
+	const uint8_t *block; /* what is scanned, from `begin` to `end`: the records' own bytes or a copy */
 	uint32_t begin, end;
-	const struct slice *places;    /* of the records in it, ascending and apart */
-	uint32_t at;                   /* the record in which the last match ended */
-	uint32_t patience;             /* matches until it is cheaper to scan every record alone */
+	const struct slice *places; /* of the records in it, ascending and apart */
+	uint32_t at;                /* the record in which the last match ended */
+	uint32_t patience;          /* matches until it is cheaper to scan every record alone */
 };
 
 struct alone { /* one record, scanned with one database */
@@ -94,7 +94,8 @@ static inline uint32_t record_at(struct burst *b, uint32_t to)
 	return low;
 }
 
-static int found_in_block(unsigned int id, unsigned long long from, unsigned long long to, unsigned int flags, void *arg)
+static int found_in_block(unsigned int id, unsigned long long from, unsigned long long to, unsigned int flags,
+			  void *arg)
 {
 	struct burst *b = arg;
 	uint32_t i = record_at(b, b->begin + (uint32_t)to), row = b->set->parts[DATABASE_BLOCK].rows[id];
@@ -194,7 +195,8 @@ static bool scan_block(struct burst *b)
 	}
 	b->at = 0;
 	b->patience = 64 + 8 * b->count;
-	return scan_bytes(database, b->block + b->begin, b->end - b->begin, b->scratch, found_in_block, b) == HS_SUCCESS;
+	return scan_bytes(database, b->block + b->begin, b->end - b->begin, b->scratch, found_in_block, b) ==
+	       HS_SUCCESS;
 }
 
 static void judge(struct habit *habit, uint32_t seen, uint32_t again)
@@ -308,7 +310,8 @@ static uint32_t gather(struct burst *b, uint32_t count, struct rule_verdict *out
 	b->end = at ? at - 1 : 0;
 	b->places = s->places;
 	if (!b->block && s->habits[b->set->input].pause)
-		s->habits[b->set->input].pause -= s->habits[b->set->input].pause < i ? s->habits[b->set->input].pause : i;
+		s->habits[b->set->input].pause -=
+			s->habits[b->set->input].pause < i ? s->habits[b->set->input].pause : i;
 	scan_burst(b, out);
 	return i;
 }

@@ -10,17 +10,37 @@
 
 enum kind { KIND_LITERALS, KIND_MIXED };
 
-static const char *const services[] = {"sshd", "nginx", "postgres", "kubelet", "systemd", "haproxy", "named", "dovecot",
-				       "kernel", "cron", "sudo", "chronyd", "dockerd", "mysqld", "redis", "vault",
-				       "etcd", "consul", "envoy", "rabbitmq", "openvpn", "postfix", "squid", "bind",
-				       "smbd", "slapd", "auditd", "firewalld", "NetworkManager", "polkitd", "zfs", "mdadm",
-				       "snmpd", "rsyslogd", "grafana", "loki", "tempo", "minio", "ceph-osd", "keepalived"};
-static const char *const events[] = {"connection refused", "out of memory", "timed out", "permission denied", "disk is full",
-				     "certificate expired", "handshake failed", "segfault", "checksum mismatch",
-				     "authentication failure", "too many open files", "link is down", "quota exceeded",
-				     "replica lag", "leader lost", "queue is full", "invalid user", "no route to host",
-				     "read-only file system", "retry limit", "slow query", "deadlock detected",
-				     "clock skew", "reset by peer", "bad gateway"};
+static const char *const services[] = {
+	"sshd",   "nginx",    "postgres", "kubelet",   "systemd",        "haproxy", "named",    "dovecot",
+	"kernel", "cron",     "sudo",     "chronyd",   "dockerd",        "mysqld",  "redis",    "vault",
+	"etcd",   "consul",   "envoy",    "rabbitmq",  "openvpn",        "postfix", "squid",    "bind",
+	"smbd",   "slapd",    "auditd",   "firewalld", "NetworkManager", "polkitd", "zfs",      "mdadm",
+	"snmpd",  "rsyslogd", "grafana",  "loki",      "tempo",          "minio",   "ceph-osd", "keepalived"};
+static const char *const events[] = {"connection refused",
+				     "out of memory",
+				     "timed out",
+				     "permission denied",
+				     "disk is full",
+				     "certificate expired",
+				     "handshake failed",
+				     "segfault",
+				     "checksum mismatch",
+				     "authentication failure",
+				     "too many open files",
+				     "link is down",
+				     "quota exceeded",
+				     "replica lag",
+				     "leader lost",
+				     "queue is full",
+				     "invalid user",
+				     "no route to host",
+				     "read-only file system",
+				     "retry limit",
+				     "slow query",
+				     "deadlock detected",
+				     "clock skew",
+				     "reset by peer",
+				     "bad gateway"};
 
 #define SERVICES (sizeof services / sizeof services[0])
 #define EVENTS (sizeof events / sizeof events[0])
@@ -29,9 +49,9 @@ struct side {
 	const struct ruleset *set;
 	struct rule_scratch *scratch;
 	uint8_t *bytes;
-	uint32_t starts[RECORDS / BURST];        /* of bursts in bytes */
+	uint32_t starts[RECORDS / BURST]; /* of bursts in bytes */
 	uint32_t lengths[RECORDS / BURST];
-	struct slice slices[RECORDS];            /* from the start of their burst */
+	struct slice slices[RECORDS]; /* from the start of their burst */
 	struct rule_record each[RECORDS];
 	struct rule_verdict verdicts[RECORDS];
 };
@@ -80,7 +100,8 @@ static struct ruleset *make_set(enum kind kind, uint32_t patterns)
 	static struct config config;
 	struct ruleset *set;
 
-	config = (struct config){.inputs_count = 1, .rules_count = patterns, .rule_seconds = 60, .rule_memory = 1u << 30};
+	config = (struct config){
+		.inputs_count = 1, .rules_count = patterns, .rule_seconds = 60, .rule_memory = 1u << 30};
 	for (uint32_t i = 0; i < patterns; i++) {
 		pattern_text(config.rules[i].pattern, sizeof config.rules[i].pattern, kind, i);
 		config.rules[i].verdict = VERDICT_DROP;
@@ -107,10 +128,11 @@ static void fill(struct side *s, uint32_t patterns, uint32_t percent)
 
 		if (r % BURST == 0)
 			s->starts[r / BURST] = at;
-		n = snprintf(line, sizeof line, "<%u>%s%s%s status=%u bytes=%u client=10.%u.%u.%u path=/api/v%u/items/", r % 192,
-			     services[hit ? p % SERVICES : quiet % SERVICES], hit && p % 4 == 1 ? "[4711]: " : ": ",
-			     hit ? events[p / SERVICES % EVENTS] : "request served", 200 + r % 5, (uint32_t)rand() % 90000,
-			     r % 256, (uint32_t)rand() % 256, (uint32_t)rand() % 256, r % 3);
+		n = snprintf(line, sizeof line, "<%u>%s%s%s status=%u bytes=%u client=10.%u.%u.%u path=/api/v%u/items/",
+			     r % 192, services[hit ? p % SERVICES : quiet % SERVICES],
+			     hit && p % 4 == 1 ? "[4711]: " : ": ",
+			     hit ? events[p / SERVICES % EVENTS] : "request served", 200 + r % 5,
+			     (uint32_t)rand() % 90000, r % 256, (uint32_t)rand() % 256, (uint32_t)rand() % 256, r % 3);
 		while (n < (int)RECORD_BYTES)
 			line[n++] = "abcdefghijklmnopqrstuvwxyz0123456789-"[rand() % 37];
 		memcpy(s->bytes + at, line, RECORD_BYTES);
@@ -144,7 +166,8 @@ static void measure(enum kind kind, uint32_t patterns, uint32_t percent)
 {
 	static struct side s;
 	struct ruleset *set = make_set(kind, patterns);
-	struct contender block = {run_block, &s, RECORDS}, each = {run_each, &s, RECORDS}, alone = {run_alone, &s, RECORDS};
+	struct contender block = {run_block, &s, RECORDS}, each = {run_each, &s, RECORDS},
+			 alone = {run_alone, &s, RECORDS};
 	char name[64];
 
 	s.set = set;
@@ -152,11 +175,12 @@ static void measure(enum kind kind, uint32_t patterns, uint32_t percent)
 		exit(1);
 	fill(&s, patterns, percent);
 	compare(&s, run_each);
-	fprintf(stderr, "%u patterns: %u of %u records match, databases of %llu KiB\n", patterns, compare(&s, run_block), RECORDS,
-		(unsigned long long)(ruleset_bytes(set) >> 10));
+	fprintf(stderr, "%u patterns: %u of %u records match, databases of %llu KiB\n", patterns,
+		compare(&s, run_block), RECORDS, (unsigned long long)(ruleset_bytes(set) >> 10));
 	snprintf(name, sizeof name, "rule_%s_%u_%u%%", kind == KIND_MIXED ? "mixed" : "literals", patterns, percent);
 	pairs_print(name, &block, &alone);
-	snprintf(name, sizeof name, "rule_%s_%u_%u%%_datagrams", kind == KIND_MIXED ? "mixed" : "literals", patterns, percent);
+	snprintf(name, sizeof name, "rule_%s_%u_%u%%_datagrams", kind == KIND_MIXED ? "mixed" : "literals", patterns,
+		 percent);
 	pairs_print(name, &each, &alone);
 	free(s.bytes);
 	rule_scratch_free(s.scratch);

@@ -1,4 +1,5 @@
-// What rules have to say, the plain way: each pattern compiled by itself with its rule's flags, each record scanned alone.
+// What rules have to say, the plain way: each pattern compiled by itself with its rule's flags, each record scanned
+// alone.
 #pragma once
 
 #include <hs/hs.h>
@@ -95,7 +96,8 @@ static inline bool reference_utf8(const uint8_t *bytes, uint32_t length)
 	return true;
 }
 
-static int reference_count(unsigned int id, unsigned long long from, unsigned long long to, unsigned int flags, void *arg)
+static int reference_count(unsigned int id, unsigned long long from, unsigned long long to, unsigned int flags,
+			   void *arg)
 {
 	(void)id, (void)from, (void)to, (void)flags;
 	++*(uint32_t *)arg;
@@ -113,15 +115,16 @@ static inline bool reference_matches(struct reference *r, uint32_t rule, const u
 	return (matches > 0) != r->config->rules[rule].invert;
 }
 
-static int reference_star(unsigned int id, unsigned long long from, unsigned long long to, unsigned int flags, void *arg)
+static int reference_star(unsigned int id, unsigned long long from, unsigned long long to, unsigned int flags,
+			  void *arg)
 {
 	(void)id, (void)flags;
 	memset((uint8_t *)arg + from, '*', to - from);
 	return 0;
 }
 
-// The verdict of one record. Redactions are written to `redacted`, a copy of it. Tags are told apart as rules do: by their
-// order among the rules that tag, redact or are inverted.
+// The verdict of one record. Redactions are written to `redacted`, a copy of it. Tags are told apart as rules do: by
+// their order among the rules that tag, redact or are inverted.
 static inline struct rule_verdict reference_decide(struct reference *r, const uint8_t *bytes, uint32_t length,
 						   uint8_t *redacted)
 {
@@ -141,8 +144,8 @@ static inline struct rule_verdict reference_decide(struct reference *r, const ui
 			v.tags |= 1ull << own;
 		} else if (rule->verdict == VERDICT_REDACT) {
 			v.redacted = 1;
-			reference_require(hs_scan(r->where[i], (const char *)bytes, length, 0, r->scratch, reference_star,
-						  redacted) == HS_SUCCESS,
+			reference_require(hs_scan(r->where[i], (const char *)bytes, length, 0, r->scratch,
+						  reference_star, redacted) == HS_SUCCESS,
 					  "scan");
 		} else {
 			v.rule = (uint16_t)i;

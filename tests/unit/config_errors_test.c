@@ -142,6 +142,31 @@ static const struct {
 	{"ports: [{name: a, device: d, cores: [1], addresses: [10.0.0.1/8, 10.0.0.1/24]}]\n",
 	 "main.yaml:1:66: error: port 'a' has 10.0.0.1 already"},
 
+	/* rules */
+	{PORT STREAM "inputs: [" IN "}]\nrules: [{name: r, input: i, verdict: drop}]\n",
+	 "main.yaml:4:9: error: 'pattern' is missing: text of 1 to 1024 bytes"},
+	{PORT STREAM "inputs: [" IN "}]\nrules: [{name: r, input: j, pattern: x, verdict: drop}]\n",
+	 "main.yaml:4:26: error: there is no input 'j'"},
+	{PORT STREAM "inputs: [" IN "}]\nrules: [{name: r, input: i, pattern: x, verdict: discard}]\n",
+	 "main.yaml:4:50: error: expected one of keep, drop, route, tag, sample, redact, dead_letter, got 'discard'"},
+	{PORT STREAM "inputs: [" IN "}]\nrules: [{name: r, input: i, pattern: x, verdict: route}]\n",
+	 "main.yaml:4:50: error: route needs its stream: {stream: NAME}"},
+	{PORT STREAM "inputs: [" IN "}]\nrules: [{name: r, input: i, pattern: x, verdict: drop, stream: s}]\n",
+	 "main.yaml:4:64: error: only for verdict: route"},
+	{PORT STREAM "inputs: [" IN "}]\nrules: [{name: r, input: i, pattern: x, verdict: sample}]\n",
+	 "main.yaml:4:50: error: sample needs how many records one is kept of: {every: 100}"},
+	{PORT STREAM "inputs: [" IN "}]\nrules: [{name: r, input: i, pattern: x, verdict: sample, every: 1}]\n",
+	 "main.yaml:4:65: error: expected none or a number from 2 to 1000000000, got '1'"},
+	{PORT STREAM "inputs: [" IN "}]\nrules: [{name: r, input: i, pattern: x, verdict: tag, every: 2}]\n",
+	 "main.yaml:4:62: error: only for verdict: sample"},
+	{PORT STREAM "inputs: [" IN "}]\nrules: [{name: r, input: i, pattern: x, verdict: redact, invert: true}]\n",
+	 "main.yaml:4:66: error: redact overwrites what the pattern matches"},
+	{PORT STREAM "inputs: [" IN "}]\nrules:\n  - {name: r, input: i, pattern: x, verdict: drop}\n"
+		     "  - {name: r, input: i, pattern: y, verdict: drop}\n",
+	 "main.yaml:6:12: error: the name 'r' is taken at main.yaml:5:12"},
+	{PORT STREAM "inputs: [" IN "}]\nrules: [{name: r, input: i, pattern: \"a\\tb\", verdict: drop}]\n",
+	 "main.yaml:4:38: error: expected text of 1 to 1024 bytes"},
+
 	/* what does not fit together */
 	{"dpdk: {arguments: [\"-l\", \"0-3\"]}\n",
 	 "main.yaml:1:19: error: '-l' cannot be given here: use dpdk.main_core and ports[].cores"},
@@ -288,6 +313,10 @@ static const struct {
 	 "main.yaml:2:73: warning: has no effect unless format is jsonl"},
 	{TUNNELS STREAM "inputs: [" IN ", udp_port: 4789}]\n",
 	 "main.yaml:3:64: warning: port 'a' takes datagrams to 4789 for tunnels"},
+	{PORT STREAM "inputs: [" IN "}]\nrules: [{name: r, input: i, pattern: x, verdict: route, stream: z}]\n",
+	 "main.yaml:4:65: warning: stream 'z' is not declared"},
+	{PORT STREAM "inputs: [" IN "}]\nrules: [{name: r, input: i, pattern: xäy, verdict: drop}]\n",
+	 "main.yaml:4:38: warning: characters beyond ASCII are several bytes each"},
 	{"dpdk: {memory_mib: 64}\n" PORT,
 	 "main.yaml:1:20: warning: 1 ports with 65535 mbufs each need about 152 MiB, here are 64"},
 };
@@ -394,6 +423,45 @@ static void what_is_missing_or_too_large_is_told(void **state)
 	free(large);
 }
 
+/* Rules of one input, `count` of them, each `pattern` with its number behind. */
+static char *rules_text(uint32_t count, const char *pattern, const char *verdict)
+{
+	char *text;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	fputs(PORT STREAM "inputs: [" IN "}]\nrules:\n", out);
+	for (uint32_t i = 0; i < count; i++)
+		fprintf(out, "  - {name: r%u, input: i, pattern: %s%u, verdict: %s}\n", i, pattern, i, verdict);
+	fclose(out);
+	return text;
+}
+
+static void more_rules_than_an_input_can_have_are_refused(void **state)
+{
+	static const struct {
+		uint32_t count, pattern_bytes;
+		const char *verdict, *expected;
+	} cases[] = {
+		{64, 1, "tag", NULL},
+		{65, 1, "tag", "main.yaml:69:5: error: of the rules of input 'i' more than 64 tag, redact or are inverted\n"},
+		{1024, 100, "drop", NULL},
+		{200, 1000, "drop", "main.yaml:135:37: error: with this rule the patterns of input 'i' have 131283 bytes, 131072 are the most\n"},
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char pattern[1001] = "", *text;
+
+		memset(pattern, 'p', cases[i].pattern_bytes);
+		text = rules_text(cases[i].count, pattern, cases[i].verdict);
+		assert_int_equal(fixture_load_text(f, text), cases[i].expected ? -EINVAL : 0);
+		if (cases[i].expected && strncmp(f->said, cases[i].expected, strlen(cases[i].expected)) != 0)
+			fail_msg("expected\n%s\nbut it said\n%.300s", cases[i].expected, f->said);
+		free(text);
+	}
+}
+
 static void errors_of_many_files_name_both_places(void **state)
 {
 	static const char drop_in[] = "ports:\n  - {name: a, device: e, cores: [1]}\n";
@@ -455,6 +523,7 @@ int main(void)
 		TEST(a_terminal_gets_no_control_characters_from_the_file),
 		TEST(two_names_with_one_id_are_refused),
 		TEST(what_is_missing_or_too_large_is_told),
+		TEST(more_rules_than_an_input_can_have_are_refused),
 		TEST(errors_of_many_files_name_both_places),
 		TEST(this_machine_is_asked_only_when_wanted),
 	};

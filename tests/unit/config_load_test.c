@@ -63,6 +63,9 @@ static void globals_are_defaults(const struct config *c)
 	assert_int_equal(c->reserve_bytes, 16 << 20);
 	assert_string_equal(c->socket, "/run/penstock/penstockd.sock");
 	assert_string_equal(c->log_level, "info");
+	assert_string_equal(c->rule_cache, "/var/cache/penstock");
+	assert_int_equal(c->rule_seconds, 30);
+	assert_int_equal(c->rule_memory, 512 << 20);
 }
 
 static void lists_are_defaults(const struct config *c)
@@ -83,6 +86,10 @@ static void lists_are_defaults(const struct config *c)
 	assert_int_equal(i->key, KEY_RANDOM);
 	assert_int_equal(i->key_field, 1);
 	assert_int_equal(i->key_separator, ',');
+	assert_int_equal(c->rules_count, 1);
+	assert_true(c->rules[0].input_index == 0 && c->rules[0].verdict == VERDICT_DROP && c->rules[0].every == 0);
+	assert_false(c->rules[0].caseless || c->rules[0].dotall || c->rules[0].multiline || c->rules[0].utf8 ||
+		     c->rules[0].invert);
 	assert_int_equal(c->streams[0].shards, 1);
 	assert_int_equal(c->streams[0].retention_seconds, 86400);
 	assert_int_equal(c->streams[0].retention_bytes, 0);
@@ -145,6 +152,10 @@ static const char every_knob[] =
 	"  - {name: i5, port: lan, udp_port: 1, codec: json_lines, stream: s, invalid: drop, dead_letter: f,\n"
 	"     key: {from: path, path: /a/b, missing: constant, value: v}}\n"
 	"  - {name: i6, port: lan, udp_port: 2, codec: kpl, stream: s, key: {missing: dead_letter}, dead_letter: f}\n"
+	"rules:\n"
+	"  - {name: r1, input: i1, pattern: '^<\\d+>', verdict: route, stream: f, caseless: true, dotall: true}\n"
+	"  - {name: r2, input: i4, pattern: \"a\\\\d é\", verdict: sample, every: 1000, multiline: true, utf8: true,\n"
+	"     invert: true}\n"
 	"streams:\n"
 	"  - {name: s, shards: 4, retention: 7d, retention_bytes: 10GiB}\n"
 	"  - {name: f, shards: 5, retention: 90m}\n"
@@ -163,7 +174,8 @@ static const char every_knob[] =
 	"    retry: 0s\n"
 	"    dead_letter: dead\n"
 	"  - {name: d2, stream: f, destination: {directory: out}, format: pcapng, compression: zstd, prefix: \"\"}\n"
-	"  - {name: d3, stream: s, destination: {directory: out}, delimiter: \"\"}\n";
+	"  - {name: d3, stream: s, destination: {directory: out}, delimiter: \"\"}\n"
+	"matching: {cache: c, time: 2m, memory: 1GiB}\n";
 
 static void ports_are_as_written(const struct config *c)
 {
@@ -238,7 +250,28 @@ static void deliveries_are_as_written(const struct fixture *f)
 	snprintf(path, sizeof path, "%s/store/dead-letter", f->directory);
 	assert_string_equal(d[1].dead_letter, path);
 	assert_string_equal(d[2].delimiter, "");
-	assert_true(d[2].line == 40 && d[2].column == 5);
+	assert_true(d[2].line == 44 && d[2].column == 5);
+}
+
+static void rules_are_as_written(const struct fixture *f)
+{
+	const struct config *c = f->config;
+	const struct config_rule *r = c->rules;
+	char path[160];
+
+	snprintf(path, sizeof path, "%s/c", f->directory);
+	assert_string_equal(c->rule_cache, path);
+	assert_true(c->rule_seconds == 120 && c->rule_memory == 1 << 30 && c->rules_count == 2);
+	assert_string_equal(r[0].name, "r1");
+	assert_string_equal(r[0].pattern, "^<\\d+>");
+	assert_string_equal(r[0].stream, "f");
+	assert_true(r[0].verdict == VERDICT_ROUTE && r[0].input_index == 0 && r[0].every == 0 && r[0].pattern_as_written);
+	assert_true(r[0].caseless && r[0].dotall && !r[0].multiline && !r[0].utf8 && !r[0].invert);
+	assert_string_equal(r[1].pattern, "a\\d é");
+	assert_true(r[1].verdict == VERDICT_SAMPLE && r[1].input_index == 3 && r[1].every == 1000);
+	assert_true(!r[1].caseless && !r[1].dotall && r[1].multiline && r[1].utf8 && r[1].invert);
+	assert_false(r[1].pattern_as_written); /* "\\\\" stands for one */
+	assert_true(r[1].line == r[0].line + 1 && r[1].pattern_line == r[1].line && r[1].pattern_column == 37);
 }
 
 static void every_knob_arrives_where_it_belongs(void **state)
@@ -270,6 +303,7 @@ static void every_knob_arrives_where_it_belongs(void **state)
 	assert_string_equal(c->log_level, "debug");
 	ports_are_as_written(c);
 	inputs_are_as_written(c);
+	rules_are_as_written(f);
 	deliveries_are_as_written(f);
 }
 

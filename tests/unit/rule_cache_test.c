@@ -14,7 +14,6 @@
 #include "dataplane/rule/cache.h"
 #include "dataplane/rule/rule.h"
 
-
 struct cache {
 	char directory[64], below[80];
 	struct config *config;
@@ -234,7 +233,8 @@ static void the_entry_that_was_not_used_for_longest_makes_room(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(rules_are_compiled_once_and_taken_from_disk_after_that, setup, teardown),
+		cmocka_unit_test_setup_teardown(rules_are_compiled_once_and_taken_from_disk_after_that, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(other_patterns_and_other_flags_are_other_entries, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_damaged_entry_is_compiled_again_and_replaced, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_entry_that_others_may_write_is_not_trusted, setup, teardown),

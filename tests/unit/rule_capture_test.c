@@ -77,8 +77,8 @@ static void a_group_that_is_not_there_is_refused_with_its_reason(void **state)
 		{"a(b)", "99999999999999999999", "there is no group 99999999999999999999: the pattern has 1"},
 		{"a(?<x>b)", "y", "the pattern has no group called 'y'"},
 		{"a(b", "1", "PCRE2 does not take the pattern: missing closing parenthesis (byte 4 of it)"},
-		{"(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)", "1",
-		 "the pattern has 33 groups, 32 are the most for a key"},
+		{"(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)",
+		 "1", "the pattern has 33 groups, 32 are the most for a key"},
 	};
 
 	(void)state;
@@ -87,7 +87,8 @@ static void a_group_that_is_not_there_is_refused_with_its_reason(void **state)
 		char reason[200] = "";
 
 		strcpy(config.rules[0].pattern, cases[i].pattern);
-		assert_int_equal(rule_capture_compile(&config, 0, cases[i].group, reason, sizeof reason, &capture), -EINVAL);
+		assert_int_equal(rule_capture_compile(&config, 0, cases[i].group, reason, sizeof reason, &capture),
+				 -EINVAL);
 		assert_string_equal(reason, cases[i].reason);
 		assert_null(capture);
 	}

@@ -342,11 +342,13 @@ static void check(struct fixture *f, struct reference *r, struct burst *b, enum 
 		struct rule_verdict v = reference_decide(r, b->before + at, length, expected + at);
 
 		if (!reference_same(&v, &b->out[i]))
-			fail_msg("layout %u, record %u of %u '%.*s': rule %d action %u tags %llx redacted %u, expected rule %d "
+			fail_msg("layout %u, record %u of %u '%.*s': rule %d action %u tags %llx redacted %u, expected "
+				 "rule %d "
 				 "action %u tags %llx redacted %u; first pattern '%s'",
 				 layout, i, b->count, (int)length, (char *)b->before + at, (int16_t)b->out[i].rule,
-				 b->out[i].action, (unsigned long long)b->out[i].tags, b->out[i].redacted, (int16_t)v.rule,
-				 v.action, (unsigned long long)v.tags, v.redacted, f->config->rules[0].pattern);
+				 b->out[i].action, (unsigned long long)b->out[i].tags, b->out[i].redacted,
+				 (int16_t)v.rule, v.action, (unsigned long long)v.tags, v.redacted,
+				 f->config->rules[0].pattern);
 	}
 	assert_memory_equal(b->bytes, expected, b->length);
 }
@@ -482,8 +484,9 @@ static void a_thousand_rules_find_each_its_own(void **state)
 
 		snprintf(pattern, sizeof pattern, i % 3 ? "unit %u failed" : "job %u (took|lasted) \\d+", i);
 		add(&f, pattern, VERDICT_DROP);
-		each[i] = (struct rule_record){(uint8_t *)texts[i],
-					       (uint32_t)sprintf(texts[i], i % 3 ? "unit %u failed" : "job %u took 7", i)};
+		each[i] = (struct rule_record){
+			(uint8_t *)texts[i],
+			(uint32_t)sprintf(texts[i], i % 3 ? "unit %u failed" : "job %u took 7", i)};
 	}
 	compile(&f);
 	ruleset_scan_each(f.set, f.scratch, each, 1000, out);
