@@ -250,6 +250,8 @@ static int expire(struct learner *l, struct pupil *p, const struct stream *strea
 	uint32_t gone = 0;
 	int error = 0;
 
+	if (p->expired_ms == 0)
+		p->expired_ms = clock_monotonic_ms(); /* what a start has to catch up with comes first */
 	if (clock_monotonic_ms() - p->expired_ms < EXPIRE_MS)
 		return 0;
 	p->expired_ms = clock_monotonic_ms();

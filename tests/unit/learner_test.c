@@ -321,7 +321,7 @@ static void what_decodes_nothing_that_is_retained_is_let_go(void **state)
 	store(0, now - 9 * DAY_NS, announcement(7, true));  /* not heard of again */
 	await_learned();
 	assert_int_equal(kept(), 4);
-	/* The learner itself may have let go of some by now and learned them anew; from here on it is stopped. */
+	/* From here on the learner is stopped: it would let go of them itself after a minute. */
 	learner_close(scene.learner);
 	assert_int_equal(metadata_see_domain(scene.metadata, id, domain, now), 0);
 	domain[21] = 5;
