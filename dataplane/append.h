@@ -8,13 +8,6 @@
 
 #define APPEND_PREFETCH 320 /* bytes ahead of a lane's end */
 
-/* For writing: takes the line away from the drain, whose core has read it. The instruction is a no-op where it is none, and
- * no part of any x86-64 level, so compilers do not use it unasked. */
-static inline void append_prefetch(const uint8_t *line)
-{
-	__asm__ volatile("prefetchw %0" : : "m"(*line));
-}
-
 /* A record's header words that its fields are put together in: see struct record. */
 static inline uint64_t append_sizes(uint8_t origin, uint32_t key_length, uint32_t length)
 {
@@ -132,10 +125,10 @@ append_at(struct worker *w, uint64_t now_ns, uint32_t slot, const uint8_t *paylo
 	append_write(at, now_ns, &job, key, hash, copy_over);
 	/* The lane's next lines, before they are needed: as many as this record took, so that none is left out. */
 	at += bytes + APPEND_PREFETCH;
-	append_prefetch(at);
-	append_prefetch(at + 64);
+	lane_prefetch(at);
+	lane_prefetch(at + 64);
 	for (uint32_t done = 128; __builtin_expect(done < bytes, 0); done += 64)
-		append_prefetch(at + done);
+		lane_prefetch(at + done);
 }
 
 static inline __attribute__((always_inline)) void append(struct worker *w, uint32_t slot, const struct job *job,

@@ -22,6 +22,7 @@
 
 #define BURST 32u
 #define RECORD_BYTES 64u
+#define AHEAD 1024u /* bytes that the lane is prefetched ahead: half a burst of records */
 #define LANE_BYTES (256u << 10)
 #define RING_ELEMENTS 4096u /* as many as the lane holds records */
 #define ELEMENTS (128u << 10)     /* a run is shorter than a time slice */
@@ -74,6 +75,9 @@ static inline void lane_produce_as(struct bench *b, enum element element)
 
 			while (!(at = lane_reserve(&b->writer, bytes)))
 				rte_pause();
+			/* As a worker does (append.h), once for each line. */
+			if (element == ELEMENT_64B || (element == ELEMENT_8B && i % 8 == 0))
+				lane_prefetch(at + AHEAD);
 			if (element == ELEMENT_8B)
 				*(uint64_t *)(void *)at = n;
 			else
