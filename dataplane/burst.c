@@ -419,7 +419,6 @@ INLINE void run_loop(struct worker *w, const struct run *run, uint8_t codec, enu
 }
 
 /* `slot`: of each, or NULL where the router is exact. */
-/* `slot`: of each, or NULL where the router is exact. */
 INLINE void run_append_flows(struct worker *w, const struct run *run, const uint64_t *hash, const uint32_t *slot)
 {
 	const struct plan_input *plan = run->plan;
@@ -580,7 +579,7 @@ INLINE bool take_group(struct worker *w, struct run *run, struct rte_mbuf **fram
 	__m512i traffic;
 
 	frames += first;
-	if (n < GROUP)
+	if (n < GROUP || __builtin_expect(w->tap, 0))
 		goto one_by_one;
 	for (uint32_t i = 0; i < GROUP; i++) {
 		const struct rte_mbuf *m = frames[i];
@@ -616,7 +615,7 @@ INLINE bool take_group(struct worker *w, struct run *run, struct rte_mbuf **fram
 	_mm512_storeu_si512(run->destination + at, _mm512_loadu_si512(usual.destination));
 	_mm512_storeu_si512(run->ports + at, _mm512_loadu_si512(usual.ports));
 	for (uint32_t i = 0; i < GROUP; i++)
-		*total += lengths[i];
+		*total += frames[i]->pkt_len;
 	return true;
 
 one_by_one:

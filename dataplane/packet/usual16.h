@@ -119,9 +119,9 @@ static inline __m512i usual16_add_rest(__m512i sums, const uint8_t *const frames
 	return _mm512_add_epi32(sums, _mm512_loadu_si512(rest));
 }
 
-// Which of 16 frames decode_usual() would say true of, for the host's first address and without a tag: for those `out` is
+// Which of 16 frames are usual: for the host's first address, without a tag, else as decode_usual() has it. For those `out` is
 // set, and its payload begins DECODE_USUAL_HEADERS into the frame. USUAL16_BYTES of each are readable, even of those whose
-// `lengths` says less (of one that is not there, 0). `verified` has the bits of those whose checksums the NIC has found right.
+// `lengths` says less. Not for a tap. `verified` has the bits of those whose checksums the NIC has found right.
 static inline __attribute__((always_inline)) uint32_t usual16_decode(const uint8_t *const frames[USUAL16],
 								      const uint32_t lengths[USUAL16], const struct host *host,
 								      uint32_t verified, struct usual16 *out)

@@ -639,6 +639,27 @@ static void a_tap_keeps_every_frame_whole(void **state)
 	assert_true(reference.counters[FRAME_ACCEPTED] > 200 * BURST * 9 / 10);
 }
 
+static void a_tap_keeps_frames_whole_that_are_as_usual_as_their_neighbours(void **state)
+{
+	static uint8_t frame[FRAME_BUILD_MAX];
+	struct chain chains[BURST_MAX];
+
+	(void)state;
+	for (uint16_t udp_port = 514; udp_port <= 529; udp_port++)
+		for (int good = 0; good < 2; good++) {
+			uint64_t bytes = reference.counters[WORKER_PARSED_BYTES];
+			uint32_t length = good_frame(frame, udp_port, 4, LINES);
+
+			for (uint16_t i = 0; i < BURST_MAX; i++) {
+				chains[i] = make_chain(frame, length, NULL, 0);
+				if (good)
+					chains[i].mbuf->ol_flags |= RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+			}
+			run_burst(chains, BURST_MAX);
+			assert_int_equal(reference.counters[WORKER_PARSED_BYTES] - bytes, BURST_MAX * length);
+		}
+}
+
 static void address_zero_is_nobodys(void **state)
 {
 	static const uint8_t zero[4];
@@ -875,6 +896,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(sixteen_frames_at_once_are_what_they_are_one_by_one, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_tap_keeps_every_frame_whole, set_up_tap, tear_down),
 		cmocka_unit_test_setup_teardown(tunnels_and_fragments_bring_the_records_of_what_is_inside, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_tap_keeps_frames_whole_that_are_as_usual_as_their_neighbours, set_up_tap, tear_down),
 		cmocka_unit_test_setup_teardown(address_zero_is_nobodys, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_full_lane_refuses_counts_and_tells_how_many, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_hole_is_told_once_to_every_shard_of_the_port, set_up, tear_down),
