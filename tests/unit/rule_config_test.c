@@ -14,7 +14,7 @@
 	"rules:\n"
 #define RULE(pattern) "  - {name: r, input: i, verdict: drop, pattern: " pattern "}\n"
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define MEMORY_IS_BOUNDED 0 /* a sanitizer maps terabytes */
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
