@@ -762,10 +762,11 @@ static void tunnels_and_fragments_bring_the_records_of_what_is_inside(void **sta
 		}
 		run_burst(chains, count);
 	}
-	assert_true(reference.counters[FRAGMENTS_JOINED] > ROUNDS(1000) && reference.counters[FRAGMENTS_DISPLACED] >= ROUNDS(10) / 10);
+	assert_true(reference.counters[FRAGMENTS_JOINED] > ROUNDS(1000));
+	assert_true(reference.counters[FRAGMENTS_DISPLACED] > 0 || ROUNDS(10) < 10);
 	assert_true(reference.counters[FRAME_FRAGMENT_HELD] > ROUNDS(1000));
-	assert_true(reference.inputs[config.inputs_count - 1][INPUT_FRAMES] > 10);
-	assert_true(reference.inputs[3][INPUT_FRAMES] > 1000); /* 517, through tunnels or not */
+	assert_true(reference.inputs[config.inputs_count - 1][INPUT_FRAMES] > ROUNDS(10) / 2);
+	assert_true(reference.inputs[3][INPUT_FRAMES] > ROUNDS(1000)); /* 517, through tunnels or not */
 	free(reference.reassembly);
 	for (uint32_t level = 0; level < rigs_count; level++) {
 		free(rigs[level].worker->reassembly);
