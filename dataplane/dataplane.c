@@ -306,7 +306,8 @@ static int complete_plan(struct dataplane *d, struct refine_set *set, const stru
 	int error = refine_set_attach(set, plan, config, map, d->workers_count);
 
 	for (uint32_t p = 0; p < d->ports_count; p++)
-		match_leave_tunnels(&plan->matches[p], d->ports[p].host.tunnels);
+		if (!d->ports[p].config->tap) /* a tap keeps the frame, whatever is in it */
+			match_leave_tunnels(&plan->matches[p], d->ports[p].host.tunnels);
 	if (!error)
 		error = equip_workers(d, plan);
 	if (error)
