@@ -17,7 +17,13 @@ static bool control_matches(const struct control *c, uint64_t generation, uint32
 	       c->shards == shards;
 }
 
-#define CONTROL_BYTES ((off_t)((sizeof(struct control) + 4095) & ~4095ull))
+/* Whole pages, of the size that the file system has. */
+static uint64_t control_bytes(uint64_t page_bytes)
+{
+	uint64_t page = page_bytes > 0 ? page_bytes : (uint64_t)sysconf(_SC_PAGESIZE);
+
+	return (sizeof(struct control) + page - 1) / page * page;
+}
 
 /* Opens the file under its lock. A file of another size is another version's, which a dataplane may have mapped: it is left
  * as it is and loses its name. */
@@ -26,12 +32,14 @@ static int open_control(const char *directory, int *out)
 	char path[PATH_MAX];
 	struct stat file;
 	int error = region_path(path, directory, CONTROL_FILE), fd;
+	off_t bytes;
 
 	if (error)
 		return error;
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (fd < 0)
 		return -errno;
+	bytes = (off_t)control_bytes(region_page_bytes(fd));
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
 		error = -EBUSY;
 	else if (fstat(fd, &file) != 0)
@@ -39,8 +47,8 @@ static int open_control(const char *directory, int *out)
 	else if (!S_ISREG(file.st_mode))
 		error = -EINVAL;
 	else if (file.st_size == 0)
-		error = ftruncate(fd, CONTROL_BYTES) != 0 ? -errno : 0;
-	else if (file.st_size != CONTROL_BYTES)
+		error = ftruncate(fd, bytes) != 0 ? -errno : 0;
+	else if (file.st_size != bytes)
 		error = unlink(path) != 0 ? -errno : -ESTALE;
 	if (error)
 		close(fd);
@@ -58,7 +66,7 @@ int control_create(const char *directory, const struct region_reader *region, st
 		error = open_control(directory, fd);
 	if (error)
 		return error;
-	c = mmap(NULL, sizeof *c, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+	c = mmap(NULL, control_bytes(region_page_bytes(*fd)), PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
 	if (c == MAP_FAILED) {
 		error = -errno;
 		close(*fd);
@@ -95,12 +103,12 @@ int control_open(const char *directory, const struct region *region, const struc
 		close(fd);
 		return -EPROTO;
 	}
-	c = mmap(NULL, sizeof *c, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+	c = mmap(NULL, control_bytes(region_page_bytes(fd)), PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
 	close(fd);
 	if (c == MAP_FAILED)
 		return -errno;
 	if (!control_matches(c, region->generation, region->workers, region->shards)) {
-		munmap(c, sizeof *c);
+		control_close(c);
 		return -EPROTO;
 	}
 	*out = c;
@@ -110,7 +118,7 @@ int control_open(const char *directory, const struct region *region, const struc
 void control_close(const struct control *control)
 {
 	if (control)
-		munmap((void *)control, sizeof *control);
+		region_unmap(control, sizeof *control);
 }
 
 /* The map word by word: a copy that races with the next but one publication must be found out, not be undefined. */

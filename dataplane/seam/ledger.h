@@ -66,6 +66,14 @@ static inline void ledger_touch(struct ledger_writer *w, uint32_t line)
 	w->dirty[line / 64] |= 1ull << line % 64;
 }
 
+// Up to 32 lines: those of `set`, counted from `first`.
+static inline void ledger_touch_lines(struct ledger_writer *w, uint32_t first, uint32_t set)
+{
+	w->dirty[first / 64] |= (uint64_t)set << first % 64;
+	if (first % 64 > 32)
+		w->dirty[first / 64 + 1] |= (uint64_t)set >> (64 - first % 64);
+}
+
 static inline void ledger_add(struct ledger_writer *w, uint32_t word, uint64_t n)
 {
 	w->now[word] += n;
@@ -118,6 +126,7 @@ static inline void ledger_write_line(struct ledger_line *to, const uint64_t *fro
 static inline void ledger_commit(struct ledger_writer *w)
 {
 	struct ledger_line *copy = w->shared->lines + (size_t)((w->epoch + 1) & 1) * w->lines;
+	const uint64_t *now = w->now;
 
 	for (uint32_t group = 0; group < (w->lines + 63) / 64; group++) {
 		uint64_t set = w->dirty[group] | w->previous[group];
@@ -125,10 +134,12 @@ static inline void ledger_commit(struct ledger_writer *w)
 		w->previous[group] = w->dirty[group];
 		w->dirty[group] = 0;
 		for (; set; set &= set - 1) {
-			uint32_t line = group * 64 + (uint32_t)__builtin_ctzll(set);
+			size_t line = (size_t)__builtin_ctzll(set);
 
-			ledger_write_line(&copy[line], w->now + line * LEDGER_LINE_WORDS);
+			ledger_write_line(copy + line, now + line * LEDGER_LINE_WORDS);
 		}
+		copy += 64;
+		now += 64 * LEDGER_LINE_WORDS;
 	}
 	atomic_store_explicit(&w->shared->epoch, ++w->epoch, memory_order_release);
 }

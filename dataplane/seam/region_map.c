@@ -35,6 +35,13 @@ static uint64_t round_up(uint64_t n, uint64_t to)
 	return (n + to - 1) / to * to;
 }
 
+void region_unmap(const void *mapped, uint64_t bytes)
+{
+	/* On hugetlbfs pages are of 2 MiB or 1 GiB, and a part of one cannot be unmapped. */
+	if (munmap((void *)mapped, bytes) != 0 && munmap((void *)mapped, round_up(bytes, 2ull << 20)) != 0)
+		munmap((void *)mapped, round_up(bytes, 1ull << 30));
+}
+
 int region_layout(struct region *header, uint64_t page_bytes)
 {
 	uint64_t lane = header->lane_bytes;

@@ -22,3 +22,6 @@ void region_unmap_lanes(uint8_t **lanes, const struct region_geometry *geometry)
 
 // "DIRECTORY/name" into `path` (PATH_MAX bytes). -ENAMETOOLONG.
 int region_path(char *path, const char *directory, const char *name);
+
+// munmap() of what was mapped with `bytes`, which the kernel rounded up to pages of the file's own size.
+void region_unmap(const void *mapped, uint64_t bytes);

@@ -144,7 +144,7 @@ int region_create(const char *directory, const struct region_geometry *geometry,
 	region = mmap(NULL, sizeof *region, PROT_READ, MAP_SHARED, fd, 0);
 	if (region != MAP_FAILED) {
 		out->mapped_bytes = region->lanes_offset;
-		munmap(region, sizeof *region);
+		region_unmap(region, sizeof *region);
 		region = mmap(NULL, out->mapped_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
 	}
 	if (region == MAP_FAILED) {
@@ -190,7 +190,7 @@ int region_retire(const char *directory)
 		if (fstat(fd, &file) == 0 && file.st_size >= (off_t)sizeof *region && region->magic == REGION_MAGIC &&
 		    region->version == REGION_VERSION)
 			atomic_store_explicit(&region->state, REGION_RETIRED, memory_order_release);
-		munmap(region, sizeof *region);
+		region_unmap(region, sizeof *region);
 	}
 	if (unlink(path) != 0)
 		error = -errno;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -393,6 +394,68 @@ static void a_published_map_is_read_back(void **state)
 	region_close_writer(&w);
 }
 
+/* How many huge pages there are, and then at least `more` of them free: what was there before, or -1 when it cannot be had. */
+static long reserve_huge_pages(long more)
+{
+	long before = -1, now = -1;
+	FILE *file = fopen("/proc/sys/vm/nr_hugepages", "r+");
+
+	if (!file)
+		return -1;
+	if (fscanf(file, "%ld", &before) == 1) {
+		rewind(file);
+		fprintf(file, "%ld", before + more);
+		fflush(file);
+		rewind(file);
+		if (fscanf(file, "%ld", &now) != 1 || now < before + more)
+			before = -1;
+	}
+	fclose(file);
+	return before;
+}
+
+static void a_region_lies_on_huge_pages_too(void **state)
+{
+	static const struct region_geometry huge = {.workers = 1, .shards = 1, .lane_bytes = 2 << 20};
+	long before = reserve_huge_pages(4);
+	struct region_writer w;
+	struct region_reader r;
+	struct control *control;
+	const struct control *seen;
+	static struct shard_map map, copy;
+	uint64_t version;
+	int fd;
+
+	(void)state;
+	if (before < 0 || mount("none", directory, "hugetlbfs", 0, "pagesize=2M") != 0) {
+		print_message("no huge pages of 2 MiB here, or no right to mount\n");
+		skip();
+	}
+	assert_int_equal(region_create(directory, &huge, &w), 0);
+	assert_int_equal(region_populate(&w, 0, 0, -1), 0);
+	memset(w.lanes[0], 7, huge.lane_bytes);
+	assert_int_equal(region_open(directory, &r), 0);
+	assert_int_equal(r.lanes[0][2 * huge.lane_bytes - 1], 7);
+	for (int again = 0; again < 2; again++) { /* the second time it finds the first one's file */
+		assert_int_equal(control_create(directory, &r, &control, &fd), 0);
+		assert_int_equal(control_open(directory, w.region, &seen), 0);
+		fill_map(&map);
+		control_publish_map(control, &map);
+		assert_int_equal(control_read_map(seen, 8, &copy, &version), 0);
+		assert_int_equal(version, again + 1);
+		assert_memory_equal(&copy, &map, sizeof map);
+		control_close(seen);
+		control_close(control);
+		close(fd);
+	}
+	region_close_reader(&r);
+	region_close_writer(&w);
+	unlink(path_of("data"));
+	unlink(path_of("control"));
+	assert_int_equal(umount(directory), 0); /* nothing is mapped any more */
+	assert_int_equal(reserve_huge_pages(-4), before + 4);
+}
+
 static int read_hostile(struct control *control, const struct shard_map *map)
 {
 	static struct shard_map copy;
@@ -512,6 +575,7 @@ int main(void)
 		REGION_TEST(only_memory_file_systems_will_do),
 		REGION_TEST(headers_that_lie_are_refused),
 		REGION_TEST(a_published_map_is_read_back),
+		REGION_TEST(a_region_lies_on_huge_pages_too),
 		cmocka_unit_test(hostile_maps_are_refused),
 		cmocka_unit_test(a_map_that_changes_under_the_reader_is_never_taken_by_halves),
 	};
