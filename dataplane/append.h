@@ -39,8 +39,14 @@ static inline uint8_t append_origin(const struct job *job)
 	return (uint8_t)(job->sizes >> 56);
 }
 
-/* `copy` is one of copy.h's. Whole words, straight to their place: a header put together byte by byte on the stack and then
- * copied waits for the bytes to leave the store buffer, 10 ns a record. */
+/* What a record adds to worker_lane.moved. */
+static inline uint64_t append_moved(uint32_t length)
+{
+	return (1ull << 32) + length;
+}
+
+/* `copy` is one of copy.h's. Whole words, straight to their place: a header put together byte by byte on the stack and
+ * then copied waits for the bytes to leave the store buffer, 10 ns a record. */
 static inline __attribute__((always_inline)) void
 append_write(uint8_t *at, uint64_t now_ns, const struct job *job, const uint8_t *key, uint64_t hash,
 	     void (*copy)(uint8_t *at, const uint8_t *from, uint32_t length))
@@ -51,8 +57,8 @@ append_write(uint8_t *at, uint64_t now_ns, const struct job *job, const uint8_t 
 	memcpy(at + 24, &hash, 8);
 	at += sizeof(struct record);
 	if (append_origin(job) == RECORD_ORIGIN_IPV4) {
-		/* One move of 16 bytes: what is behind an origin is a frame's or a worker's, and the 4 bytes too many are written
-		 * over by key and payload, or padding. */
+		/* One move of 16 bytes: what is behind an origin is a frame's or a worker's, and the 4 bytes too many
+		 * are written over by key and payload, or padding. */
 		COPY_MOVE(struct copy16, at, job->origin);
 		at += sizeof(struct origin4);
 	} else if (append_origin(job) == RECORD_ORIGIN_IPV6) {
@@ -90,45 +96,64 @@ static __attribute__((cold, noinline)) void append_carefully(struct worker *w, u
 
 	/* A hole is told before the records after it, or the lane stays shut. */
 	if (worker_row(w, slot)[LANE_GAP_COUNT] == 0 || worker_tell_gap(w, slot))
-		at = lane_reserve(&l->lane, record_bytes(append_origin(job), append_key_length(job), append_length(job)));
+		at = lane_reserve(&l->lane,
+				  record_bytes(append_origin(job), append_key_length(job), append_length(job)));
 	if (!at) {
 		append_refuse(w, slot, job);
 		return;
 	}
 	append_write(at, w->now_ns, job, key, hash, copy_bytes);
-	l->moved += (1ull << 32) + append_length(job);
+	l->moved += append_moved(append_length(job));
 	l->roomy = l->lane.limit > COPY_OVER ? l->lane.limit - COPY_OVER : 0;
 	worker_touch(w, slot);
 }
 
+/* Where a record goes that its lane has room for, counted there; without, append_carefully() is for it. `bytes`:
+ * record_bytes(), `moved`: append_moved(). */
+static inline __attribute__((always_inline)) bool append_reserve(struct worker *w, uint32_t slot, uint32_t bytes,
+								 uint64_t moved, uint8_t **at)
+{
+	struct worker_lane *l = &w->lanes[slot];
+	uint64_t position = l->lane.position;
+
+	if (__builtin_expect(position + bytes > l->roomy, 0))
+		return false;
+	l->lane.position = position + bytes;
+	l->moved += moved;
+	worker_touch(w, slot);
+	*at = l->lane.bytes + (position & l->lane.mask);
+	return true;
+}
+
+/* The lane's next lines, before they are needed: as many as this record took, so that none is left out. */
+static inline __attribute__((always_inline)) void append_prefetch(const uint8_t *end, uint32_t bytes)
+{
+	end += APPEND_PREFETCH;
+	lane_prefetch(end);
+	lane_prefetch(end + 64);
+	for (uint32_t done = 128; __builtin_expect(done < bytes, 0); done += 64)
+		lane_prefetch(end + done);
+}
+
 /* append() with what is the same for many records in the caller's registers, where no store can make it doubtful. */
 static inline __attribute__((always_inline)) void
-append_at(struct worker *w, uint64_t now_ns, uint32_t slot, const uint8_t *payload, const uint8_t *origin, uint64_t sizes,
-	  uint64_t labels, const struct plan_input *plan, const uint8_t *key, uint64_t hash)
+append_at(struct worker *w, uint64_t now_ns, uint32_t slot, const uint8_t *payload, const uint8_t *origin,
+	  uint64_t sizes, uint64_t labels, const struct plan_input *plan, const uint8_t *key, uint64_t hash)
 {
 	const struct job job = {.payload = payload, .origin = origin, .sizes = sizes, .labels = labels, .plan = plan};
 	uint32_t bytes = record_bytes(append_origin(&job), append_key_length(&job), append_length(&job));
-	struct worker_lane *l = &w->lanes[slot];
-	uint64_t position = l->lane.position;
-	uint8_t *at = l->lane.bytes + (position & l->lane.mask);
+	uint8_t *at;
 
-	if (__builtin_expect(position + bytes > l->roomy, 0)) {
+	if (!append_reserve(w, slot, bytes, append_moved(append_length(&job)), &at)) {
 		/* This one's address is taken, so that `job` itself may live in registers. */
-		struct job copied = {.payload = payload, .origin = origin, .sizes = sizes, .labels = labels, .plan = plan};
+		struct job copied = {
+			.payload = payload, .origin = origin, .sizes = sizes, .labels = labels, .plan = plan};
 
 		append_carefully(w, slot, &copied, key, hash);
 		return;
 	}
-	l->lane.position = position + bytes;
-	l->moved += (1ull << 32) + append_length(&job);
-	worker_touch(w, slot);
 	append_write(at, now_ns, &job, key, hash, copy_over);
-	/* The lane's next lines, before they are needed: as many as this record took, so that none is left out. */
-	at += bytes + APPEND_PREFETCH;
-	lane_prefetch(at);
-	lane_prefetch(at + 64);
-	for (uint32_t done = 128; __builtin_expect(done < bytes, 0); done += 64)
-		lane_prefetch(at + done);
+	append_prefetch(at + bytes, bytes);
 }
 
 static inline __attribute__((always_inline)) void append(struct worker *w, uint32_t slot, const struct job *job,

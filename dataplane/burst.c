@@ -13,18 +13,14 @@
 #include <rte_ethdev.h>
 #include <rte_prefetch.h>
 
-#include "dataplane/append.h"
 #include "dataplane/commit.h"
 #include "dataplane/packet/segments.h"
 #include "dataplane/packet/tunnel.h"
-#include "dataplane/packet/usual16.h"
 #include "dataplane/refine.h"
-#include "dataplane/worker.h"
+#include "dataplane/run.h"
 
 #define PASTE2(a, b) a##b
 #define PASTE(a, b) PASTE2(a, b)
-#define INLINE static inline __attribute__((always_inline))
-
 #define BURST PASTE(burst_process_, BURST_ISA)
 
 /* What the NIC says of the checksums it has looked at; nothing it says of lengths is believed. */
@@ -40,15 +36,17 @@ static inline uint32_t verified(uint64_t offload)
 	       (l4 == RTE_MBUF_F_RX_L4_CKSUM_BAD ? DECODE_L4_CHECKSUM_BAD : 0);
 }
 
-INLINE uint32_t slot_of(const struct plan_input *plan, struct hash_key hash)
+INLINE void write_jobs(const struct worker *w, uint8_t *const *at, uint32_t from, uint32_t to)
 {
-	return plan->only_slot != PLAN_NO_SLOT ? plan->only_slot : route_find(plan->router, hash.upper, hash.lower);
+	for (uint32_t i = from; i < to; i++)
+		append_write(at[i], w->now_ns, &w->jobs[i], w->keys[i].bytes, w->jobs[i].hash.upper, copy_over);
 }
 
 /* Hashes the keys gathered so far, as many at once as the vectors take, and appends every job to its lane. */
 static __attribute__((noinline)) void append_jobs(struct worker *w)
 {
-	uint32_t count = w->jobs_count;
+	uint32_t count = w->jobs_count, written = 0;
+	uint8_t *at[JOBS_MAX];
 
 	if (count == 0)
 		return;
@@ -61,11 +59,20 @@ static __attribute__((noinline)) void append_jobs(struct worker *w)
 			job->hash = hash_key_of_digest(w->digests[i]);
 		job->slot = slot_of(job->plan, job->hash);
 	}
+	/* Then all places: see run_append(). */
 	for (uint32_t i = 0; i < count; i++) {
 		const struct job *job = &w->jobs[i];
+		uint32_t bytes = record_bytes(append_origin(job), append_key_length(job), append_length(job));
 
+		if (__builtin_expect(append_reserve(w, job->slot, bytes, append_moved(append_length(job)), &at[i]), 1)) {
+			append_prefetch(at[i] + bytes, bytes);
+			continue;
+		}
+		write_jobs(w, at, written, i);
 		append(w, job->slot, job, w->keys[i].bytes, job->hash.upper);
+		written = i + 1;
 	}
+	write_jobs(w, at, written, count);
 	w->jobs_count = 0;
 }
 
@@ -183,21 +190,6 @@ INLINE void put_record(struct worker *w, enum config_key kind, const struct sour
 	}
 	/* Random, or a record without what its rule asks for: it goes anywhere. */
 	put_random(w, &common);
-}
-
-static inline void flush_tally(struct worker *w, const struct tally *t)
-{
-	if (t->frames == 0)
-		return;
-	ledger_add(&w->ledger, input_word(t->input, INPUT_FRAMES), t->frames);
-	ledger_add(&w->ledger, input_word(t->input, INPUT_RECORDS), t->records);
-	ledger_add(&w->ledger, input_word(t->input, INPUT_BYTES), t->bytes);
-	ledger_add(&w->ledger, WORKER_PARSED, t->records);
-	ledger_add(&w->ledger, WORKER_PARSED_BYTES, t->bytes);
-	if (t->accepted > 0)
-		ledger_add(&w->ledger, FRAME_ACCEPTED, t->accepted);
-	if (t->frames > t->accepted)
-		ledger_add(&w->ledger, FRAME_EMPTY, t->frames - t->accepted);
 }
 
 /* Cuts the bytes of a datagram or frame for an input into records and puts them into lanes or the queue to them. */
@@ -375,30 +367,6 @@ static __attribute__((noinline)) void take(struct worker *w, struct rte_mbuf *m,
 		take_datagram(w, bytes, length, m->ol_flags, origin);
 }
 
-#define RUN_GROUP 16u /* frames taken into a run at once, at most */
-
-/* Usual frames for one input, one after the other: decoded, not yet cut. */
-struct run {
-	uint32_t count;
-	uint32_t first;   /* frame of the burst; the others follow it */
-	uint64_t traffic; /* what they have in common: run_traffic(), RUN_NONE before the first */
-	uint16_t vlan;
-	const struct plan_input *plan;
-	/* A group may be written behind the last one. */
-	const uint8_t *bytes[BURST_MAX + RUN_GROUP]; /* UDP's payload; the origin block lies in front of it and the UDP header's rest */
-	uint32_t length[BURST_MAX + RUN_GROUP];
-	uint32_t source[BURST_MAX + RUN_GROUP], destination[BURST_MAX + RUN_GROUP], ports[BURST_MAX + RUN_GROUP]; /* the origin's words */
-};
-
-#define RUN_NONE UINT64_MAX
-#define RUN_ORIGIN_BEFORE (8u + 4u + 4u) /* addresses and ports, length and checksum */
-
-/* UDP's destination port, as it lies in a frame, and the outer tag. */
-INLINE uint64_t run_traffic(const uint8_t *payload, uint16_t vlan)
-{
-	return wire_raw16(payload - 6) | (uint64_t)vlan << 16;
-}
-
 INLINE void run_loop(struct worker *w, const struct run *run, uint8_t codec, enum config_key kind)
 {
 	const struct plan_input *plan = run->plan;
@@ -416,40 +384,6 @@ INLINE void run_loop(struct worker *w, const struct run *run, uint8_t codec, enu
 		put_records(w, codec, kind, &source, &common, run->bytes[i], run->length[i], &tally);
 	}
 	flush_tally(w, &tally);
-}
-
-/* `slot`: of each, or NULL where the router is exact. */
-INLINE void run_append_flows(struct worker *w, const struct run *run, const uint64_t *hash, const uint32_t *slot)
-{
-	const struct plan_input *plan = run->plan;
-	const struct router *router = plan->router;
-	struct tally tally = {.input = plan->index, .frames = run->count, .records = run->count, .accepted = run->count};
-	uint64_t labels = append_labels(plan, run->vlan) | append_key_kind(RECORD_KEY_FLOW), now_ns = w->now_ns;
-	uint32_t shift = router->shift, count = run->count;
-
-	for (uint32_t i = 0; i < count; i++) {
-		tally.bytes += run->length[i];
-		append_at(w, now_ns, slot ? slot[i] : router->slots[hash[i] >> shift], run->bytes[i], run->bytes[i] - RUN_ORIGIN_BEFORE,
-			  append_sizes(RECORD_ORIGIN_IPV4, 0, run->length[i]), labels, plan, NULL, hash[i]);
-	}
-	flush_tally(w, &tally);
-}
-
-/* run_loop() for datagrams by flow with nothing queued before them: all hashes first, as in append_jobs(). */
-static __attribute__((noinline)) void run_flows(struct worker *w, const struct run *run)
-{
-	const struct plan_input *plan = run->plan;
-	uint64_t hash[BURST_MAX + RUN_GROUP];
-	uint32_t slot[BURST_MAX];
-
-	key_flow_hashes(run->source, run->destination, run->ports, run->count, hash);
-	if (plan->only_slot == PLAN_NO_SLOT && plan->router->exact) {
-		run_append_flows(w, run, hash, NULL);
-		return;
-	}
-	for (uint32_t i = 0; i < run->count; i++)
-		slot[i] = slot_of(plan, (struct hash_key){hash[i], 0});
-	run_append_flows(w, run, hash, slot);
 }
 
 INLINE void run_codec(struct worker *w, const struct run *run, uint8_t codec)
@@ -487,6 +421,8 @@ static __attribute__((noinline)) void run_end(struct worker *w, struct run *run)
 		flush_tally(w, &tally);
 	} else if (run->plan->key.kind == KEY_FLOW && run->plan->codec != CODEC_LINES && w->jobs_count == 0) {
 		run_flows(w, run);
+	} else if (run->plan->key.kind == KEY_FIELD && run->plan->codec != CODEC_LINES && w->jobs_count == 0) {
+		run_fields(w, run);
 	} else if (run->plan->codec == CODEC_LINES) {
 		run_codec(w, run, CODEC_LINES);
 	} else {
@@ -564,46 +500,63 @@ _Static_assert(RTE_PKTMBUF_HEADROOM + USUAL16_BYTES <= RTE_MBUF_DEFAULT_BUF_SIZE
 
 /* data_off, refcnt and nb_segs of a whole, unshared frame at the place where nearly every driver puts it. */
 #define REARM_USUAL (RTE_PKTMBUF_HEADROOM | 1ull << 16 | 1ull << 32)
-_Static_assert(offsetof(struct rte_mbuf, data_off) == offsetof(struct rte_mbuf, rearm_data) &&
-		       offsetof(struct rte_mbuf, refcnt) == offsetof(struct rte_mbuf, rearm_data) + 2 &&
-		       offsetof(struct rte_mbuf, nb_segs) == offsetof(struct rte_mbuf, rearm_data) + 4,
-	       "REARM_USUAL knows where they lie");
+#define REARM_CARE 0xffffffffffffull /* behind them is the port */
+_Static_assert(offsetof(struct rte_mbuf, rearm_data) == 16 && offsetof(struct rte_mbuf, data_off) == 16 &&
+		       offsetof(struct rte_mbuf, refcnt) == 18 && offsetof(struct rte_mbuf, nb_segs) == 20 &&
+		       offsetof(struct rte_mbuf, ol_flags) == 24 && offsetof(struct rte_mbuf, pkt_len) == 36 &&
+		       offsetof(struct rte_mbuf, pool) == 56,
+	       "an mbuf's first line as group_look() has it");
+
+/* Looks at 16 mbufs: what is asked of them lies in their first line. False when any is not whole, unshared and of this pool, or
+ * not for all its NIC says the same of the checksums: nothing, or that they are right (`verified`). */
+INLINE bool group_look(struct rte_mbuf **frames, const struct rte_mempool *pool, const uint8_t *bytes[GROUP],
+		       uint32_t lengths[GROUP], bool *verified, uint64_t *total)
+{
+	uint64_t offload = frames[0]->ol_flags & USUAL_OFFLOAD;
+	const __m512i care = _mm512_set_epi64(-1, 0, 0, 0, USUAL_OFFLOAD | MBUF_FOREIGN, REARM_CARE, 0, 0);
+	const __m512i usual = _mm512_set_epi64((long long)(uintptr_t)pool, 0, 0, 0, (long long)offload, REARM_USUAL, 0, 0);
+	__m512i differ = _mm512_setzero_si512(), sum = differ;
+
+#pragma GCC unroll 16
+	for (uint32_t i = 0; i < GROUP; i++) {
+		const struct rte_mbuf *m = frames[i];
+		__m512i line = _mm512_loadu_si512(m);
+
+		differ = _mm512_or_si512(differ, _mm512_ternarylogic_epi64(line, usual, care, 0x28)); /* (a ^ b) & c */
+		sum = _mm512_add_epi32(sum, line);
+		bytes[i] = (const uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM;
+		lengths[i] = m->data_len;
+	}
+	*total += (uint32_t)_mm_extract_epi32(_mm512_extracti32x4_epi32(sum, 2), 1); /* pkt_len: the tenth word */
+	*verified = offload != 0;
+	return _mm512_test_epi64_mask(differ, differ) == 0 && (offload == 0 || offload == USUAL_GOOD);
+}
 
 /* Sixteen usual frames for the same input at once; frames of any other group one by one. True as take_one(). */
 INLINE bool take_group(struct worker *w, struct run *run, struct rte_mbuf **frames, uint32_t first, uint32_t count,
 		       const struct rte_mempool *pool, uint64_t *total)
 {
 	const uint8_t *bytes[GROUP];
-	uint32_t lengths[GROUP], verified = 0, at, n = count - first < GROUP ? count - first : GROUP;
+	uint32_t lengths[GROUP], at, n = count - first < GROUP ? count - first : GROUP;
+	uint64_t traffic;
 	struct usual16 usual;
-	__m512i traffic;
+	bool verified;
 
 	frames += first;
-	if (n < GROUP || __builtin_expect(w->tap, 0))
+	if (n < GROUP || __builtin_expect(w->tap, 0)) {
+		for (uint32_t i = 0; i < n; i++)
+			*total += frames[i]->pkt_len;
 		goto one_by_one;
-	for (uint32_t i = 0; i < GROUP; i++) {
-		const struct rte_mbuf *m = frames[i];
-		uint64_t rearm, flags = m->ol_flags & (USUAL_OFFLOAD | MBUF_FOREIGN);
-
-		memcpy(&rearm, &m->rearm_data, sizeof rearm);
-		if (rearm << 16 != REARM_USUAL << 16 || m->pool != pool)
-			goto one_by_one;
-		if (flags != 0) {
-			if (flags != USUAL_GOOD)
-				goto one_by_one;
-			verified |= 1u << i;
-		}
-		bytes[i] = (const uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM;
-		lengths[i] = m->data_len;
 	}
-	if (usual16_decode(bytes, lengths, &w->port->host, verified, &usual) != 0xffff)
+	if (!group_look(frames, pool, bytes, lengths, &verified, total) ||
+	    usual16_decode(bytes, lengths, &w->port->host, verified ? 0xffff : 0, &usual) != 0xffff)
 		goto one_by_one;
 	/* As run_traffic() has it, for the first; the others are to be the same. */
-	traffic = _mm512_srli_epi32(_mm512_loadu_si512(usual.ports), 16);
-	if (_mm512_cmpneq_epi32_mask(traffic, _mm512_set1_epi32((int)(usual.ports[0] >> 16))) != 0)
+	traffic = usual.ports[0] >> 16 | (uint64_t)RECORD_VLAN_NONE << 16;
+	if (_mm512_cmpneq_epi32_mask(_mm512_srli_epi32(_mm512_loadu_si512(usual.ports), 16),
+				     _mm512_set1_epi32((int)(usual.ports[0] >> 16))) != 0)
 		goto one_by_one;
-	if (__builtin_expect((usual.ports[0] >> 16 | (uint64_t)RECORD_VLAN_NONE << 16) != run->traffic, 0) &&
-	    !run_turn(w, run, usual.ports[0] >> 16 | (uint64_t)RECORD_VLAN_NONE << 16, first))
+	if (__builtin_expect(traffic != run->traffic, 0) && !run_turn(w, run, traffic, first))
 		goto one_by_one;
 	at = run->count;
 	run->count += GROUP;
@@ -614,13 +567,9 @@ INLINE bool take_group(struct worker *w, struct run *run, struct rte_mbuf **fram
 	_mm512_storeu_si512(run->source + at, _mm512_loadu_si512(usual.source));
 	_mm512_storeu_si512(run->destination + at, _mm512_loadu_si512(usual.destination));
 	_mm512_storeu_si512(run->ports + at, _mm512_loadu_si512(usual.ports));
-	for (uint32_t i = 0; i < GROUP; i++)
-		*total += frames[i]->pkt_len;
 	return true;
 
 one_by_one:
-	for (uint32_t i = 0; i < n; i++)
-		*total += frames[i]->pkt_len;
 	{
 		bool plain = true;
 
@@ -646,6 +595,7 @@ INLINE void prefetch_frames(struct rte_mbuf **frames, uint32_t count)
 {
 	uintptr_t distance = rte_pktmbuf_mtod(frames[0], uintptr_t) - (uintptr_t)frames[0];
 
+#pragma GCC unroll 8
 	for (uint32_t i = 0; i < count; i++)
 		rte_prefetch0((const void *)((uintptr_t)frames[i] + distance));
 }

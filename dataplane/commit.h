@@ -5,24 +5,55 @@
 
 #include "dataplane/worker.h"
 
-static inline void commit_lane(struct worker *w, uint32_t slot, uint64_t *records, uint64_t *bytes)
-{
-	struct worker_lane *l = &w->lanes[slot];
-	uint64_t *row = worker_row(w, slot), moved = l->moved;
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 
-	row[LANE_POSITION] = l->lane.position;
+/* A lane's line of the ledger: its position, and what it got. `moved` is of struct worker_lane. */
+#ifdef __AVX512F__
+/* The whole line at once, because ledger_commit() will read it so: words written singly would make it wait for them. */
+static inline void commit_row(uint64_t *row, uint64_t position, uint64_t moved)
+{
+	const __m512i shifts = _mm512_set_epi64(0, 0, 0, 0, 0, 0, 32, 0); /* LANE_RECORDS' */
+	__m512i counts = _mm512_srlv_epi64(_mm512_set1_epi64((long long)moved), shifts);
+
+	counts = _mm512_and_si512(counts, _mm512_set_epi64(0, 0, 0, 0, 0, UINT32_MAX, UINT32_MAX, 0));
+	_Static_assert(LANE_POSITION == 0 && LANE_RECORDS == 1 && LANE_BYTES == 2, "as the vectors have it");
+	counts = _mm512_add_epi64(counts, _mm512_load_si512(row));
+	_mm512_store_si512(row, _mm512_mask_set1_epi64(counts, 1 << LANE_POSITION, (long long)position));
+}
+#else
+static inline void commit_row(uint64_t *row, uint64_t position, uint64_t moved)
+{
+	row[LANE_POSITION] = position;
 	row[LANE_RECORDS] += moved >> 32;
 	row[LANE_BYTES] += (uint32_t)moved;
-	*records += moved >> 32;
-	*bytes += (uint32_t)moved;
-	l->moved = 0;
-	ledger_touch(&w->ledger, lane_word(slot, 0) / LEDGER_LINE_WORDS);
+}
+#endif
+
+/* Eight slots at once, those of `eight` whose byte is 1. Adds up what they got as `moved` has it. */
+static inline uint64_t commit_eight(struct worker *w, uint32_t first, uint64_t eight)
+{
+	uint64_t *rows = worker_row(w, first), sum = 0;
+	struct worker_lane *lanes = w->lanes + first;
+	uint32_t set = (uint32_t)(eight * 0x0102040810204080ull >> 56); /* bit n of it is byte n */
+
+	ledger_touch_lines(&w->ledger, lane_word(first, 0) / LEDGER_LINE_WORDS, set);
+	for (; set; set &= set - 1) {
+		uint32_t i = (uint32_t)__builtin_ctz(set);
+		struct worker_lane *l = lanes + i;
+
+		commit_row(rows + (size_t)i * LEDGER_LINE_WORDS, l->lane.position, l->moved);
+		sum += l->moved;
+		l->moved = 0;
+	}
+	return sum;
 }
 
 static inline void commit_burst(struct worker *w)
 {
 	uint32_t slots = w->ledger.lines - WORKER_LANES_WORD / LEDGER_LINE_WORDS;
-	uint64_t records = 0, bytes = 0;
+	uint64_t moved = 0;
 
 	/* Eight slots in a word; behind the last of them nothing is ever touched. */
 	for (uint32_t slot = 0; slot < slots; slot += 8) {
@@ -32,12 +63,11 @@ static inline void commit_burst(struct worker *w)
 		if (eight == 0)
 			continue;
 		memset(w->touched + slot, 0, sizeof eight);
-		for (; eight; eight &= eight - 1)
-			commit_lane(w, slot + (uint32_t)__builtin_ctzll(eight) / 8, &records, &bytes);
+		moved += commit_eight(w, slot, eight);
 	}
-	if (records > 0) {
-		ledger_add(&w->ledger, RECORD_APPENDED, records);
-		ledger_add(&w->ledger, WORKER_APPENDED_BYTES, bytes);
+	if (moved > 0) {
+		ledger_add(&w->ledger, RECORD_APPENDED, moved >> 32);
+		ledger_add(&w->ledger, WORKER_APPENDED_BYTES, (uint32_t)moved);
 	}
 	ledger_commit(&w->ledger);
 	w->dirty = false;

@@ -237,9 +237,10 @@ static void another_version_or_geometry_is_refused_until_retired(void **state)
 static void geometry_out_of_range_is_refused(void **state)
 {
 	static const struct region_geometry bad[] = {
-		{0, 1, LANE_BYTES},	       {WORKERS_MAX + 1, 1, LANE_BYTES}, {1, 0, LANE_BYTES},
-		{1, SHARDS_MAX + 1, LANE_BYTES}, {1, 1, LANE_BYTES / 2},	 {1, 1, LANE_BYTES + 4096},
-		{1, 1, 2ull << 30},	       {1, 1, 0},
+		{0, 1, LANE_BYTES},     {WORKERS_MAX + 1, 1, LANE_BYTES},
+		{1, 0, LANE_BYTES},     {1, SHARDS_MAX + 1, LANE_BYTES},
+		{1, 1, LANE_BYTES / 2}, {1, 1, LANE_BYTES + 4096},
+		{1, 1, 2ull << 30},     {1, 1, 0},
 	};
 	struct region_writer w;
 
@@ -286,10 +287,11 @@ static void headers_that_lie_are_refused(void **state)
 	struct region good;
 	struct region_reader r;
 	static const size_t fields[] = {
-		offsetof(struct region, header_bytes), offsetof(struct region, size_bytes),
-		offsetof(struct region, workers), offsetof(struct region, shards), offsetof(struct region, lane_bytes),
-		offsetof(struct region, ledgers_offset), offsetof(struct region, ledger_stride),
-		offsetof(struct region, port_ledger_offset), offsetof(struct region, lanes_offset),
+		offsetof(struct region, header_bytes),  offsetof(struct region, size_bytes),
+		offsetof(struct region, workers),       offsetof(struct region, shards),
+		offsetof(struct region, lane_bytes),    offsetof(struct region, ledgers_offset),
+		offsetof(struct region, ledger_stride), offsetof(struct region, port_ledger_offset),
+		offsetof(struct region, lanes_offset),
 	};
 	static const uint64_t lies[] = {0, 1, 4095, 1ull << 20, 1ull << 40, UINT64_MAX};
 	uint64_t zero = 0;
@@ -300,8 +302,10 @@ static void headers_that_lie_are_refused(void **state)
 	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
 		for (size_t j = 0; j < sizeof lies / sizeof lies[0]; j++) {
 			size_t size = fields[i] == offsetof(struct region, header_bytes) ||
-				      fields[i] == offsetof(struct region, workers) ||
-				      fields[i] == offsetof(struct region, shards) ? 4 : 8;
+						      fields[i] == offsetof(struct region, workers) ||
+						      fields[i] == offsetof(struct region, shards)
+					      ? 4
+					      : 8;
 
 			if (memcmp((uint8_t *)&good + fields[i], &lies[j], size) == 0)
 				continue;
@@ -337,7 +341,8 @@ static void fill_map(struct shard_map *map)
 		map->streams[s].first_shard = shard;
 		map->streams[s].shards = s ? 1 : 3;
 		for (uint32_t i = 0; i < map->streams[s].shards; i++, shard++) {
-			hash_range_even(i, map->streams[s].shards, map->shards[shard].first_hash, map->shards[shard].last_hash);
+			hash_range_even(i, map->streams[s].shards, map->shards[shard].first_hash,
+					map->shards[shard].last_hash);
 			map->shards[shard].slot = 7 - shard;
 			map->shards[shard].stream = s;
 		}
@@ -394,7 +399,8 @@ static void a_published_map_is_read_back(void **state)
 	region_close_writer(&w);
 }
 
-/* How many huge pages there are, and then at least `more` of them free: what was there before, or -1 when it cannot be had. */
+/* How many huge pages there are, and then at least `more` of them free: what was there before, or -1 when it cannot be
+ * had. */
 static long reserve_huge_pages(long more)
 {
 	long before = -1, now = -1;
@@ -471,11 +477,11 @@ static void hostile_maps_are_refused(void **state)
 	static struct shard_map map;
 
 	(void)state;
-#define REFUSED(lie)                                                    \
-	do {                                                            \
-		fill_map(&map);                                         \
-		lie;                                                    \
-		assert_int_equal(read_hostile(control, &map), -EBADMSG); \
+#define REFUSED(lie)                                                                                                   \
+	do {                                                                                                           \
+		fill_map(&map);                                                                                        \
+		lie;                                                                                                   \
+		assert_int_equal(read_hostile(control, &map), -EBADMSG);                                               \
 	} while (0)
 	REFUSED(map.streams_count = SHARDS_MAX + 1);
 	REFUSED(map.shards_count = SHARDS_MAX + 1);
@@ -507,7 +513,9 @@ static void hostile_maps_are_refused(void **state)
 		fill_map(&map);
 		for (size_t i = 0; i < flips; i++) {
 			size_t field = (size_t)rand() % 3;
-			uint8_t *at = field == 0 ? (uint8_t *)&map : field == 1 ? (uint8_t *)&map.streams[0] : (uint8_t *)&map.shards[0];
+			uint8_t *at = field == 0   ? (uint8_t *)&map
+				      : field == 1 ? (uint8_t *)&map.streams[0]
+						   : (uint8_t *)&map.shards[0];
 
 			at[(size_t)rand() % (field == 0 ? 8 : 160)] ^= (uint8_t)(1 << rand() % 8);
 		}

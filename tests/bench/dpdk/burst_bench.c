@@ -12,7 +12,9 @@
 
 #define FRAMES 1024u
 #define SHARDS 16u
+#ifndef LANE_SIZE
 #define LANE_SIZE (4ull << 20)
+#endif
 #define RUNS 100
 
 static struct config config;

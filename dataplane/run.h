@@ -1,0 +1,257 @@
+// Runs: usual frames for one input, one after the other, which most frames of most bursts are. Their records are made
+// stage by stage, each stage for all of them: hashes, lanes, places, bytes. A part of burst.c, compiled once per x86-64
+// level with it.
+#pragma once
+
+#include "dataplane/append.h"
+#include "dataplane/packet/usual16.h"
+#include "dataplane/worker.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE uint32_t slot_of(const struct plan_input *plan, struct hash_key hash)
+{
+	return plan->only_slot != PLAN_NO_SLOT ? plan->only_slot : route_find(plan->router, hash.upper, hash.lower);
+}
+
+static inline void flush_tally(struct worker *w, const struct tally *t)
+{
+	if (t->frames == 0)
+		return;
+	ledger_add(&w->ledger, input_word(t->input, INPUT_FRAMES), t->frames);
+	ledger_add(&w->ledger, input_word(t->input, INPUT_RECORDS), t->records);
+	ledger_add(&w->ledger, input_word(t->input, INPUT_BYTES), t->bytes);
+	ledger_add(&w->ledger, WORKER_PARSED, t->records);
+	ledger_add(&w->ledger, WORKER_PARSED_BYTES, t->bytes);
+	if (t->accepted > 0)
+		ledger_add(&w->ledger, FRAME_ACCEPTED, t->accepted);
+	if (t->frames > t->accepted)
+		ledger_add(&w->ledger, FRAME_EMPTY, t->frames - t->accepted);
+}
+
+#define RUN_GROUP 16u /* frames taken into a run at once, at most */
+
+/* Usual frames for one input, one after the other: decoded, not yet cut. */
+struct run {
+	uint32_t count;
+	uint32_t first;   /* frame of the burst; the others follow it */
+	uint64_t traffic; /* what they have in common: run_traffic(), RUN_NONE before the first */
+	uint16_t vlan;
+	const struct plan_input *plan;
+	/* A group may be written behind the last one. */
+	const uint8_t *bytes[BURST_MAX + RUN_GROUP]; /* UDP's payload; the origin block lies in front of it and the UDP
+							header's rest */
+	uint32_t length[BURST_MAX + RUN_GROUP];
+	uint32_t source[BURST_MAX + RUN_GROUP], destination[BURST_MAX + RUN_GROUP],
+		ports[BURST_MAX + RUN_GROUP]; /* the origin's words */
+	/* of each record, when the run ends */
+	uint64_t hash[BURST_MAX + RUN_GROUP]; /* the hash key's upper half */
+	uint32_t slot[BURST_MAX];
+	uint64_t sizes[BURST_MAX]; /* the header's first word */
+	uint8_t *at[BURST_MAX];    /* its place in the lane */
+};
+
+#define RUN_NONE UINT64_MAX
+#define RUN_ORIGIN_BEFORE (8u + 4u + 4u) /* addresses and ports, length and checksum */
+
+/* UDP's destination port, as it lies in a frame, and the outer tag. */
+INLINE uint64_t run_traffic(const uint8_t *payload, uint16_t vlan)
+{
+	return wire_raw16(payload - 6) | (uint64_t)vlan << 16;
+}
+
+/* A record of a run whose lane is near its limit, or whose key is missing. */
+static __attribute__((cold, noinline)) void run_append_single(struct worker *w, const struct run *run, uint32_t i,
+							      uint64_t labels, struct md5_key key)
+{
+	struct job job = {.payload = run->bytes[i],
+			  .origin = run->bytes[i] - RUN_ORIGIN_BEFORE,
+			  .sizes = run->sizes[i],
+			  .labels = labels,
+			  .plan = run->plan};
+
+	append(w, run->slot[i], &job, key.bytes, run->hash[i]);
+}
+
+#define HEAD_KEY (sizeof(struct record) + sizeof(struct origin4)) /* where a record's key or payload begins */
+#define HEAD_PAYLOAD (64u - (uint32_t)HEAD_KEY)                   /* what a head of 64 bytes has of it */
+
+#ifdef USUAL16
+/* What the records of a run have in common, for run_write(). */
+struct run_head {
+	__m512i common;
+	__m512i order;
+	__mmask32 body;
+	__mmask8 sizes, hash;
+};
+
+INLINE void run_head_init(struct run_head *head, uint64_t now_ns, uint64_t labels)
+{
+	/* Words of 2 bytes: the origin is 13 to 18 of a frame, its payload begins with 21. */
+	static const uint16_t order[32] = {[16] = 13, 14, 15, 16, 17, 18, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30};
+
+	head->common = _mm512_set_epi64(0, 0, 0, 0, 0, (long long)labels, (long long)now_ns, 0);
+	head->order = _mm512_loadu_si512(order);
+	head->body = 0xffff0000;
+	head->sizes = 1 << 0;
+	head->hash = 1 << 3;
+	/* Opaque to the compiler, which would otherwise make them anew for each record. */
+	__asm__("" : "+v"(head->order), "+Yk"(head->body), "+Yk"(head->sizes), "+Yk"(head->hash));
+}
+
+/* Header, origin and up to HEAD_PAYLOAD bytes of payload: one shuffle of the frame's first 64 bytes, which lie in one
+ * cache line, and one store. */
+INLINE void run_head_write(uint8_t *at, const struct run_head *head, const uint64_t *sizes, const uint64_t *hash,
+			   const uint8_t *payload)
+{
+	const uint8_t *frame = payload - DECODE_USUAL_HEADERS;
+	__m512i bytes = _mm512_mask_permutexvar_epi16(head->common, head->body, head->order, _mm512_loadu_si512(frame));
+
+	_Static_assert(DECODE_USUAL_HEADERS == 42 && sizeof(struct record) == 32,
+		       "as run_head_init() and this have it");
+	bytes = _mm512_mask_set1_epi64(bytes, head->sizes, (long long)*sizes);
+	bytes = _mm512_mask_set1_epi64(bytes, head->hash, (long long)*hash);
+	_mm512_storeu_si512(at, bytes);
+}
+
+/* A whole record without a key. The end of one of more than 64 bytes is written first, by a move that begins in front
+ * of it: the head then covers what is not the end's. */
+INLINE void run_write_short(uint8_t *at, const struct run_head *head, const uint64_t *sizes, const uint64_t *hash,
+			    const uint8_t *payload, uint32_t length)
+{
+	uint8_t *to = at + HEAD_KEY;
+
+	if (__builtin_expect(length <= HEAD_PAYLOAD + 32, 1))
+		COPY_MOVE(struct copy32, to + length - 32, payload + length - 32);
+	else
+		copy_over(to + HEAD_PAYLOAD, payload + HEAD_PAYLOAD, length - HEAD_PAYLOAD);
+	run_head_write(at, head, sizes, hash, payload);
+}
+#else
+struct run_head {
+	uint64_t now_ns, labels;
+};
+
+INLINE void run_head_init(struct run_head *head, uint64_t now_ns, uint64_t labels)
+{
+	*head = (struct run_head){now_ns, labels};
+}
+
+INLINE void run_head_write(uint8_t *at, const struct run_head *head, const uint64_t *sizes, const uint64_t *hash,
+			   const uint8_t *payload)
+{
+	memcpy(at, sizes, 8);
+	memcpy(at + 8, &head->now_ns, 8);
+	memcpy(at + 16, &head->labels, 8);
+	memcpy(at + 24, hash, 8);
+	/* 4 bytes too many, written over by the payload. */
+	COPY_MOVE(struct copy16, at + sizeof(struct record), payload - RUN_ORIGIN_BEFORE);
+}
+
+INLINE void run_write_short(uint8_t *at, const struct run_head *head, const uint64_t *sizes, const uint64_t *hash,
+			    const uint8_t *payload, uint32_t length)
+{
+	run_head_write(at, head, sizes, hash, payload);
+	copy_over(at + HEAD_KEY, payload, length);
+}
+#endif
+
+/* Lanes by hashes that have no lower half. */
+INLINE void run_slots(struct run *run)
+{
+	const struct router *router = run->plan->router;
+	uint32_t shift = router->shift;
+
+	if (run->plan->only_slot == PLAN_NO_SLOT && router->exact)
+		for (uint32_t i = 0; i < run->count; i++)
+			run->slot[i] = router->slots[run->hash[i] >> shift];
+	else
+		for (uint32_t i = 0; i < run->count; i++)
+			run->slot[i] = slot_of(run->plan, (struct hash_key){run->hash[i], 0});
+}
+
+/* Writes records [from, to) to their places. `keys`: what is stored with each, or NULL. */
+INLINE void run_write(const struct run *run, const struct run_head *head, const struct md5_key *keys, uint32_t from,
+		      uint32_t to)
+{
+	for (uint32_t i = from; i < to; i++) {
+		uint8_t *at = run->at[i];
+
+		if (!keys) {
+			run_write_short(at, head, &run->sizes[i], &run->hash[i], run->bytes[i], run->length[i]);
+			continue;
+		}
+		run_head_write(at, head, &run->sizes[i], &run->hash[i], run->bytes[i]);
+		copy_over(at + HEAD_KEY, keys[i].bytes, keys[i].length);
+		copy_over(at + HEAD_KEY + keys[i].length, run->bytes[i], run->length[i]);
+	}
+}
+
+/* Appends the records to the lanes `slot` says. All places first: none then waits for where the one before it goes. A
+ * record that is not just written comes after those before it, which write beyond their ends. `keys`: one without bytes
+ * is missing. */
+INLINE void run_append(struct worker *w, struct run *run, uint64_t labels, const struct md5_key *keys)
+{
+	struct tally tally = {
+		.input = run->plan->index, .frames = run->count, .records = run->count, .accepted = run->count};
+	uint32_t total = 0, written = 0;
+	struct run_head head;
+
+	run_head_init(&head, w->now_ns, labels);
+	for (uint32_t i = 0; i < run->count; i++) {
+		struct md5_key key = keys ? keys[i] : (struct md5_key){NULL, 0};
+		uint32_t length = run->length[i], bytes = record_bytes(RECORD_ORIGIN_IPV4, key.length, length);
+
+		total += length;
+		run->sizes[i] = append_sizes(RECORD_ORIGIN_IPV4, key.length, length);
+		if (__builtin_expect((!keys || key.length > 0) &&
+					     append_reserve(w, run->slot[i], bytes, append_moved(length), &run->at[i]),
+				     1)) {
+			append_prefetch(run->at[i] + bytes, bytes);
+			continue;
+		}
+		run_write(run, &head, keys, written, i);
+		if (keys && key.length == 0)
+			run_append_single(w, run, i,
+					  append_labels(run->plan, run->vlan) | append_key_kind(RECORD_KEY_HASH), key);
+		else
+			run_append_single(w, run, i, labels, key);
+		written = i + 1;
+	}
+	run_write(run, &head, keys, written, run->count);
+	tally.bytes = total;
+	flush_tally(w, &tally);
+}
+
+/* Datagrams by flow. */
+static __attribute__((noinline)) void run_flows(struct worker *w, struct run *run)
+{
+	key_flow_hashes(run->source, run->destination, run->ports, run->count, run->hash);
+	run_slots(run);
+	run_append(w, run, append_labels(run->plan, run->vlan) | append_key_kind(RECORD_KEY_FLOW), NULL);
+}
+
+/* Datagrams by one of their fields; one without it goes anywhere. */
+static __attribute__((noinline)) void run_fields(struct worker *w, struct run *run)
+{
+	const struct key_rule *rule = &run->plan->key;
+	bool one_lane = run->plan->only_slot != PLAN_NO_SLOT; /* whatever the hash */
+
+	_Static_assert(BURST_MAX <= JOBS_MAX, "a run's keys find room");
+	for (uint32_t i = 0; i < run->count; i++)
+		if (!key_field(run->bytes[i], run->length[i], rule->separator, rule->field, &w->keys[i]))
+			w->keys[i] = (struct md5_key){NULL, 0};
+	if (!one_lane)
+		md5_batch(w->keys, run->count, w->digests);
+	for (uint32_t i = 0; i < run->count; i++) {
+		struct hash_key hash = {0, 0};
+
+		if (__builtin_expect(w->keys[i].length == 0, 0))
+			hash.upper = key_random_next(&w->random);
+		else if (!one_lane)
+			hash = hash_key_of_digest(w->digests[i]);
+		run->hash[i] = hash.upper;
+		run->slot[i] = slot_of(run->plan, hash);
+	}
+	run_append(w, run, append_labels(run->plan, run->vlan) | append_key_kind(RECORD_KEY_STORED), w->keys);
+}
