@@ -51,18 +51,27 @@ uint32_t instant_clock(const uint8_t *bytes, uint32_t length, uint32_t at, uint3
 	return at;
 }
 
+/* "2003-08-24T05:14:15.000003": returns where it ends, 0 when there is none. */
+static inline uint32_t date_and_clock(const uint8_t *bytes, uint32_t length, uint32_t at, struct instant_date *date,
+				      uint32_t clock[4])
+{
+	uint32_t century, year;
+
+	if (length - at < 11 || !two_digits(bytes + at, &century) || !two_digits(bytes + at + 2, &year) ||
+	    bytes[at + 4] != '-' || !two_digits(bytes + at + 5, &date->month) || bytes[at + 7] != '-' ||
+	    !two_digits(bytes + at + 8, &date->day) || bytes[at + 10] != 'T')
+		return 0;
+	date->year = (int32_t)(century * 100 + year);
+	return instant_clock(bytes, length, at + 11, clock);
+}
+
 uint32_t instant_rfc3339(const uint8_t *bytes, uint32_t length, uint32_t at, uint64_t *ns, bool *exists)
 {
-	uint32_t century, year, clock[4], hours = 0, minutes = 0;
+	uint32_t clock[4], hours = 0, minutes = 0;
 	struct instant_date date;
 	int32_t offset = 0;
 
-	if (length - at < 11 || !two_digits(bytes + at, &century) || !two_digits(bytes + at + 2, &year) ||
-	    bytes[at + 4] != '-' || !two_digits(bytes + at + 5, &date.month) || bytes[at + 7] != '-' ||
-	    !two_digits(bytes + at + 8, &date.day) || bytes[at + 10] != 'T')
-		return 0;
-	date.year = (int32_t)(century * 100 + year);
-	at = instant_clock(bytes, length, at + 11, clock);
+	at = date_and_clock(bytes, length, at, &date, clock);
 	if (at == 0 || at == length)
 		return 0;
 	if (bytes[at] == 'Z') {
@@ -75,5 +84,15 @@ uint32_t instant_rfc3339(const uint8_t *bytes, uint32_t length, uint32_t at, uin
 		at += 6;
 	}
 	*exists = hours < 24 && minutes < 60 && instant_make(date, clock[0], clock[1], clock[2], clock[3], offset, ns);
+	return at;
+}
+
+uint32_t instant_without_zone(const uint8_t *bytes, uint32_t length, uint32_t at, uint64_t *ns, bool *exists)
+{
+	struct instant_date date;
+	uint32_t clock[4];
+
+	at = date_and_clock(bytes, length, at, &date, clock);
+	*exists = at && instant_make(date, clock[0], clock[1], clock[2], clock[3], 0, ns);
 	return at;
 }

@@ -79,6 +79,10 @@ uint32_t instant_clock(const uint8_t *bytes, uint32_t length, uint32_t at, uint3
 // which 9 count. Returns where it ends, 0 when there is none; *ns when it has no error, else *exists is false.
 uint32_t instant_rfc3339(const uint8_t *bytes, uint32_t length, uint32_t at, uint64_t *ns, bool *exists);
 
+// The same without a zone, which senders of ISO 8601 leave out: taken as UTC. What stands behind it is for the caller
+// to check.
+uint32_t instant_without_zone(const uint8_t *bytes, uint32_t length, uint32_t at, uint64_t *ns, bool *exists);
+
 // RFC 3339 in UTC with nanoseconds, "2026-01-02T03:04:05.000000006Z": INSTANT_TEXT_BYTES bytes, no terminator.
 static inline void instant_text(uint64_t ns, char text[INSTANT_TEXT_BYTES])
 {

@@ -287,7 +287,8 @@ SCAN_INLINE bool make_nearest(struct instant_date date, const uint32_t clock[4],
 
 /*
  * "Mmm dd hh:mm:ss" (RFC 3164, 4.1.2), also with a year behind the day and a fraction behind the seconds as routers
- * write it, in UTC because nothing says otherwise; or RFC 3339. Returns where it ends, 0 when there is none.
+ * write it, in UTC because nothing says otherwise; or RFC 3339, also without a zone. Returns where it ends, 0 when
+ * there is none.
  */
 SCAN_INLINE uint32_t observed_time(const struct syslog *s, uint64_t *ns)
 {
@@ -300,6 +301,8 @@ SCAN_INLINE uint32_t observed_time(const struct syslog *s, uint64_t *ns)
 		return 0;
 	if (number_is_digit(bytes[at])) {
 		end = instant_rfc3339(bytes, s->length, at, ns, &exists);
+		if (!end)
+			end = instant_without_zone(bytes, s->length, at, ns, &exists);
 		return end && exists ? end : 0;
 	}
 	date.month = month_of(bytes + at);

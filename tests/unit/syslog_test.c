@@ -157,6 +157,16 @@ static void what_rfc_3164_observed(void **state)
 		{"<13>2026-01-02T04:04:05.5+01:00 gw app: iso",
 		 "{" USER_NOTICE ",\"timestamp\":2026-01-02T03:04:05.500000000Z,\"host\":\"gw\",\"app_name\":\"app\","
 				 "\"message\":\"iso\"}"},
+		/* syslog-ng's loggen. */
+		{"<38>2026-01-02T03:04:05 localhost prg00000[1234]: seq: 0000000000",
+		 "{\"facility\":4,\"facility_name\":\"auth\",\"severity\":6,\"severity_name\":\"info\",\"timestamp\":"
+		 "2026-01-02T03:04:05.000000000Z,"
+		 "\"host\":\"localhost\",\"app_name\":\"prg00000\",\"procid\":\"1234\",\"message\":\"seq: 0000000000\"}"},
+		{"<13>2026-01-02T03:04:05.25: app: x",
+		 "{" USER_NOTICE ",\"timestamp\":2026-01-02T03:04:05.250000000Z,\"app_name\":\"app\",\"message\":\"x\"}"},
+		{"<13>2026-01-02T03:04:05", "{" USER_NOTICE ",\"timestamp\":2026-01-02T03:04:05.000000000Z}"},
+		{"<13>2026-01-02T03:04:05+ x", "{" USER_NOTICE ",\"message\":\"2026-01-02T03:04:05+ x\"}"},
+		{"<13>2026-01-02T24:04:05 x", "{" USER_NOTICE ",\"message\":\"2026-01-02T24:04:05 x\"}"},
 		{"<189>Oct 11 2003 22:14:15: %ASA-6-302013: Built",
 		 "{\"facility\":23,\"facility_name\":\"local7\",\"severity\":5,\"severity_name\":\"notice\","
 		 "\"timestamp\":2003-10-11T22:14:15.000000000Z,"
