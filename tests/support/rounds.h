@@ -13,6 +13,8 @@
 
 #ifdef SANITIZED
 #define ROUNDS(n) ((n) / 5)
+#define STEP(n) (n) /* of places that are tried one after the other, each nth */
 #else
 #define ROUNDS(n) (n)
+#define STEP(n) 1
 #endif
