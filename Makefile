@@ -122,7 +122,7 @@ $(BUILD)/tests/describe: $(call obj,tests/describe/describe.c) $(BUILD)/libsuppo
 	$(CC) $(ALL_LDFLAGS) $(LINKED) -lpcap $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
 
 tests: $(UNIT_TESTS) $(DPDK_TESTS) $(SENDER) $(BUILD)/tests/describe
-check: all tests ## run the unit tests (SAN=address,undefined or SAN=thread to run them under sanitizers)
+check: all tests ## run the unit tests (SAN=address,undefined or SAN=thread under sanitizers; THREADS=1: those with threads)
 	$(if $(CHOSEN),@echo "$(CHOSEN)")
 	JOBS=$${JOBS:-6} tests/runner $(DPDK_TESTS) $(UNIT_TESTS)
 
