@@ -5,8 +5,10 @@
 #include <stdint.h>
 #include <string.h>
 
-#ifdef __SSE4_2__
+#if defined(__AVX512BW__) && defined(__BMI2__)
 #include <immintrin.h>
+#elif defined(__SSE4_2__)
+#include <nmmintrin.h>
 #endif
 
 #include "config/config.h"

@@ -6,8 +6,11 @@
 #include <stdint.h>
 #include <string.h>
 
-#ifdef __SSE2__
+/* Everything includes this file, and <immintrin.h> takes half a second to compile: only where its vectors are used. */
+#if defined(__AVX512F__)
 #include <immintrin.h>
+#elif defined(__SSE2__)
+#include <emmintrin.h>
 #endif
 
 /*

@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "tests/support/cli_daemon.h"
+#include "tests/support/rounds.h"
 
 static struct cli_daemon d;
 
@@ -251,7 +252,7 @@ static void cursors_go_on_where_they_were_and_do_not_disturb_each_other(void **s
 
 static void a_reader_killed_at_random_moments_loses_nothing_and_repeats_only_what_was_not_committed(void **state)
 {
-	const uint64_t count = 200000;
+	const uint64_t count = ROUNDS(200000);
 	uint64_t lines, repeated = 0;
 	unsigned kills = 0;
 	uint8_t *seen;
@@ -288,7 +289,7 @@ static void a_reader_killed_at_random_moments_loses_nothing_and_repeats_only_wha
 
 static void a_signal_or_a_closed_pipe_commits_exactly_what_went_out(void **state)
 {
-	const uint64_t count = 100000;
+	const uint64_t count = ROUNDS(100000);
 	pid_t pid;
 	int status;
 

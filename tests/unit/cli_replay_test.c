@@ -16,6 +16,7 @@
 #include "dataplane/codec/dead_letter.h"
 #include "dataplane/record/key.h"
 #include "tests/support/cli_daemon.h"
+#include "tests/support/rounds.h"
 
 static struct cli_daemon d;
 
@@ -238,7 +239,7 @@ static void a_stream_that_is_not_there_takes_nothing_away(void **state)
 	assert_int_equal(cli_daemon_run(&d, "replay --help"), 0);
 }
 
-#define LETTERS 6000
+#define LETTERS ROUNDS(6000)
 #define KILLS 15
 
 static void killed_at_any_moment_each_letter_is_replayed_once(void **state)
@@ -263,7 +264,7 @@ static void killed_at_any_moment_each_letter_is_replayed_once(void **state)
 
 		snprintf(path, sizeof path, "%s/replayed", d.directory);
 		unlink(path); /* it would be appended to */
-		replay = cli_daemon_spawn(&d, "replayed", "replay dead --json --limit 600");
+		replay = cli_daemon_spawn(&d, "replayed", "replay dead --json --limit %d", LETTERS / 10);
 
 		if (kills++ < KILLS) {
 			usleep((useconds_t)(2000 + rand() % 60000));

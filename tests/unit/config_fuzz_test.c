@@ -1,10 +1,10 @@
+#include "tests/support/rounds.h"
 #include "tests/unit/config_fixture.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) /* ten times as slow */
-#define FLIPS 400u
+#define FLIPS ROUNDS(2000u)
+#ifdef SANITIZED
 #define CUT_STEP 31
 #else
-#define FLIPS 2000u
 #define CUT_STEP 7
 #endif
 

@@ -354,7 +354,7 @@ static void templates_go_with_their_stream(void **state)
 
 /* ---- a delivery whose object is tried again ---- */
 
-static bool refuse_passing;
+static _Atomic bool refuse_passing; /* the delivery's thread asks */
 
 static bool passed(void *context, uint64_t stream_id, uint32_t shard, uint64_t sequence, uint64_t *last)
 {

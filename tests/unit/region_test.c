@@ -17,6 +17,7 @@
 
 #include "dataplane/seam/hash_ranges.h"
 #include "dataplane/seam/region.h"
+#include "tests/support/rounds.h"
 
 #define LANE_BYTES (256ull << 10)
 
@@ -505,7 +506,7 @@ static void hostile_maps_are_refused(void **state)
 #undef REFUSED
 	fill_map(&map);
 	assert_int_equal(read_hostile(control, &map), 0);
-	for (uint32_t round = 0; round < 20000; round++) {
+	for (uint32_t round = 0; round < ROUNDS(20000); round++) {
 		static struct shard_map copy;
 		uint64_t version;
 		size_t flips = 1 + (size_t)rand() % 3;
@@ -555,7 +556,7 @@ static void a_map_that_changes_under_the_reader_is_never_taken_by_halves(void **
 
 	(void)state;
 	pthread_create(&thread, NULL, publish_maps, &p);
-	for (int i = 0; i < 3000; i++) {
+	for (int i = 0; i < ROUNDS(3000); i++) {
 		int error = control_read_map(p.control, 8, &copy, &version);
 
 		assert_true(error == 0 || error == -EAGAIN);

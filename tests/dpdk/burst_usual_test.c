@@ -1,0 +1,102 @@
+// The hot path on neighbours that are alike, which it takes 16 at once: they become what they are one by one.
+#include "tests/dpdk/burst_frames.h"
+#include "tests/support/rounds.h"
+
+/* One thing wrong or rare in a frame that is else as usual as its neighbours. */
+static uint32_t draw_oddity(uint8_t *frame, uint32_t length)
+{
+	switch (draw(9)) {
+	case 0: /* a bit anywhere */
+		frame[draw(length)] ^= (uint8_t)(1u << draw(8));
+		return length;
+	case 1: /* a bit in the headers */
+		frame[draw(42)] ^= (uint8_t)(1u << draw(8));
+		return length;
+	case 2: /* cut short */
+		return draw(length);
+	case 3: /* IP longer than UDP, both lengths as they should be for that */
+		wire_put16(frame + 16, (uint16_t)(wire_get16(frame + 16) - 1));
+		return length;
+	case 4: /* no checksum */
+		memset(frame + 40, 0, 2);
+		return length;
+	case 5: /* padding, of what a neighbour left there */
+		memset(frame + length, 0x5a, 30);
+		return length + draw(30);
+	case 6: /* for another input, with one input less of its own */
+		wire_put16(frame + 36, (uint16_t)(514 + draw(14)));
+		wire_put16(frame + 40, 0);
+		return length;
+	case 7:
+		return frame_build_arp(frame, frame_own_mac, 1, frame_peer4, frame_own4);
+	default:
+		return draw_frame(frame, 1400);
+	}
+}
+
+static void sixteen_frames_at_once_are_what_they_are_one_by_one(void **state)
+{
+	static uint8_t frame[FRAME_BUILD_MAX];
+	static char text[66000];
+	struct chain chains[BURST_MAX];
+
+	(void)state;
+	for (int round = 0; round < ROUNDS(300); round++) {
+		uint16_t count = (uint16_t)(16 + draw(BURST_MAX - 15)), udp_port = (uint16_t)(514 + draw(15));
+		uint32_t odd = draw(3) ? draw(2 * count) : UINT32_MAX;
+
+		for (uint16_t i = 0; i < count; i++) {
+			uint8_t source[4] = {192, 0, 2, (uint8_t)draw(256)};
+			uint32_t bytes = 1 + (draw(4) ? draw(60) : draw(round % 10 ? 300 : 9000)), length;
+			struct frame_build what = {.destination_port = udp_port, .payload = bytes, .source = source};
+			struct datagram d;
+
+			draw_text(text, bytes);
+			length = frame_build(&what, frame);
+			/* frame_build() does not say where things lie, decode_frame() does. */
+			if (decode_frame(frame, length, &port.host, 0, &d) == FRAME_ACCEPTED)
+				set_payload(frame, length, &d, text, bytes);
+			if (i == odd)
+				length = draw_oddity(frame, length);
+			chains[i] = make_chain(frame, length, NULL, 0);
+			if (draw(50) == 0 && round % 2) {
+				chains[i].mbuf->ol_flags |= RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+				chains[i].verified = DECODE_IP_CHECKSUM_GOOD | DECODE_L4_CHECKSUM_GOOD;
+			}
+		}
+		run_burst(chains, count);
+	}
+	assert_true(reference.counters[FRAME_ACCEPTED] > ROUNDS(8000));
+	assert_true(reference.counters[FRAME_UDP_CHECKSUM] > 0 && reference.counters[FRAME_IPV4_CHECKSUM] > 0);
+}
+
+static void a_tap_keeps_frames_whole_that_are_as_usual_as_their_neighbours(void **state)
+{
+	static uint8_t frame[FRAME_BUILD_MAX];
+	struct chain chains[BURST_MAX];
+
+	(void)state;
+	for (uint16_t udp_port = 514; udp_port <= 529; udp_port++)
+		for (int good = 0; good < 2; good++) {
+			uint64_t bytes = reference.counters[WORKER_PARSED_BYTES];
+			uint32_t length = good_frame(frame, udp_port, 4, LINES);
+
+			for (uint16_t i = 0; i < BURST_MAX; i++) {
+				chains[i] = make_chain(frame, length, NULL, 0);
+				if (good)
+					chains[i].mbuf->ol_flags |= RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+			}
+			run_burst(chains, BURST_MAX);
+			assert_int_equal(reference.counters[WORKER_PARSED_BYTES] - bytes, BURST_MAX * length);
+		}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(sixteen_frames_at_once_are_what_they_are_one_by_one, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_tap_keeps_frames_whole_that_are_as_usual_as_their_neighbours, set_up_tap, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
