@@ -135,29 +135,16 @@ static inline __attribute__((always_inline)) void append_prefetch(const uint8_t 
 		lane_prefetch(end + done);
 }
 
-/* append() with what is the same for many records in the caller's registers, where no store can make it doubtful. */
-static inline __attribute__((always_inline)) void
-append_at(struct worker *w, uint64_t now_ns, uint32_t slot, const uint8_t *payload, const uint8_t *origin,
-	  uint64_t sizes, uint64_t labels, const struct plan_input *plan, const uint8_t *key, uint64_t hash)
-{
-	const struct job job = {.payload = payload, .origin = origin, .sizes = sizes, .labels = labels, .plan = plan};
-	uint32_t bytes = record_bytes(append_origin(&job), append_key_length(&job), append_length(&job));
-	uint8_t *at;
-
-	if (!append_reserve(w, slot, bytes, append_moved(append_length(&job)), &at)) {
-		/* This one's address is taken, so that `job` itself may live in registers. */
-		struct job copied = {
-			.payload = payload, .origin = origin, .sizes = sizes, .labels = labels, .plan = plan};
-
-		append_carefully(w, slot, &copied, key, hash);
-		return;
-	}
-	append_write(at, now_ns, &job, key, hash, copy_over);
-	append_prefetch(at + bytes, bytes);
-}
-
 static inline __attribute__((always_inline)) void append(struct worker *w, uint32_t slot, const struct job *job,
 							 const uint8_t *key, uint64_t hash)
 {
-	append_at(w, w->now_ns, slot, job->payload, job->origin, job->sizes, job->labels, job->plan, key, hash);
+	uint32_t bytes = record_bytes(append_origin(job), append_key_length(job), append_length(job));
+	uint8_t *at;
+
+	if (!append_reserve(w, slot, bytes, append_moved(append_length(job)), &at)) {
+		append_carefully(w, slot, job, key, hash);
+		return;
+	}
+	append_write(at, w->now_ns, job, key, hash, copy_over);
+	append_prefetch(at + bytes, bytes);
 }

@@ -5,8 +5,7 @@
 // Nothing here blocks, allocates, logs or makes a system call. Frames are counted as they are decoded; worker.c commits
 // that with the lanes' positions in one store.
 //
-// Most frames are alike (decode_usual(), an input without conditions) and take a short way through everything, inlined
-// into the burst's loop; any other takes the general way, to the same records and the same counts. A record whose hash is
+// Most frames are alike (decode_usual(), an input without conditions) and take a short way through everything (run.h); any other takes the general way, to the same records and the same counts. A record whose hash is
 // known goes straight to its lane, unless one before it still waits for its hash: then it queues behind it.
 #include <string.h>
 
@@ -468,8 +467,8 @@ INLINE bool run_add(struct worker *w, struct run *run, const struct rte_mbuf *m,
 	uint32_t i;
 	struct datagram d;
 
-	/* What a NIC has found bad, or looked at in part, is not usual. */
-	if (m->nb_segs != 1 || (offload != 0 && offload != USUAL_GOOD) ||
+	/* What a NIC has found bad, or looked at in part, is not usual; nor is a frame so near its buffer's end. */
+	if (m->nb_segs != 1 || m->data_off + RUN_READS > m->buf_len || (offload != 0 && offload != USUAL_GOOD) ||
 	    !decode_usual(bytes, m->data_len, &w->port->host, offload ? DECODE_ALL_GOOD : 0, &d))
 		return false;
 	bytes += d.payload;
@@ -495,8 +494,8 @@ INLINE bool take_one(struct worker *w, struct run *run, struct rte_mbuf *m, cons
 
 #ifdef USUAL16
 #define GROUP USUAL16
-_Static_assert(USUAL16 <= RUN_GROUP, "the run has room for a group");
-_Static_assert(RTE_PKTMBUF_HEADROOM + USUAL16_BYTES <= RTE_MBUF_DEFAULT_BUF_SIZE, "what is read of a frame lies in its buffer");
+_Static_assert(RTE_PKTMBUF_HEADROOM + RUN_READS <= RTE_MBUF_DEFAULT_BUF_SIZE && USUAL16_BYTES <= RUN_READS,
+	       "what is read of a frame lies in its buffer");
 
 /* data_off, refcnt and nb_segs of a whole, unshared frame at the place where nearly every driver puts it. */
 #define REARM_USUAL (RTE_PKTMBUF_HEADROOM | 1ull << 16 | 1ull << 32)

@@ -31,10 +31,15 @@ static inline void commit_row(uint64_t *row, uint64_t position, uint64_t moved)
 }
 #endif
 
-/* Eight slots at once, those of `eight` whose byte is 1. Adds up what they got as `moved` has it. */
-static inline uint64_t commit_eight(struct worker *w, uint32_t first, uint64_t eight)
+/* What the lanes of a burst got, all together. */
+struct commit_sum {
+	uint64_t records, bytes;
+};
+
+/* Eight slots at once, those of `eight` whose byte is 1. */
+static inline void commit_eight(struct worker *w, uint32_t first, uint64_t eight, struct commit_sum *sum)
 {
-	uint64_t *rows = worker_row(w, first), sum = 0;
+	uint64_t *rows = worker_row(w, first);
 	struct worker_lane *lanes = w->lanes + first;
 	uint32_t set = (uint32_t)(eight * 0x0102040810204080ull >> 56); /* bit n of it is byte n */
 
@@ -44,16 +49,16 @@ static inline uint64_t commit_eight(struct worker *w, uint32_t first, uint64_t e
 		struct worker_lane *l = lanes + i;
 
 		commit_row(rows + (size_t)i * LEDGER_LINE_WORDS, l->lane.position, l->moved);
-		sum += l->moved;
+		sum->records += l->moved >> 32;
+		sum->bytes += (uint32_t)l->moved;
 		l->moved = 0;
 	}
-	return sum;
 }
 
 static inline void commit_burst(struct worker *w)
 {
 	uint32_t slots = w->ledger.lines - WORKER_LANES_WORD / LEDGER_LINE_WORDS;
-	uint64_t moved = 0;
+	struct commit_sum sum = {0, 0};
 
 	/* Eight slots in a word; behind the last of them nothing is ever touched. */
 	for (uint32_t slot = 0; slot < slots; slot += 8) {
@@ -63,11 +68,11 @@ static inline void commit_burst(struct worker *w)
 		if (eight == 0)
 			continue;
 		memset(w->touched + slot, 0, sizeof eight);
-		moved += commit_eight(w, slot, eight);
+		commit_eight(w, slot, eight, &sum);
 	}
-	if (moved > 0) {
-		ledger_add(&w->ledger, RECORD_APPENDED, moved >> 32);
-		ledger_add(&w->ledger, WORKER_APPENDED_BYTES, (uint32_t)moved);
+	if (sum.records > 0) {
+		ledger_add(&w->ledger, RECORD_APPENDED, sum.records);
+		ledger_add(&w->ledger, WORKER_APPENDED_BYTES, sum.bytes);
 	}
 	ledger_commit(&w->ledger);
 	w->dirty = false;

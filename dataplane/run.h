@@ -29,7 +29,7 @@ static inline void flush_tally(struct worker *w, const struct tally *t)
 		ledger_add(&w->ledger, FRAME_EMPTY, t->frames - t->accepted);
 }
 
-#define RUN_GROUP 16u /* frames taken into a run at once, at most */
+_Static_assert(BURST_MAX % KEY_FLOWS == 0, "flows are hashed in whole groups");
 
 /* Usual frames for one input, one after the other: decoded, not yet cut. */
 struct run {
@@ -38,20 +38,22 @@ struct run {
 	uint64_t traffic; /* what they have in common: run_traffic(), RUN_NONE before the first */
 	uint16_t vlan;
 	const struct plan_input *plan;
-	/* A group may be written behind the last one. */
-	const uint8_t *bytes[BURST_MAX + RUN_GROUP]; /* UDP's payload; the origin block lies in front of it and the UDP
-							header's rest */
-	uint32_t length[BURST_MAX + RUN_GROUP];
-	uint32_t source[BURST_MAX + RUN_GROUP], destination[BURST_MAX + RUN_GROUP],
-		ports[BURST_MAX + RUN_GROUP]; /* the origin's words */
+	const uint8_t *bytes[BURST_MAX]; /* UDP's payload; the origin block lies in front of it and the UDP header's rest */
+	uint32_t length[BURST_MAX];
+	uint32_t source[BURST_MAX], destination[BURST_MAX], ports[BURST_MAX]; /* the origin's words */
 	/* of each record, when the run ends */
-	uint64_t hash[BURST_MAX + RUN_GROUP]; /* the hash key's upper half */
+	uint64_t hash[BURST_MAX]; /* the hash key's upper half */
 	uint32_t slot[BURST_MAX];
 	uint64_t sizes[BURST_MAX]; /* the header's first word */
 	uint8_t *at[BURST_MAX];    /* its place in the lane */
 };
 
 #define RUN_NONE UINT64_MAX
+#ifdef USUAL16
+#define RUN_READS 68u /* bytes from a frame's start that may be read of its buffer: run_head_write() with a tag */
+#else
+#define RUN_READS 0u
+#endif
 #define RUN_ORIGIN_BEFORE (8u + 4u + 4u) /* addresses and ports, length and checksum */
 
 /* UDP's destination port, as it lies in a frame, and the outer tag. */
@@ -99,8 +101,8 @@ INLINE void run_head_init(struct run_head *head, uint64_t now_ns, uint64_t label
 	__asm__("" : "+v"(head->order), "+Yk"(head->body), "+Yk"(head->sizes), "+Yk"(head->hash));
 }
 
-/* Header, origin and up to HEAD_PAYLOAD bytes of payload: one shuffle of the frame's first 64 bytes, which lie in one
- * cache line, and one store. */
+/* Header, origin and up to HEAD_PAYLOAD bytes of payload: one shuffle of the 64 bytes in front of and behind the
+ * payload's begin, of an untagged frame its first cache line, and one store. */
 INLINE void run_head_write(uint8_t *at, const struct run_head *head, const uint64_t *sizes, const uint64_t *hash,
 			   const uint8_t *payload)
 {

@@ -7,8 +7,6 @@
 
 #include "control/cli/commands.h"
 
-#define PENSTOCK_VERSION "0.1.0"
-
 static const struct command *const commands[] = {
 	&command_status, &command_top,    &command_ledger, &command_stream, &command_cursor, &command_read, &command_delivery, &command_replay,
 	&command_check,  &command_reload, &command_doctor, &command_run,    NULL,

@@ -141,7 +141,7 @@ AVX512 static void compress_two(struct group *g, const __mmask16 *active)
 	finish(g + 1, active[1], a1, b1, c1, d1);
 }
 
-/* 64 keys at 2.4 ns each, where two groups take 4.5: an addition of 64 bytes takes two cycles to its result. */
+/* With all around it a key takes 7.2 ns this way, 8.5 in two groups. */
 AVX512 static void compress_four(struct group *g, const __mmask16 *active)
 {
 	const uint32_t *constants = constants_table();
@@ -236,6 +236,12 @@ INLINE uint32_t in_group(uint32_t count, uint32_t n)
 	return count <= n * LANES ? 0 : count - n * LANES < LANES ? count - n * LANES : LANES;
 }
 
+/* Where they begin; behind the last key for a group without any. */
+INLINE uint32_t group_begins(uint32_t count, uint32_t n)
+{
+	return count < n * LANES ? count : n * LANES;
+}
+
 /* False, and nothing done, when a key needs more than one block. */
 INLINE bool short_burst(struct group *g, const struct md5_key *keys, uint32_t count, uint32_t groups)
 {
@@ -243,7 +249,7 @@ INLINE bool short_burst(struct group *g, const struct md5_key *keys, uint32_t co
 	uint32_t longest[GROUPS], most = 0;
 
 	for (uint32_t n = 0; n < groups; n++) {
-		longest[n] = fill_short_rows(g + n, keys + n * LANES, in_group(count, n));
+		longest[n] = fill_short_rows(g + n, keys + group_begins(count, n), in_group(count, n));
 		most = longest[n] > most ? longest[n] : most;
 	}
 	if (most > 55)
@@ -269,7 +275,7 @@ AVX512 static void long_burst(struct group *g, const struct md5_key *keys, uint3
 		__mmask16 active[GROUPS];
 
 		for (uint32_t n = 0; n < groups; n++)
-			active[n] = fill_group(g + n, keys + n * LANES, in_group(count, n), block);
+			active[n] = fill_group(g + n, keys + group_begins(count, n), in_group(count, n), block);
 		if (groups == 1)
 			compress_one(g, active);
 		else if (groups == 2)
@@ -289,7 +295,7 @@ AVX512 static void one_burst(const struct md5_key *keys, uint32_t count, uint8_t
 	if (!short_burst(g, keys, count, groups))
 		long_burst(g, keys, count, groups);
 	for (uint32_t n = 0; n < groups; n++)
-		store_digests(g + n, in_group(count, n), digests + n * LANES);
+		store_digests(g + n, in_group(count, n), digests + group_begins(count, n));
 }
 
 void md5_avx512(const struct md5_key *keys, uint32_t count, uint8_t (*digests)[16])

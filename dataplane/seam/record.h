@@ -14,7 +14,7 @@
  *   | origin (0, 12 or 36 bytes) | key (key_length) | payload (length) | pad to 8|
  *   +----------------------------+------------------+------------------+---------+
  *
- * Little endian. Every record starts on a multiple of 8 from the start of its lane or batch.
+ * Little endian. The padding is whatever lay there. Every record starts on a multiple of 8 from the start of its lane or batch.
  *
  * The layout is read back from disk for ever. To change it: add a new value of `kind` (old readers refuse a
  * kind they do not know), never move or reuse a field, and add a file written by the old code to the tests.

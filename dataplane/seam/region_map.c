@@ -38,7 +38,8 @@ static uint64_t round_up(uint64_t n, uint64_t to)
 void region_unmap(const void *mapped, uint64_t bytes)
 {
 	/* On hugetlbfs pages are of 2 MiB or 1 GiB, and a part of one cannot be unmapped. */
-	if (munmap((void *)mapped, bytes) != 0 && munmap((void *)mapped, round_up(bytes, 2ull << 20)) != 0)
+	if (munmap((void *)mapped, bytes) != 0 && errno == EINVAL &&
+	    munmap((void *)mapped, round_up(bytes, 2ull << 20)) != 0 && errno == EINVAL)
 		munmap((void *)mapped, round_up(bytes, 1ull << 30));
 }
 

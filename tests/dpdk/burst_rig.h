@@ -229,16 +229,16 @@ static inline struct rte_mbuf *make_segment(const uint8_t *bytes, uint32_t lengt
 	assert_non_null(m);
 	memset(m, 0, sizeof *m);
 	m->buf_addr = frame_exact(bytes, length);
-	m->data_len = (uint16_t)length;
+	m->buf_len = m->data_len = (uint16_t)length;
 	m->nb_segs = 1;
 	return m;
 }
 
 /* As nearly every driver hands out a whole frame: behind the headroom, alone. Its block ends with it, or where the hot path may
- * read it to. */
+ * read it to: 64 bytes of a frame, 68 of one with a tag. */
 static inline struct rte_mbuf *make_usual_segment(const uint8_t *bytes, uint32_t length)
 {
-	uint32_t room = length < 64 ? 64 : length;
+	uint32_t reads = draw(2) ? 64 : 68, room = length < reads ? reads : length;
 	struct rte_mbuf *m = make_segment(bytes, 0);
 
 	free(m->buf_addr);
@@ -247,6 +247,7 @@ static inline struct rte_mbuf *make_usual_segment(const uint8_t *bytes, uint32_t
 	memset(m->buf_addr, 0xa5, RTE_PKTMBUF_HEADROOM + room);
 	memcpy((uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM, bytes, length);
 	m->data_off = RTE_PKTMBUF_HEADROOM;
+	m->buf_len = (uint16_t)(RTE_PKTMBUF_HEADROOM + room < UINT16_MAX ? RTE_PKTMBUF_HEADROOM + room : UINT16_MAX);
 	m->data_len = (uint16_t)length;
 	m->refcnt = 1;
 	return m;

@@ -232,6 +232,7 @@ static struct rte_mbuf *make_mbuf(const uint8_t *bytes, uint32_t length)
 	assert_non_null(m);
 	memset(m, 0, sizeof *m);
 	m->buf_addr = frame_exact(bytes, length);
+	m->buf_len = (uint16_t)length;
 	m->data_len = (uint16_t)length;
 	m->nb_segs = 1;
 	return m;

@@ -83,6 +83,7 @@ static void make_driver(void)
 		m->nb_segs = 1;
 		m->ol_flags = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD; /* payloads are rewritten */
 		m->buf_addr = frame_exact(frame, m->data_len);
+		m->buf_len = m->data_len;
 		driver.frames[i] = m;
 	}
 	rte_eth_fp_ops[0].rx_pkt_burst = receive;

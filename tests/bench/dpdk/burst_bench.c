@@ -75,6 +75,7 @@ static void make_frames(bool lines)
 		memset(mbufs[i], 0, sizeof(struct rte_mbuf));
 		mbufs[i]->buf_addr = mbufs[i] + 1;
 		mbufs[i]->data_off = 128;
+		mbufs[i]->buf_len = 2176;
 		mbufs[i]->refcnt = 1;
 		mbufs[i]->nb_segs = 1;
 		mbufs[i]->data_len = (uint16_t)build_frame(rte_pktmbuf_mtod(mbufs[i], uint8_t *), i, lines);
