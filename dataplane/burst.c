@@ -608,7 +608,9 @@ bool BURST(struct worker *w, struct rte_mbuf **frames, uint32_t count)
 
 	run.count = 0;
 	run.traffic = RUN_NONE;
-	prefetch_frames(frames, count);
+	/* Those of the first group are all read at once right away. */
+	if (count > GROUP)
+		prefetch_frames(frames + GROUP, count - GROUP);
 	for (uint32_t i = 0; i < count; i += GROUP)
 		plain &= take_group(w, &run, frames, i, count, pool, &total);
 	run_end(w, &run);
