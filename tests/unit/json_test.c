@@ -7,6 +7,7 @@
 #include "tests/fuzz/codec.h"
 #include "tests/support/field_text.h"
 #include "tests/support/json_tree.h"
+#include "tests/support/rounds.h"
 
 static const char *decoded(const char *text)
 {
@@ -221,7 +222,7 @@ static void texts_made_of_pieces_are_judged_as_jansson_does(void **state)
 	uint32_t valid = 0;
 
 	(void)state;
-	for (uint32_t round = 0; round < 200000; round++) {
+	for (uint32_t round = 0; round < ROUNDS(200000); round++) {
 		uint32_t length = 0;
 
 		for (uint32_t n = (uint32_t)rand() % 12; n > 0; n--) {
@@ -267,7 +268,7 @@ static void valid_texts_changed_and_cut_are_judged_as_jansson_does(void **state)
 	uint32_t valid = 0;
 
 	(void)state;
-	for (uint32_t round = 0; round < 20000; round++) {
+	for (uint32_t round = 0; round < ROUNDS(20000); round++) {
 		uint32_t length = (uint32_t)(make_text(text, 4) - text);
 
 		assert_int_equal(json_tree_compare((uint8_t *)text, length), CODEC_OK);

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "dataplane/seam/record.h"
+#include "tests/support/rounds.h"
 #include "tests/support/rule_patterns.h"
 #include "tests/support/rule_reference.h"
 
@@ -377,8 +378,8 @@ static void every_pattern_decides_in_a_block_as_it_does_alone(void **state)
 		start(&f);
 		add_pattern(&f, &rule_patterns[p], VERDICT_DROP);
 		compile(&f);
-		compare(&f, 100, 6);
-		compare(&f, 10, 60);
+		compare(&f, ROUNDS(100), 6);
+		compare(&f, ROUNDS(10), 60);
 		end(&f);
 	}
 }
@@ -386,7 +387,7 @@ static void every_pattern_decides_in_a_block_as_it_does_alone(void **state)
 static void any_set_of_rules_decides_in_a_block_as_it_does_alone(void **state)
 {
 	(void)state;
-	for (uint32_t n = 0; n < 40; n++) {
+	for (uint32_t n = 0; n < ROUNDS(40); n++) {
 		uint32_t rules = 1 + draw(40);
 		struct fixture f;
 
@@ -400,7 +401,7 @@ static void any_set_of_rules_decides_in_a_block_as_it_does_alone(void **state)
 			rule->invert = rule->verdict != VERDICT_REDACT && draw(4) == 0;
 		}
 		compile(&f);
-		compare(&f, 60, 8);
+		compare(&f, ROUNDS(60), 8);
 		end(&f);
 	}
 }
