@@ -124,7 +124,7 @@ $(BUILD)/tests/describe: $(call obj,tests/describe/describe.c) $(BUILD)/libsuppo
 tests: $(UNIT_TESTS) $(DPDK_TESTS) $(SENDER) $(BUILD)/tests/describe
 check: all tests ## run the unit tests (SAN=address,undefined or SAN=thread under sanitizers; THREADS=1: those with threads)
 	$(if $(CHOSEN),@echo "$(CHOSEN)")
-	JOBS=$${JOBS:-6} tests/runner $(DPDK_TESTS) $(UNIT_TESTS)
+	JOBS=$${JOBS:-4} tests/runner $(DPDK_TESTS) $(UNIT_TESTS)
 
 benches: all $(BENCHES) $(DPDK_BENCHES)
 bench: benches ## ratios against the field's own programs, interleaved, medians

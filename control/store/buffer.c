@@ -9,6 +9,27 @@
 #define SPANS_EXTRA 10u
 #define GAPS_MAX 8u /* room for gap records behind the limit */
 
+/* A page in front and one behind that nothing may touch: what runs over is found, and the kernel joins no other mapping to it, so
+ * that the process's map shows how much of each buffer is resident. */
+static void *map_guarded(size_t bytes)
+{
+	uint8_t *all = mmap(NULL, bytes + 2 * SEGMENT_BLOCK, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (all == MAP_FAILED)
+		return NULL;
+	if (mprotect(all + SEGMENT_BLOCK, bytes, PROT_READ | PROT_WRITE) != 0) {
+		munmap(all, bytes + 2 * SEGMENT_BLOCK);
+		return NULL;
+	}
+	return all + SEGMENT_BLOCK;
+}
+
+static void unmap_guarded(void *mapped, size_t bytes)
+{
+	if (mapped)
+		munmap((uint8_t *)mapped - SEGMENT_BLOCK, bytes + 2 * SEGMENT_BLOCK);
+}
+
 int buffer_open(struct buffer *b, size_t limit, uint32_t workers, bool busy)
 {
 	uint32_t spans_max = workers * (SPANS_PER_WORKER + 1) + SPANS_EXTRA; /* and each lane's mark once more */
@@ -22,11 +43,10 @@ int buffer_open(struct buffer *b, size_t limit, uint32_t workers, bool busy)
 
 		buffer_release(b);
 		spans = calloc(spans_max, sizeof *spans);
-		bytes = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		if (!spans || bytes == MAP_FAILED) {
+		bytes = map_guarded(mapped);
+		if (!spans || !bytes) {
 			free(spans);
-			if (bytes != MAP_FAILED)
-				munmap(bytes, mapped);
+			unmap_guarded(bytes, mapped);
 			return -ENOMEM;
 		}
 		if (busy)
@@ -52,8 +72,7 @@ int buffer_open(struct buffer *b, size_t limit, uint32_t workers, bool busy)
 
 void buffer_release(struct buffer *b)
 {
-	if (b->bytes)
-		munmap(b->bytes, b->mapped);
+	unmap_guarded(b->bytes, b->mapped);
 	free(b->spans);
 	b->bytes = NULL;
 	b->spans = NULL;

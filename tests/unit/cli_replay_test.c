@@ -84,6 +84,22 @@ static int lines_of(const char *stream, char **out)
 	return lines;
 }
 
+/* Letters that a replay made are read by the next one when they are durable: waits until `count` are. */
+static void await_letters(int count)
+{
+	json_int_t found = -1;
+
+	for (int i = 0; i < 300 && found != count; i++, usleep(100000)) {
+		json_t *json;
+
+		cli_daemon_run(&d, "replay dead --dry-run --json");
+		json = result();
+		found = json_integer_value(json_object_get(json, "letters"));
+		json_decref(json);
+	}
+	assert_int_equal(found, count);
+}
+
 static void letters_become_what_the_configuration_makes_of_them(void **state)
 {
 	char *text, id[17];
@@ -151,6 +167,7 @@ static void the_next_replay_takes_only_what_is_new_there(void **state)
 	json_t *json;
 
 	(void)state;
+	await_letters(2);
 	assert_int_equal(cli_daemon_run(&d, "replay dead --json"), 1);
 	json = result();
 	expect(json, "letters", 2);
@@ -162,6 +179,7 @@ static void the_next_replay_takes_only_what_is_new_there(void **state)
 	expect(json, "letters", 10);
 	expect(json, "records", 5);
 	json_decref(json);
+	await_letters(2);
 	assert_int_equal(cli_daemon_run(&d, "replay dead --limit 1 --json"), 1);
 	json = result();
 	expect(json, "letters", 1);
@@ -200,6 +218,7 @@ static void a_changed_configuration_is_the_one_that_counts(void **state)
 			  "  - {name: nobody, port: p, udp_port: 8126, codec: lines, stream: other}\n"
 			  "  - {name: later, port: p, udp_port: 8127, codec: lines, stream: later}\n" STREAMS);
 	(void)cli_daemon_run(&d, "reload"); /* the stand-in for the dataplane does not answer: penstockd works by it */
+	await_letters(2);
 	assert_int_equal(cli_daemon_run(&d, "replay dead --json"), 0);
 	json = result();
 	expect(json, "dead", 0);
