@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -527,7 +528,17 @@ static void more_clients_than_there_is_room_for_are_told(void **state)
 		fds[i] = protocol_connect(rig->config->socket);
 		expect_ok(daemon_rig_ask(rig, fds[i], NULL, "{s:s}", "op", "stream.list"));
 	}
-	fd = protocol_connect(rig->config->socket);
+	/* On a machine so busy that the first has been idle for long by now, that one gives way: its place is taken then. */
+	for (int tries = 0;; tries++) {
+		fd = protocol_connect(rig->config->socket);
+		if (poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 3000) == 1)
+			break;
+		assert_true(tries < 20);
+		close(fds[0]);
+		fds[0] = fd;
+		for (uint32_t i = 0; i < SERVER_SESSIONS_MAX; i++)
+			expect_ok(daemon_rig_ask(rig, fds[i], NULL, "{s:s}", "op", "stream.list"));
+	}
 	assert_int_equal(message_receive(fd, &m), 0);
 	expect_error(m.json, "LimitExceeded");
 	close(fd);
