@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "dataplane/worker.h"
+#include "tests/dpdk/mirrored.h"
 #include "tests/support/burst_reference.h"
 #include "tests/support/frame_build.h"
 
@@ -45,18 +46,6 @@ static inline uint32_t draw(uint32_t below)
 }
 
 /* ---- set-up ---- */
-
-static inline uint8_t *mirrored(uint64_t size)
-{
-	int fd = memfd_create("lane", 0);
-	uint8_t *bytes = mmap(NULL, 2 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	assert_true(fd >= 0 && bytes != MAP_FAILED && ftruncate(fd, (off_t)size) == 0);
-	for (int i = 0; i < 2; i++)
-		assert_true(mmap(bytes + i * size, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) != MAP_FAILED);
-	close(fd);
-	return bytes;
-}
 
 static inline void add_stream(const char *name, uint32_t shards)
 {

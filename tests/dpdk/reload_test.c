@@ -15,6 +15,7 @@
 #include <rte_ethdev.h>
 
 #include "dataplane/worker.h"
+#include "tests/dpdk/mirrored.h"
 #include "tests/support/frame_build.h"
 
 #define LANE_SIZE (1ull << 20)
@@ -92,18 +93,6 @@ static void make_driver(void)
 }
 
 /* ---- the worker ---- */
-
-static uint8_t *mirrored(uint64_t size)
-{
-	int fd = memfd_create("lane", 0);
-	uint8_t *bytes = mmap(NULL, 2 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	assert_true(fd >= 0 && bytes != MAP_FAILED && ftruncate(fd, (off_t)size) == 0);
-	for (int i = 0; i < 2; i++)
-		assert_true(mmap(bytes + i * size, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) != MAP_FAILED);
-	close(fd);
-	return bytes;
-}
 
 static void make_worker(void)
 {
