@@ -1,40 +1,28 @@
-// What only this machine can tell of a configuration: its cores, its NUMA nodes, its file systems.
+// What only a machine can tell of a configuration: whether its cores, NUMA nodes and file systems suit it.
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/magic.h>
-#include <numa.h>
-#include <sched.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "config/knobs.h"
+#include "config/machine.h"
 #include "config/origin.h"
 
 struct host {
 	const struct config *config;
+	const struct machine *machine;
 	struct reports reports;
-	cpu_set_t allowed;
-	bool allowed_known;
-	bool numa;
 };
-
-static bool core_exists(uint32_t core)
-{
-	char path[64];
-
-	snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%u", core);
-	return access(path, F_OK) == 0;
-}
 
 static void check_core(struct host *h, uint32_t core, const char *path, uint32_t item, const struct node *node)
 {
-	const char *fault = !core_exists(core)              ? "does not exist on this machine"
-			    : !CPU_ISSET(core, &h->allowed) ? "is offline, or not among the cores this process may use"
-							    : NULL;
+	const char *fault = !h->machine->core_exists(core) ? "does not exist on this machine"
+			    : !h->machine->core_usable(core)
+				    ? "is offline, or not among the cores this process may use"
+				    : NULL;
 
-	if (!fault || !h->allowed_known)
+	if (!fault)
 		return;
 	if (node)
 		report_node(&h->reports, SEVERITY_ERROR, node, "core %u %s", core, fault);
@@ -42,47 +30,23 @@ static void check_core(struct host *h, uint32_t core, const char *path, uint32_t
 		origin_report(h->config, &h->reports, SEVERITY_ERROR, path, item, "core %u %s", core, fault);
 }
 
-static int read_node(const char *format, const char *name, int length)
-{
-	char path[512];
-	FILE *file;
-	int node = -1;
-
-	snprintf(path, sizeof path, format, length, name);
-	file = fopen(path, "re");
-	if (!file)
-		return -1;
-	if (fscanf(file, "%d", &node) != 1)
-		node = -1;
-	fclose(file);
-	return node;
-}
-
-// The NUMA node of a PCI device or of the kernel interface that a driver sits on; -1 when it has none.
-static int device_node(const char *device)
-{
-	const char *interface = strstr(device, "iface=");
-	int length = (int)strcspn(device, ",");
-	int node = read_node("/sys/bus/pci/devices/%.*s/numa_node", device, length);
-
-	if (node < 0)
-		node = read_node("/sys/bus/pci/devices/0000:%.*s/numa_node", device, length);
-	if (node < 0 && interface)
-		node = read_node("/sys/class/net/%.*s/device/numa_node", interface + 6,
-				 (int)strcspn(interface + 6, ","));
-	return node;
-}
-
 static void check_port(struct host *h, uint32_t i)
 {
 	const struct config_port *p = &h->config->ports[i];
 	const struct node *cores = origin_place(h->config->origin, knob_find("ports[].cores"), i)->node;
 	enum severity severity = h->config->numa_strict ? SEVERITY_ERROR : SEVERITY_WARNING;
-	int home = h->numa ? device_node(p->device) : -1;
+	int home = h->machine->device_node(p->device);
 	bool device_has_node = home >= 0;
 
+	if (device_has_node && !h->machine->node_has_cores(home)) {
+		origin_report(h->config, &h->reports, severity, "ports[].device", i,
+			      "the device is on NUMA node %d, which has no core here%s", home,
+			      h->config->numa_strict ? ": set dpdk.numa: warn to take it all the same" : "");
+		device_has_node = false;
+		home = -1;
+	}
 	for (uint32_t n = 0; n < p->queues; n++) {
-		int node = h->numa ? numa_node_of_cpu((int)p->cores[n]) : -1;
+		int node = h->machine->core_node(p->cores[n]);
 
 		check_core(h, p->cores[n], NULL, 0, cores->children[n]);
 		if (node < 0)
@@ -98,28 +62,42 @@ static void check_port(struct host *h, uint32_t i)
 }
 
 // File system facts of the directory, or of the nearest directory above it that is there.
-static int find_filesystem(const char *directory, struct statfs *out)
+static int find_filesystem(const struct host *h, const char *directory, struct statfs *out)
 {
 	char path[CONFIG_PATH_MAX], *slash;
+	int error;
 
 	snprintf(path, sizeof path, "%s", directory);
-	while (statfs(path, out) != 0) {
-		if (errno != ENOENT)
-			return -errno;
+	while ((error = h->machine->filesystem(path, out)) != 0) {
+		if (error != -ENOENT)
+			return error;
 		slash = strrchr(path, '/');
 		if (!slash || slash == path)
-			return statfs("/", out) ? -errno : 0;
+			return h->machine->filesystem("/", out);
 		*slash = '\0';
 	}
 	return 0;
 }
 
+/* On hugetlbfs only the pages of the machine may limit it. */
+static uint64_t room_bytes(const struct host *h, const struct statfs *fs)
+{
+	uint64_t page = (uint64_t)fs->f_bsize, limit = fs->f_blocks ? fs->f_blocks * page : UINT64_MAX, pool;
+
+	if (fs->f_type != HUGETLBFS_MAGIC)
+		return limit;
+	pool = h->machine->huge_pages(page) * page;
+	return pool < limit ? pool : limit;
+}
+
 static void check_region(struct host *h)
 {
 	const struct config *c = h->config;
-	uint64_t shards = 0, wanted, room;
+	struct region_geometry geometry = {config_workers(c), c->region_shards, c->lane_bytes};
+	uint32_t shards = 0;
+	uint64_t wanted, room, page;
 	struct statfs fs;
-	int error = find_filesystem(c->region_directory, &fs);
+	int error = find_filesystem(h, c->region_directory, &fs);
 
 	if (error) {
 		origin_report(c, &h->reports, SEVERITY_ERROR, "region.directory", 0, "%s: %s", c->region_directory,
@@ -134,28 +112,26 @@ static void check_region(struct host *h)
 			      c->region_directory);
 		return;
 	}
-	if (fs.f_type == HUGETLBFS_MAGIC && c->lane_bytes % (uint64_t)fs.f_bsize != 0)
+	page = fs.f_type == HUGETLBFS_MAGIC ? (uint64_t)fs.f_bsize : (uint64_t)sysconf(_SC_PAGESIZE);
+	if (c->lane_bytes % page != 0)
 		origin_report(c, &h->reports, SEVERITY_ERROR, "region.lane_bytes", 0,
 			      "%s has pages of %" PRIu64 " bytes: a lane must be a multiple of them",
-			      c->region_directory, (uint64_t)fs.f_bsize);
+			      c->region_directory, page);
 	for (uint32_t i = 0; i < c->streams_count; i++)
 		shards += c->streams[i].shards;
-	wanted = shards * config_workers(c) * c->lane_bytes;
-	room = fs.f_blocks * (uint64_t)fs.f_bsize;
-	if (wanted > room && fs.f_blocks)
+	wanted = region_room_bytes(&geometry, shards, page);
+	room = room_bytes(h, &fs);
+	if (wanted > room)
 		origin_report(c, &h->reports, SEVERITY_WARNING, "region.lane_bytes", 0,
-			      "the streams' lanes take %" PRIu64 " MiB, the file system of %s has %" PRIu64,
-			      wanted >> 20, c->region_directory, room >> 20);
+			      "the region with the streams' lanes takes %" PRIu64 " MiB, the file system of %s has %" PRIu64,
+			      (wanted + (1u << 20) - 1) >> 20, c->region_directory, room >> 20);
 }
 
-int config_check_host(const struct config *config, FILE *errors)
+int machine_check(const struct config *config, const struct machine *machine, FILE *errors)
 {
-	struct host h = {.config = config};
+	struct host h = {.config = config, .machine = machine};
 	int error;
 
-	CPU_ZERO(&h.allowed);
-	h.allowed_known = sched_getaffinity(0, sizeof h.allowed, &h.allowed) == 0;
-	h.numa = numa_available() >= 0;
 	check_core(&h, config->main_core, "dpdk.main_core", 0, NULL);
 	for (uint32_t i = 0; i < config->ports_count; i++)
 		check_port(&h, i);

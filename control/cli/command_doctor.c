@@ -109,7 +109,7 @@ static int print_json(const struct doctor *d, bool ok)
 static int doctor(struct cli *cli, const struct command *self, int argc, char **argv)
 {
 	struct message answers[2] = {{0}};
-	struct doctor d = {.root = ""};
+	struct doctor d = {.root = "", .filesystem = statfs};
 	struct config *config = NULL;
 	bool json = false, ok = true;
 	struct arguments a;

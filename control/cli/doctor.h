@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/vfs.h>
 
 #include "config/config.h"
 
@@ -22,6 +23,7 @@ struct finding {
 struct doctor {
 	const struct config *config; /* NULL: none was given */
 	const char *root;            /* in front of /sys, /proc and /etc: "" but in tests */
+	int (*filesystem)(const char *path, struct statfs *out); /* statfs() but in tests */
 	const json_t *status;        /* two answers of penstockd, a second apart; NULL when it does not run */
 	const json_t *earlier;
 	struct finding *findings;

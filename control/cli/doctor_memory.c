@@ -14,7 +14,62 @@
 #include "control/cli/doctor.h"
 #include "control/cli/units.h"
 
-#define MIB (1ull << 20)
+#define MIB ((uint64_t)1 << 20)
+
+#define POOL "/sys/kernel/mm/hugepages/hugepages-%" PRIu64 "kB/"
+
+struct place { /* where the region lies or is to lie */
+	const char *directory;
+	char existing[PATH_MAX]; /* the directory, or the nearest above it that is there */
+	struct statfs fs;
+	bool made;               /* the region is there, and has what it needs */
+	uint64_t wanted;         /* bytes it is still to take, all its lanes in use */
+	uint64_t available;
+	uint64_t pool;           /* of that: free pages of hugetlbfs's size */
+};
+
+// The nearest ancestor of `path` that is there.
+static void existing_parent(const char *path, char *out)
+{
+	snprintf(out, PATH_MAX, "%s", path);
+	while (access(out, F_OK) && strlen(out) > 1) {
+		char *slash = strrchr(out, '/');
+
+		if (!slash) {
+			snprintf(out, PATH_MAX, ".");
+			return;
+		}
+		*(slash == out ? slash + 1 : slash) = '\0';
+	}
+}
+
+// False when its file system says nothing.
+static bool find_place(const struct doctor *d, struct place *place)
+{
+	struct region_geometry geometry = {0};
+	char path[PATH_MAX];
+	uint64_t page;
+
+	*place = (struct place){.directory = d->config ? d->config->region_directory : "/dev/shm"};
+	existing_parent(place->directory, place->existing);
+	if (d->filesystem(place->existing, &place->fs))
+		return false;
+	/* A file system of pages may have no limit of its own, and then counts nothing. */
+	page = (uint64_t)place->fs.f_bsize;
+	place->available = place->fs.f_blocks ? place->fs.f_bavail * page : UINT64_MAX;
+	if (place->fs.f_type == HUGETLBFS_MAGIC) {
+		place->pool = (uint64_t)doctor_read_number(d, 0, POOL "free_hugepages", page >> 10) * page;
+		if (place->pool < place->available)
+			place->available = place->pool;
+	}
+	snprintf(path, sizeof(path), "%s/data", place->directory);
+	place->made = d->config && !access(path, F_OK);
+	if (d->config && !place->made) {
+		geometry = (struct region_geometry){config_workers(d->config), d->config->region_shards, d->config->lane_bytes};
+		place->wanted = region_room_bytes(&geometry, geometry.shards, page);
+	}
+	return true;
+}
 
 // Free and all hugepages of one size on one node, in bytes.
 static void count_pages(const struct doctor *d, int node, unsigned kib, uint64_t *all, uint64_t *free_bytes)
@@ -28,31 +83,38 @@ static void count_pages(const struct doctor *d, int node, unsigned kib, uint64_t
 	*free_bytes = (uint64_t)doctor_read_number(d, 0, "%s", path) * kib * 1024;
 }
 
-static void check_node(struct doctor *d, int node)
+/* What the region takes of huge pages and does not have yet. */
+static uint64_t region_huge_bytes(const struct place *place)
+{
+	return place->fs.f_type == HUGETLBFS_MAGIC ? place->wanted : 0;
+}
+
+static void check_node(struct doctor *d, int node, uint64_t region_bytes)
 {
 	static const char why[] = "with small pages every burst costs TLB misses, and most NIC drivers refuse to start";
-	uint64_t all[2], free_bytes[2], wanted = d->config ? (uint64_t)d->config->memory_mib * MIB : 0;
+	bool for_packets = !d->config || d->config->huge_pages;
+	uint64_t packets = !for_packets ? 0 : d->config ? (uint64_t)d->config->memory_mib * MIB : 1024 * MIB;
+	uint64_t all[2], free_bytes[2], wanted = packets + region_bytes;
 	char a[UNITS_TEXT_MAX], b[UNITS_TEXT_MAX], c[UNITS_TEXT_MAX];
 	const char *fix;
 
 	count_pages(d, node, 2048, &all[0], &free_bytes[0]);
 	count_pages(d, node, 1048576, &all[1], &free_bytes[1]);
 	fix = doctor_fix("echo %" PRIu64 " > /sys/devices/system/node/node%d/hugepages/hugepages-2048kB/nr_hugepages",
-			 (uint64_t)((wanted ? wanted : 1024 * MIB) / (2 * MIB)), node);
+			 (wanted + 2 * MIB - 1) / (2 * MIB), node);
 	if (!(all[0] + all[1]))
-		doctor_add(d, d->config && !d->config->huge_pages ? VERDICT_OK : VERDICT_WARN, "hugepages", why,
-			   d->config && !d->config->huge_pages ? NULL : fix, "node %d has none", node);
-	else if (d->config && d->config->huge_pages && free_bytes[0] + free_bytes[1] < wanted)
-		doctor_add(d, VERDICT_WARN, "hugepages", "the dataplane asks for dpdk.memory and does not start with less (unless it "
-			   "runs already and holds them)", fix, "node %d: %s free of %s, the configuration wants %s", node,
-			   units_bytes(a, (double)(free_bytes[0] + free_bytes[1])), units_bytes(b, (double)(all[0] + all[1])),
-			   units_bytes(c, (double)wanted));
+		doctor_add(d, wanted ? VERDICT_WARN : VERDICT_OK, "hugepages", why, wanted ? fix : NULL, "node %d has none", node);
+	else if (d->config && free_bytes[0] + free_bytes[1] < wanted)
+		doctor_add(d, VERDICT_WARN, "hugepages", "the dataplane asks for dpdk.memory and for the region on hugetlbfs, and does "
+			   "not start with less (unless it runs already and holds them)", fix, "node %d: %s free of %s, the "
+			   "configuration wants %s", node, units_bytes(a, (double)(free_bytes[0] + free_bytes[1])),
+			   units_bytes(b, (double)(all[0] + all[1])), units_bytes(c, (double)wanted));
 	else
 		doctor_add(d, VERDICT_OK, "hugepages", why, NULL, "node %d: %s free of %s", node,
 			   units_bytes(a, (double)(free_bytes[0] + free_bytes[1])), units_bytes(b, (double)(all[0] + all[1])));
 }
 
-static void check_hugepages(struct doctor *d)
+static void check_hugepages(struct doctor *d, uint64_t region_bytes)
 {
 	int nodes = 0;
 
@@ -64,7 +126,7 @@ static void check_hugepages(struct doctor *d)
 	for (int node = 0; node < 64; node++) {
 		if (!doctor_exists(d, "/sys/devices/system/node/node%d/hugepages", node))
 			continue;
-		check_node(d, node);
+		check_node(d, node, region_bytes);
 		nodes++;
 	}
 	if (!nodes)
@@ -103,58 +165,43 @@ static void check_transparent(struct doctor *d)
 		doctor_add(d, VERDICT_OK, "transparent_hugepages", why, NULL, "%s", line);
 }
 
-// The nearest ancestor of `path` that is there.
-static void existing_parent(const char *path, char *out)
-{
-	snprintf(out, PATH_MAX, "%s", path);
-	while (access(out, F_OK) && strlen(out) > 1) {
-		char *slash = strrchr(out, '/');
-
-		if (!slash) {
-			snprintf(out, PATH_MAX, ".");
-			return;
-		}
-		*(slash == out ? slash + 1 : slash) = '\0';
-	}
-}
-
-static void check_region(struct doctor *d)
+static void check_region(struct doctor *d, const struct place *place)
 {
 	static const char why[] = "the lanes lie there; a file system on disk would stall workers with its write-back, a full one "
 				  "kills them";
-	const char *directory = d->config ? d->config->region_directory : "/dev/shm";
-	char existing[PATH_MAX], path[PATH_MAX], a[UNITS_TEXT_MAX], b[UNITS_TEXT_MAX];
-	uint64_t wanted = 0, available;
-	struct statfs fs;
-	bool made;
+	uint64_t page = (uint64_t)place->fs.f_bsize, used = (uint64_t)(place->fs.f_blocks - place->fs.f_bavail) * page;
+	char a[UNITS_TEXT_MAX], b[UNITS_TEXT_MAX];
+	bool huge = place->fs.f_type == HUGETLBFS_MAGIC;
+	const char *fix;
 
-	existing_parent(directory, existing);
-	if (statfs(existing, &fs))
-		return;
-	snprintf(path, sizeof(path), "%s/data", directory);
-	made = d->config && !access(path, F_OK);
-	if (d->config && !made)
-		wanted = (uint64_t)d->config->region_shards * config_workers(d->config) * d->config->lane_bytes;
-	available = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize;
-	if (fs.f_type != TMPFS_MAGIC && fs.f_type != HUGETLBFS_MAGIC)
+	if (place->fs.f_type != TMPFS_MAGIC && !huge) {
 		doctor_add(d, VERDICT_FAIL, "region", why, "region: {directory: /dev/shm/penstock} in the configuration",
-			   "%s is neither on tmpfs nor on hugetlbfs", directory);
-	else if (available < wanted)
-		doctor_add(d, VERDICT_FAIL, "region", why,
-			   doctor_fix("mount -o remount,size=%" PRIu64 "M %s (or fewer shards or smaller lanes)",
-				      (uint64_t)((wanted + (uint64_t)(fs.f_blocks - fs.f_bavail) * (uint64_t)fs.f_bsize) / MIB + 64), existing),
-			   "%s has %s free, lanes may take %s", directory, units_bytes(a, (double)available),
-			   units_bytes(b, (double)wanted));
-	else
-		doctor_add(d, VERDICT_OK, "region", why, NULL, "%s: %s free%s%s%s", directory, units_bytes(a, (double)available),
-			   wanted ? ", lanes may take " : "", wanted ? units_bytes(b, (double)wanted) : "",
-			   made ? ", the region is there" : "");
+			   "%s is neither on tmpfs nor on hugetlbfs", place->directory);
+	} else if (place->available < place->wanted) {
+		if (huge && place->available == place->pool)
+			fix = doctor_fix("echo %lld > " POOL "nr_hugepages (or fewer shards or smaller lanes)",
+					 doctor_read_number(d, 0, POOL "nr_hugepages", page >> 10) +
+						 (long long)((place->wanted - place->available + page - 1) / page), page >> 10);
+		else
+			fix = doctor_fix("mount -o remount,size=%" PRIu64 "M %s (or fewer shards or smaller lanes)",
+					 (place->wanted + used) / MIB + 64, place->existing);
+		doctor_add(d, VERDICT_FAIL, "region", why, fix, "%s has %s free, the region may take %s", place->directory,
+			   units_bytes(a, (double)place->available), units_bytes(b, (double)place->wanted));
+	} else {
+		doctor_add(d, VERDICT_OK, "region", why, NULL, "%s: %s free%s%s%s", place->directory,
+			   units_bytes(a, (double)place->available), place->wanted ? ", the region may take " : "",
+			   place->wanted ? units_bytes(b, (double)place->wanted) : "", place->made ? ", the region is there" : "");
+	}
 }
 
 void doctor_check_memory(struct doctor *d)
 {
-	check_hugepages(d);
+	struct place place;
+	bool known = find_place(d, &place);
+
+	check_hugepages(d, known ? region_huge_bytes(&place) : 0);
 	check_memlock(d);
 	check_transparent(d);
-	check_region(d);
+	if (known)
+		check_region(d, &place);
 }

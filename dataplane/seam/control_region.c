@@ -17,14 +17,6 @@ static bool control_matches(const struct control *c, uint64_t generation, uint32
 	       c->shards == shards;
 }
 
-/* Whole pages, of the size that the file system has. */
-static uint64_t control_bytes(uint64_t page_bytes)
-{
-	uint64_t page = page_bytes > 0 ? page_bytes : (uint64_t)sysconf(_SC_PAGESIZE);
-
-	return (sizeof(struct control) + page - 1) / page * page;
-}
-
 /* Opens the file under its lock. A file of another size is another version's, which a dataplane may have mapped: it is left
  * as it is and loses its name. */
 static int open_control(const char *directory, int *out)
@@ -39,7 +31,7 @@ static int open_control(const char *directory, int *out)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (fd < 0)
 		return -errno;
-	bytes = (off_t)control_bytes(region_page_bytes(fd));
+	bytes = (off_t)region_control_bytes(region_page_bytes(fd));
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
 		error = -EBUSY;
 	else if (fstat(fd, &file) != 0)
@@ -66,7 +58,7 @@ int control_create(const char *directory, const struct region_reader *region, st
 		error = open_control(directory, fd);
 	if (error)
 		return error;
-	c = mmap(NULL, control_bytes(region_page_bytes(*fd)), PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+	c = mmap(NULL, region_control_bytes(region_page_bytes(*fd)), PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
 	if (c == MAP_FAILED) {
 		error = -errno;
 		close(*fd);
@@ -103,7 +95,7 @@ int control_open(const char *directory, const struct region *region, const struc
 		close(fd);
 		return -EPROTO;
 	}
-	c = mmap(NULL, control_bytes(region_page_bytes(fd)), PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+	c = mmap(NULL, region_control_bytes(region_page_bytes(fd)), PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
 	close(fd);
 	if (c == MAP_FAILED)
 		return -errno;

@@ -257,6 +257,11 @@ int region_open(const char *directory, struct region_reader *out);
 
 void region_close_reader(struct region_reader *region);
 
+// What a region takes of a file system with pages of `page_bytes` once the lanes of `slots` shard slots are in use: header and
+// ledgers, these lanes, the control file; each in whole pages, which on hugetlbfs are huge. 0 when the geometry is out of
+// range, or a lane no multiple of a page.
+uint64_t region_room_bytes(const struct region_geometry *geometry, uint32_t slots, uint64_t page_bytes);
+
 static inline const struct ledger *region_worker_ledger(const struct region_reader *r, uint32_t worker)
 {
 	return (const struct ledger *)((const uint8_t *)r->region + r->ledgers_offset + worker * r->ledger_stride);

@@ -61,6 +61,22 @@ int region_layout(struct region *header, uint64_t page_bytes)
 	return 0;
 }
 
+uint64_t region_control_bytes(uint64_t page_bytes)
+{
+	return round_up(sizeof(struct control), page_bytes > 0 ? page_bytes : (uint64_t)sysconf(_SC_PAGESIZE));
+}
+
+uint64_t region_room_bytes(const struct region_geometry *geometry, uint32_t slots, uint64_t page_bytes)
+{
+	struct region header = {
+		.workers = geometry->workers, .shards = geometry->shards, .lane_bytes = geometry->lane_bytes};
+
+	if (slots > geometry->shards || region_layout(&header, page_bytes) != 0)
+		return 0;
+	return header.lanes_offset + (uint64_t)slots * geometry->workers * geometry->lane_bytes +
+	       region_control_bytes(page_bytes);
+}
+
 bool region_header_sane(const struct region *header, uint64_t page_bytes, uint64_t file_bytes)
 {
 	struct region expected = {.workers = header->workers, .shards = header->shards, .lane_bytes = header->lane_bytes};

@@ -12,6 +12,9 @@ uint64_t region_page_bytes(int fd);
 // The offsets of `header` from its geometry and page size. -EINVAL when the geometry is out of range.
 int region_layout(struct region *header, uint64_t page_bytes);
 
+// The size of the control file: whole pages.
+uint64_t region_control_bytes(uint64_t page_bytes);
+
 // True when the copy `header` of a region's first bytes is one this version can map from a file of `file_bytes`.
 bool region_header_sane(const struct region *header, uint64_t page_bytes, uint64_t file_bytes);
 

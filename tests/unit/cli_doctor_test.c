@@ -1,5 +1,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
+#include <linux/magic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -173,7 +174,7 @@ static void drops_of_the_interface_behind_a_port_are_counted(void **state)
 
 static void missing_hugepages_come_with_their_number(void **state)
 {
-	struct doctor d = {.config = &config, .root = root};
+	struct doctor d = {.config = &config, .root = root, .filesystem = statfs};
 
 	(void)state;
 	config.huge_pages = true;
@@ -190,6 +191,81 @@ static void missing_hugepages_come_with_their_number(void **state)
 	doctor_free(&d);
 }
 
+static struct statfs region_filesystem;
+
+static int tell_filesystem(const char *path, struct statfs *out)
+{
+	(void)path;
+	*out = region_filesystem;
+	return 0;
+}
+
+/* What doctor_check_memory() says of a region of one worker and two shards with lanes of 4 MiB. */
+static const struct finding *find_region(struct doctor *d, long type, uint64_t page, uint64_t pages)
+{
+	config.ports_count = config.ports[0].queues = 1;
+	config.region_shards = 2;
+	config.lane_bytes = 4 << 20;
+	snprintf(config.region_directory, sizeof(config.region_directory), "%s/region", root);
+	region_filesystem = (struct statfs){.f_type = type, .f_bsize = (long)page, .f_blocks = pages, .f_bavail = pages};
+	*d = (struct doctor){.config = &config, .root = root, .filesystem = tell_filesystem};
+	doctor_check_memory(d);
+	return find(d, "region");
+}
+
+static void the_pages_of_header_and_control_file_are_counted_for_the_region(void **state)
+{
+	struct region_geometry geometry = {1, 2, 4 << 20};
+	uint64_t small = region_room_bytes(&geometry, 2, 4096) / 4096;
+	const struct finding *f;
+	struct doctor d;
+
+	(void)state;
+	assert_true(small > 2 * 1024);
+	assert_int_equal(find_region(&d, TMPFS_MAGIC, 4096, small)->verdict, VERDICT_OK);
+	doctor_free(&d);
+	f = find_region(&d, TMPFS_MAGIC, 4096, small - 1);
+	assert_int_equal(f->verdict, VERDICT_FAIL);
+	assert_non_null(strstr(f->fix, "mount -o remount,size="));
+	doctor_free(&d);
+	/* Two lanes of two huge pages each, one for header and ledgers, one for the control file. */
+	host_file("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "100");
+	host_file("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "6");
+	assert_int_equal(find_region(&d, HUGETLBFS_MAGIC, 2 << 20, 6)->verdict, VERDICT_OK);
+	doctor_free(&d);
+	assert_int_equal(find_region(&d, HUGETLBFS_MAGIC, 2 << 20, 5)->verdict, VERDICT_FAIL);
+	doctor_free(&d);
+	/* Mounted without a limit, it has what the machine has. */
+	assert_int_equal(find_region(&d, HUGETLBFS_MAGIC, 2 << 20, 0)->verdict, VERDICT_OK);
+	doctor_free(&d);
+	host_file("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "5");
+	f = find_region(&d, HUGETLBFS_MAGIC, 2 << 20, 0);
+	assert_int_equal(f->verdict, VERDICT_FAIL);
+	assert_string_equal(f->fix, "echo 101 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages (or fewer shards or smaller lanes)");
+	doctor_free(&d);
+}
+
+static void a_region_on_huge_pages_needs_them_beside_those_for_packets(void **state)
+{
+	const struct finding *f;
+	struct doctor d;
+
+	(void)state;
+	config.huge_pages = true;
+	config.memory_mib = 64;
+	host_file("/sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages", "37");
+	host_file("/sys/devices/system/node/node0/hugepages/hugepages-2048kB/free_hugepages", "37");
+	find_region(&d, HUGETLBFS_MAGIC, 2 << 20, 0);
+	f = find(&d, "hugepages");
+	assert_int_equal(f->verdict, VERDICT_WARN);
+	assert_string_equal(f->fix, "echo 38 > /sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages");
+	doctor_free(&d);
+	host_file("/sys/devices/system/node/node0/hugepages/hugepages-2048kB/free_hugepages", "38");
+	find_region(&d, HUGETLBFS_MAGIC, 2 << 20, 0);
+	assert_int_equal(find(&d, "hugepages")->verdict, VERDICT_OK);
+	doctor_free(&d);
+}
+
 #define AT(test) cmocka_unit_test_setup_teardown(test, fresh_root, remove_root)
 
 int main(void)
@@ -201,6 +277,8 @@ int main(void)
 		AT(a_card_on_the_other_node_or_with_the_kernels_driver_is_found),
 		AT(drops_of_the_interface_behind_a_port_are_counted),
 		AT(missing_hugepages_come_with_their_number),
+		AT(the_pages_of_header_and_control_file_are_counted_for_the_region),
+		AT(a_region_on_huge_pages_needs_them_beside_those_for_packets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -482,36 +482,6 @@ static void errors_of_many_files_name_both_places(void **state)
 	assert_null(strstr(f->said, "there is no port"));
 }
 
-static void this_machine_is_asked_only_when_wanted(void **state)
-{
-	struct fixture *f = *state;
-	size_t length;
-	char *said;
-	FILE *errors;
-
-	assert_int_equal(fixture_load_text(f,
-					   "region: {directory: /proc/x}\ndpdk: {main_core: 1022}\n"
-					   "ports: [{name: a, device: d, cores: [1023], addresses: [10.0.0.1/8]}]\n"),
-			 0);
-	assert_string_equal(f->said, "");
-	errors = open_memstream(&said, &length);
-	assert_int_equal(config_check_host(f->config, errors), -EINVAL);
-	config_complain(f->config, errors, "error", f->config->ports[0].file, f->config->ports[0].line,
-			f->config->ports[0].column, "port '%s' is in use", "a");
-	fclose(errors);
-	assert_non_null(strstr(said, "main.yaml:1:21: error: /proc/x is neither on tmpfs nor on hugetlbfs"));
-	assert_non_null(strstr(said, "main.yaml:2:19: error: core 1022 does not exist on this machine"));
-	assert_non_null(strstr(said, "main.yaml:3:38: error: core 1023 does not exist on this machine"));
-	assert_non_null(strstr(said, "main.yaml:3:9: error: port 'a' is in use\n  ports: [{name"));
-	free(said);
-	assert_int_equal(fixture_load_text(f, "region: {directory: /dev/shm/x}\n"), 0);
-	errors = open_memstream(&said, &length);
-	assert_int_equal(config_check_host(f->config, errors), 0);
-	fclose(errors);
-	assert_string_equal(said, "");
-	free(said);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -525,7 +495,6 @@ int main(void)
 		TEST(what_is_missing_or_too_large_is_told),
 		TEST(more_rules_than_an_input_can_have_are_refused),
 		TEST(errors_of_many_files_name_both_places),
-		TEST(this_machine_is_asked_only_when_wanted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -400,6 +400,36 @@ static void a_published_map_is_read_back(void **state)
 	region_close_writer(&w);
 }
 
+/* What both files take is what was foretold. */
+static void expect_room(const struct region_writer *w, uint64_t page_bytes)
+{
+	struct stat control;
+
+	assert_int_equal(stat(path_of("control"), &control), 0);
+	assert_int_equal(region_room_bytes(&w->geometry, w->geometry.shards, page_bytes), w->region->size_bytes + (uint64_t)control.st_size);
+}
+
+static void the_room_that_a_region_takes_is_known_before(void **state)
+{
+	struct region_writer w = create();
+	struct region_reader r;
+	struct control *control;
+	uint64_t lanes = 2 * LANE_BYTES;
+	int fd;
+
+	(void)state;
+	assert_int_equal(region_open(directory, &r), 0);
+	assert_int_equal(control_create(directory, &r, &control, &fd), 0);
+	expect_room(&w, 4096);
+	assert_int_equal(region_room_bytes(&geometry, 3, 4096) - region_room_bytes(&geometry, 2, 4096), lanes);
+	assert_int_equal(region_room_bytes(&geometry, 4, 4096), 0);        /* it has three */
+	assert_int_equal(region_room_bytes(&geometry, 3, 2ull << 20), 0); /* lanes smaller than a page */
+	control_close(control);
+	close(fd);
+	region_close_reader(&r);
+	region_close_writer(&w);
+}
+
 /* How many huge pages there are, and then at least `more` of them free: what was there before, or -1 when it cannot be
  * had. */
 static long reserve_huge_pages(long more)
@@ -456,6 +486,7 @@ static void a_region_lies_on_huge_pages_too(void **state)
 		assert_int_equal(control_read_map(seen, 8, &copy, &version), 0);
 		assert_int_equal(version, again + 1);
 		assert_memory_equal(&copy, &map, sizeof map);
+		expect_room(&w, 2ull << 20);
 		control_close(seen);
 		control_close(control);
 		close(fd);
@@ -589,6 +620,7 @@ int main(void)
 		REGION_TEST(only_memory_file_systems_will_do),
 		REGION_TEST(headers_that_lie_are_refused),
 		REGION_TEST(a_published_map_is_read_back),
+		REGION_TEST(the_room_that_a_region_takes_is_known_before),
 		REGION_TEST(a_region_lies_on_huge_pages_too),
 		cmocka_unit_test(hostile_maps_are_refused),
 		cmocka_unit_test(a_map_that_changes_under_the_reader_is_never_taken_by_halves),
