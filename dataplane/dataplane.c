@@ -131,7 +131,7 @@ static int make_worker(struct dataplane *d, const struct port *port, uint32_t qu
 	unsigned core = port->config->cores[queue];
 	struct worker *w;
 	uint64_t *words;
-	int error = placement_check(port->config, core, port->node, d->config->numa_strict);
+	int error = placement_check(port->config, core, placement_node(core), port->node, d->config->numa_strict);
 
 	if (error)
 		return error;

@@ -9,28 +9,29 @@
 
 int placement_node(unsigned core)
 {
-	return numa_available() < 0 ? -1 : numa_node_of_cpu((int)core);
-}
-
-int placement_check(const struct config_port *port, unsigned core, int node, bool strict)
-{
-	int at = placement_node(core);
+	int node;
 
 	if (numa_available() < 0)
-		return 0;
-	if (at < 0) {
+		return PLACEMENT_ANYWHERE;
+	node = numa_node_of_cpu((int)core);
+	return node < 0 ? PLACEMENT_NOWHERE : node;
+}
+
+int placement_check(const struct config_port *port, unsigned core, int core_node, int node, bool strict)
+{
+	if (core_node == PLACEMENT_NOWHERE) {
 		LOG_ERROR("port '%s' (line %u): core %u does not exist on this machine\n", port->name, port->line, core);
 		return -EINVAL;
 	}
-	if (node < 0 || at == node)
+	if (core_node < 0 || node < 0 || core_node == node)
 		return 0;
 	if (strict) {
 		LOG_ERROR("port '%s' (line %u): core %u is on NUMA node %d, the device on node %d: every packet would cross "
 			  "the interconnect; choose a core of node %d, or set dpdk.numa to warn\n", port->name,
-			  port->line, core, at, node, node);
+			  port->line, core, core_node, node, node);
 		return -EINVAL;
 	}
-	LOG_WARNING("port '%s': core %u is on NUMA node %d, the device on node %d\n", port->name, core, at, node);
+	LOG_WARNING("port '%s': core %u is on NUMA node %d, the device on node %d\n", port->name, core, core_node, node);
 	return 0;
 }
 

@@ -142,6 +142,58 @@ static void a_lane_is_whole_huge_pages(void **state)
 	expect(*state, REGION, -EINVAL, "main.yaml:1:53: error: /region has pages of 1073741824 bytes: a lane must be a multiple of them");
 }
 
+#define PORT(device, cores) "ports: [{name: a, device: " device ", cores: [" cores "], addresses: [10.0.0.1/8]}]\n"
+#define TWO_QUEUES(device, cores) "ports: [{name: a, device: " device ", queues: 2, cores: [" cores "], addresses: [10.0.0.1/8]}]\n"
+#define WARN "dpdk: {numa: warn}\n"
+
+static void a_core_that_is_not_there_or_not_ours_is_refused(void **state)
+{
+	expect(*state, PORT("any", "2"), 0, "");
+	expect(*state, PORT("any", "3"), -EINVAL, "main.yaml:1:40: error: core 3 is offline, or not among the cores this process may use");
+	expect(*state, PORT("any", "4"), -EINVAL, "main.yaml:1:40: error: core 4 does not exist on this machine");
+	expect(*state, WARN PORT("any", "4"), -EINVAL, "main.yaml:2:40: error: core 4 does not exist on this machine");
+	expect(*state, "dpdk: {main_core: 5}\n" PORT("any", "1"), -EINVAL, "main.yaml:1:19: error: core 5 does not exist on this machine");
+}
+
+static void a_core_on_another_node_than_its_device_is_refused_or_warned_about(void **state)
+{
+	expect(*state, PORT("near", "1"), 0, "");
+	expect(*state, PORT("far", "2"), 0, "");
+	expect(*state, PORT("far", "1"), -EINVAL,
+	       "main.yaml:1:40: error: core 1 is on NUMA node 0, the device is on 1: choose one there, or set dpdk.numa: warn\n");
+	expect(*state, WARN PORT("far", "1"), 0, "main.yaml:2:40: warning: core 1 is on NUMA node 0, the device is on 1\n");
+	expect(*state, TWO_QUEUES("near", "1, 2"), -EINVAL, "main.yaml:1:55: error: core 2 is on NUMA node 1, the device is on 0");
+}
+
+static void the_cores_of_a_device_without_a_node_belong_together(void **state)
+{
+	expect(*state, TWO_QUEUES("any", "2, 1"), -EINVAL,
+	       "main.yaml:1:54: error: core 1 is on NUMA node 0, the port's first core is on 1: choose one there");
+	expect(*state, WARN TWO_QUEUES("any", "2, 1"), 0,
+	       "main.yaml:2:54: warning: core 1 is on NUMA node 0, the port's first core is on 1\n");
+}
+
+static void a_device_on_a_node_without_cores_is_refused_or_warned_about(void **state)
+{
+	expect(*state, PORT("lost", "1"), -EINVAL,
+	       "main.yaml:1:27: error: the device is on NUMA node 7, which has no core here: set dpdk.numa: warn to take it all the same");
+	expect(*state, WARN PORT("lost", "1"), 0, "main.yaml:2:27: warning: the device is on NUMA node 7, which has no core here\n");
+}
+
+static void everything_that_does_not_suit_the_machine_is_told_at_once(void **state)
+{
+	char *said = checked(*state, TWO_QUEUES("far", "1, 9") "region: {directory: /region}\n", -EINVAL);
+
+	assert_non_null(strstr(said, "core 1 is on NUMA node 0"));
+	assert_non_null(strstr(said, "core 9 does not exist"));
+	free(said);
+	region_filesystem.f_type = EXT4_SUPER_MAGIC;
+	said = checked(*state, PORT("far", "1") "region: {directory: /region}\n", -EINVAL);
+	assert_non_null(strstr(said, "core 1 is on NUMA node 0"));
+	assert_non_null(strstr(said, "main.yaml:2:21: error: /region is neither on tmpfs nor on hugetlbfs"));
+	free(said);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 #define ON_TMPFS(name) cmocka_unit_test_setup_teardown(name, on_tmpfs, fixture_teardown)
 
@@ -151,6 +203,11 @@ int main(void)
 		TEST(this_machine_is_asked_only_when_wanted),
 		ON_TMPFS(the_pages_of_header_and_control_file_are_counted_for_the_region),
 		ON_TMPFS(a_lane_is_whole_huge_pages),
+		ON_TMPFS(a_core_that_is_not_there_or_not_ours_is_refused),
+		ON_TMPFS(a_core_on_another_node_than_its_device_is_refused_or_warned_about),
+		ON_TMPFS(the_cores_of_a_device_without_a_node_belong_together),
+		ON_TMPFS(a_device_on_a_node_without_cores_is_refused_or_warned_about),
+		ON_TMPFS(everything_that_does_not_suit_the_machine_is_told_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
