@@ -4,6 +4,7 @@
 #   e2e_begin NAME                     a clean directory $dir, a rig of its own, everything undone at exit
 #   e2e_config <<EOF                   writes $config: base settings, then what stands on stdin (ports... deliveries)
 #   e2e_start / e2e_stop               penstock run, waiting until it receives / SIGTERM, waiting until it ended
+#   e2e_hold; e2e_held COMMAND...      a new region that outlives penstock from here on; COMMAND where it is mounted
 #   e2e_send NAME OPTIONS...           the independent sender, in the foreground; manifest in $dir/NAME.manifest
 #   e2e_send_start / e2e_send_stop     the same in the background
 #   e2e_read STREAM                    every record of a stream, raw, to stdout
@@ -20,6 +21,7 @@ tests_done=0
 planned=
 failed=0
 supervisor=
+holder=
 background=
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
@@ -157,24 +159,52 @@ running() { [ -n "$supervisor" ] && kill -0 "$supervisor" 2>/dev/null; }
 
 e2e_ctl() { "$penstock" --socket "$dir/penstockd.sock" "$@"; }
 
+# e2e_json FILTER COMMAND...: is the answer true? An answer that does not come is none: jq alone would call that true.
+e2e_json() (
+	set -o pipefail
+	filter=$1
+	shift
+	e2e_ctl "$@" --json | jq -e "$filter"
+)
+
 e2e_at_sender() { ip netns exec "$RIG_SENDER_NETNS" "$@"; }
 
-# Starts the supervisor in a mount namespace of its own: the region's tmpfs goes when the last of its processes goes.
+# A mount namespace with the region's tmpfs, held by a process that only sleeps; the one before goes with all that it had mounted.
+e2e_hold() {
+	if [ -n "$holder" ]; then
+		kill "$holder"
+		wait "$holder" 2>/dev/null
+	fi
+	mkdir -p "$dir/region"
+	unshare --mount --propagation slave bash -c '
+		mount -t tmpfs -o size=512m,mode=0750 penstock-region "$1" && exec sleep 3600' e2e "$dir/region" &
+	holder=$!
+	wait_for 5 e2e_held mountpoint "$dir/region" || bail "no tmpfs for the region"
+}
+
+e2e_held() { nsenter --mount --target "$holder" "$@"; }
+
+# Starts the supervisor in a mount namespace of its own: the region's tmpfs goes when the last of its processes goes. Or where
+# e2e_hold has one.
 e2e_run() {
 	mkdir -p "$dir/region" "$dir/pid"
-	unshare --mount --propagation slave bash -c '
-		mount -t tmpfs -o size=512m,mode=0750 penstock-region "$1" && exec "$2" --config "$3" run --netns "$4" --pid-dir "$5"
-	' e2e "$dir/region" "$penstock" "$config" "$RIG_NETNS" "$dir/pid" >>"$dir/run.log" 2>&1 &
+	if [ -n "$holder" ]; then
+		nsenter --mount --target "$holder" "$penstock" --config "$config" run --netns "$RIG_NETNS" --pid-dir "$dir/pid" >>"$dir/run.log" 2>&1 &
+	else
+		unshare --mount --propagation slave bash -c '
+			mount -t tmpfs -o size=512m,mode=0750 penstock-region "$1" && exec "$2" --config "$3" run --netns "$4" --pid-dir "$5"
+		' e2e "$dir/region" "$penstock" "$config" "$RIG_NETNS" "$dir/pid" >>"$dir/run.log" 2>&1 &
+	fi
 	supervisor=$!
 }
 
 # Receives, answers on every address, and has its streams: only then is the first datagram worth sending.
-e2e_ready() { running && e2e_ctl status --json && e2e_streams_taken && e2e_answers "$server" && e2e_answers "$server6"; }
+e2e_ready() { running && e2e_streams_taken && e2e_answers "$server" && e2e_answers "$server6"; }
 
 e2e_answers() { case $1 in *:*) e2e_at_sender ping -6 -c 1 -W 1 "$1" ;; *) e2e_at_sender ping -c 1 -W 1 "$1" ;; esac; }
 
 # The dataplane knows the streams: its region has acknowledged the shard map.
-e2e_streams_taken() { e2e_ctl status --json | jq -e '.dataplane | .alive and .map_version >= 1 and .map_version == .published_map_version'; }
+e2e_streams_taken() { e2e_json '.dataplane | .alive and .map_version >= 1 and .map_version == .published_map_version' status; }
 
 # See README.md: an entry that times out while the dataplane is being killed would lose datagrams before the interface.
 e2e_pin() { # ADDRESS
@@ -243,7 +273,7 @@ e2e_ledger() {
 		(.left[], .right[]) | select(.label == $row) | .value] | add // 0'
 }
 
-e2e_balanced() { e2e_ctl ledger --json | jq -e '.balanced and .unaccounted == 0'; }
+e2e_balanced() { e2e_json '.balanced and .unaccounted == 0' ledger; }
 
 # Nothing in flight: nothing waits, and two looks, longer apart than the ledger's own rhythm, are the same and balanced.
 e2e_settled() {
