@@ -273,6 +273,12 @@ e2e_ledger() {
 		(.left[], .right[]) | select(.label == $row) | .value] | add // 0'
 }
 
+# Frames that no worker met. Some of the kernel's own may have come before the first poll: how many is known a moment after it.
+e2e_missed() {
+	wait_for 10 e2e_json 'all(.ports[]; .settling == false)' status || echo "not settled" >&2
+	echo $(($(e2e_ledger missed) + $(e2e_ledger down)))
+}
+
 e2e_balanced() { e2e_json '.balanced and .unaccounted == 0' ledger; }
 
 # Nothing in flight: nothing waits, and two looks, longer apart than the ledger's own rhythm, are the same and balanced.
