@@ -14,6 +14,7 @@
 
 #include "dataplane/worker.h"
 #include "tests/dpdk/mirrored.h"
+#include "tests/dpdk/shard_map.h"
 #include "tests/support/burst_reference.h"
 #include "tests/support/frame_build.h"
 
@@ -46,24 +47,6 @@ static inline uint32_t draw(uint32_t below)
 }
 
 /* ---- set-up ---- */
-
-static inline void add_stream(const char *name, uint32_t shards)
-{
-	struct map_stream *stream = &map.streams[map.streams_count++];
-	uint64_t step = shards == 1 ? 0 : UINT64_MAX / shards + 1;
-
-	strcpy(stream->name, name);
-	stream->first_shard = map.shards_count;
-	stream->shards = shards;
-	for (uint32_t i = 0; i < shards; i++) {
-		struct map_shard *shard = &map.shards[map.shards_count];
-
-		shard->first_hash[0] = step * i;
-		shard->last_hash[0] = i + 1 == shards ? UINT64_MAX : step * (i + 1) - 1;
-		shard->last_hash[1] = UINT64_MAX;
-		shard->slot = map.shards_count++;
-	}
-}
 
 static inline struct config_input *add_input(uint32_t udp_port, uint8_t codec, enum config_key key, const char *stream)
 {
@@ -149,9 +132,9 @@ static inline void set_up_port(bool tap)
 	memset(&config, 0, sizeof config);
 	memset(&port, 0, sizeof port);
 	memset(&reference, 0, sizeof reference);
-	add_stream("a", 16);
-	add_stream("b", 3);
-	add_stream("one", 1);
+	shard_map_add(&map, "a", 16);
+	shard_map_add(&map, "b", 3);
+	shard_map_add(&map, "one", 1);
 	if (tap) {
 		add_input(514, CODEC_FRAME, KEY_SOURCE, "b");
 		add_input(515, CODEC_FRAME, KEY_FIELD, "a");

@@ -15,6 +15,7 @@
 #include "dataplane/refine.h"
 #include "dataplane/worker.h"
 #include "tests/dpdk/mirrored.h"
+#include "tests/dpdk/shard_map.h"
 #include "tests/support/frame_build.h"
 
 #define LANE_SIZE (1ull << 19)
@@ -71,24 +72,6 @@ static struct {
 	uint32_t length;
 	uint64_t records, payload;
 } lanes[SLOTS];
-
-static void add_stream(const char *name, uint32_t shards)
-{
-	struct map_stream *stream = &map.streams[map.streams_count++];
-	uint64_t step = shards == 1 ? 0 : UINT64_MAX / shards + 1;
-
-	strcpy(stream->name, name);
-	stream->first_shard = map.shards_count;
-	stream->shards = shards;
-	for (uint32_t i = 0; i < shards; i++) {
-		struct map_shard *shard = &map.shards[map.shards_count];
-
-		shard->first_hash[0] = step * i;
-		shard->last_hash[0] = i + 1 == shards ? UINT64_MAX : step * (i + 1) - 1;
-		shard->last_hash[1] = UINT64_MAX;
-		shard->slot = map.shards_count++;
-	}
-}
 
 /* UDP port 600 and the input's number. */
 static struct config_input *add_input(uint8_t codec, enum config_key key, const char *stream)
@@ -163,10 +146,10 @@ static void start_rigs(void (*inputs)(void))
 	now_ns = 1700000000000000000ull;
 	config.rule_seconds = 30;
 	config.rule_memory = 512u << 20;
-	add_stream("a", 16);
-	add_stream("b", 3);
-	add_stream("one", 1);
-	add_stream("dead", 2);
+	shard_map_add(&map, "a", 16);
+	shard_map_add(&map, "b", 3);
+	shard_map_add(&map, "one", 1);
+	shard_map_add(&map, "dead", 2);
 	inputs();
 	frame_host(&port.host);
 	assert_int_equal(plan_create(&config, NULL, 1, &map, 1, &plan), 0);
