@@ -9,6 +9,8 @@
 #   e2e_send_start / e2e_send_stop     the same in the background
 #   e2e_read STREAM                    every record of a stream, raw, to stdout
 #   e2e_ledger LABEL                   a row of the ledger, summed over ports, streams or deliveries
+#   e2e_json FILTER COMMAND...         is jq's FILTER true of what penstock COMMAND --json answers?
+#   e2e_missed                         frames that no worker met, those before the first poll included
 #   e2e_settled                        waits until nothing moves any more, then: is the ledger balanced?
 
 set -u

@@ -241,7 +241,8 @@ static void the_pages_of_header_and_control_file_are_counted_for_the_region(void
 	host_file("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "5");
 	f = find_region(&d, HUGETLBFS_MAGIC, 2 << 20, 0);
 	assert_int_equal(f->verdict, VERDICT_FAIL);
-	assert_string_equal(f->fix, "echo 101 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages (or fewer shards or smaller lanes)");
+	assert_string_equal(f->fix, "echo 101 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages "
+				    "(or fewer shards or smaller lanes)");
 	doctor_free(&d);
 }
 

@@ -9,7 +9,8 @@ static void expect_room(const struct region_writer *w, uint64_t page_bytes)
 	struct stat control;
 
 	assert_int_equal(stat(path_of("control"), &control), 0);
-	assert_int_equal(region_room_bytes(&w->geometry, w->geometry.shards, page_bytes), w->region->size_bytes + (uint64_t)control.st_size);
+	assert_int_equal(region_room_bytes(&w->geometry, w->geometry.shards, page_bytes),
+			 w->region->size_bytes + (uint64_t)control.st_size);
 }
 
 static void the_room_that_a_region_takes_is_known_before(void **state)
