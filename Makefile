@@ -95,7 +95,7 @@ $(BUILD)/penstockd: $(call obj,control/penstockd.c) $(LIBS)
 $(BUILD)/penstock: $(call obj,control/cli/main.c) $(LIBS)
 	$(CC) $(ALL_LDFLAGS) $(LINKED) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
 
-$(BUILD)/tests/decode_capture_test $(BUILD)/tests/pcapng_test $(BUILD)/tests/flow_peers_test: TEST_LIBS := -lpcap
+$(BUILD)/tests/codec_capture_test $(BUILD)/tests/decode_capture_test $(BUILD)/tests/pcapng_test $(BUILD)/tests/flow_peers_test: TEST_LIBS := -lpcap
 $(UNIT_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libsupport.a $(LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) $(LINKED) -lcmocka $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) $(TEST_LIBS) -o $@
