@@ -15,6 +15,22 @@ static const struct plan_input *find_input(const struct plan *plan, uint32_t id)
 	return NULL;
 }
 
+/* What rules overwrite in a message that is whole, in one that is not. They decide nothing else about it. */
+static const uint8_t *redact(struct worker *w, const struct refine *refine, const struct gelf_dropped *dropped)
+{
+	struct refiner *r = w->refiner;
+
+	if (!refine->rules)
+		return dropped->bytes;
+	r->scanned[0] = (struct slice){0, dropped->length};
+	memcpy(r->scratch, dropped->bytes, dropped->length);
+	ruleset_scan(refine->rules, w->plan->scratch[w->index], r->scratch, dropped->length, r->scanned, 1,
+		     r->verdicts);
+	if (r->verdicts[0].redacted)
+		ledger_add(&w->ledger, WORKER_REDACTED, 1);
+	return r->scratch;
+}
+
 static void drop(struct worker *w, const struct plan_input *plan, const struct gelf_dropped *dropped)
 {
 	bool oversize = dropped->reason == DEAD_LETTER_REASSEMBLY_OVERSIZE;
@@ -37,7 +53,7 @@ static void drop(struct worker *w, const struct plan_input *plan, const struct g
 	}
 	memcpy(piece.origin, &dropped->source->origin, sizeof piece.origin);
 	refine_dead_letter(w, plan, &piece, DEAD_LETTER_AT_REASSEMBLY, (uint16_t)dropped->reason,
-			   dropped->had | dropped->expected << 16, dropped->bytes, dropped->length);
+			   dropped->had | dropped->expected << 16, redact(w, plan->refine, dropped), dropped->length);
 	refine_append_jobs(w); /* the origin is on the stack */
 }
 
