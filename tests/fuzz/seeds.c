@@ -300,6 +300,53 @@ static void keep_messages_of_machines(void)
 	keep("dead_letter", "\0", 1, letter, dead_letter_write(&header, (const uint8_t *)"text", 4, letter, sizeof letter));
 }
 
+#define REFINE_INPUTS 18u
+
+/* For refine_fuzz.c: `how` as there. */
+static void put_refine(struct flow_build *b, uint8_t input, uint8_t how, const void *bytes, uint32_t length)
+{
+	flow_build_bytes(b, (uint8_t[]){input, how, (uint8_t)(length >> 8), (uint8_t)length}, 4);
+	flow_build_bytes(b, bytes, length);
+}
+
+/* Each text to each input in bursts of several; then what is no text. */
+static void keep_refined(void)
+{
+	static const char *const texts[] = {
+		"{\"host\":\"web-1\",\"tags\":{\"env\":\"prod\"}}\n{\"a\" 1}\n{\"n\":1}",
+		"<34>1 2003-10-11T22:14:15.003Z web su - ID47 - alert7 user=root\n<13>secret=abc debug",
+		"gorets:1|c|@0.1\nbad\n:2|g",
+		"cpu,host=web-17 user=12.5 1767323045123456789\nmem free",
+		"servers.web-17.cpu 12.5 1767323045\ndisk.used 1",
+		"line alert7 secret=abcd audit user=u1\npoison\ntick 1\ntick 2\ndebug\n secret=secret=xy",
+		"{\"version\":\"1.1\",\"host\":\"h\",\"short_message\":\"secret=abc\"}"};
+	static const uint8_t chunks[2][28] = {"\x1e\x0f" "identity" "\0\2" "secret=abc poison", "\x1e\x0f" "identity" "\1\2" "rest of it"};
+	static struct flow_build b, flows;
+
+	for (size_t t = 0; t < sizeof texts / sizeof *texts; t++) {
+		b.length = 0;
+		for (uint8_t input = 0; input < REFINE_INPUTS; input++)
+			put_refine(&b, input, (uint8_t)(input % 5 == 4 ? 1 : input % 3 ? 0x32 : 0x70), texts[t], (uint32_t)strlen(texts[t]));
+		keep("refine", "", 0, b.bytes, b.length);
+	}
+	flow_build_usual(&flows, 9, true, 2);
+	for (uint8_t input = 0; input < REFINE_INPUTS; input++) {
+		b.length = 0;
+		put_refine(&b, input, 0, chunks[0], sizeof chunks[0]);
+		put_refine(&b, input, 1, chunks[1], sizeof chunks[1]);
+		put_refine(&b, input, 8, chunks[input % 2], sizeof chunks[0]);
+		put_refine(&b, input, 5, sample_kpl_aggregate.bytes, sample_kpl_aggregate.length);
+		put_refine(&b, input, 0, sample_gelf_gzip.bytes, sample_gelf_gzip.length);
+		put_refine(&b, input, 2, sample_collectd_values.bytes, sample_collectd_values.length);
+		put_refine(&b, input, 0, flows.bytes, flows.length);
+		keep("refine", "", 0, b.bytes, b.length);
+	}
+	flow_build_sflow(&flows, 2);
+	b.length = 0;
+	put_refine(&b, 9, 0, flows.bytes, flows.length);
+	keep("refine", "", 0, b.bytes, b.length);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2)
@@ -317,6 +364,7 @@ int main(int argc, char **argv)
 	keep_flows();
 	keep_gelf();
 	keep_messages_of_machines();
+	keep_refined();
 	for (int i = 2; i < argc; i++)
 		keep_file(argv[i]);
 	return 0;
