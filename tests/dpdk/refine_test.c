@@ -4,6 +4,7 @@
 #include "tests/dpdk/refine_send.h"
 
 #define BURST 32u
+#define FLOOD_ROUNDS 600u
 
 static int set_up(void **state)
 {
@@ -198,7 +199,7 @@ static void flood(struct rig *rig, const struct sent *flood_sent, const struct s
 {
 	struct rte_mbuf *frames[BURST];
 
-	for (uint32_t round = 0; round < 600; round++) {
+	for (uint32_t round = 0; round < FLOOD_ROUNDS; round++) {
 		for (uint32_t i = 0; i < BURST; i++) {
 			const struct sent *s =
 				i % 8 ? &flood_sent[(round + i) % 16] : &calm[(round * 4 + i / 8) % 64];
@@ -221,23 +222,32 @@ static void flood(struct rig *rig, const struct sent *flood_sent, const struct s
 	}
 }
 
+/* By the counters that were committed. */
 static void expect_only_stuck_lost(struct rig *rig, uint64_t stuck, const uint64_t calm_sent[SLOTS])
 {
-	uint64_t dropped = 0;
+	uint32_t lines = worker_lines(SLOTS), calm_shards = 0;
+	uint64_t *words = malloc(lines * sizeof(struct ledger_line)), dropped = 0, calm = 0;
 
+	assert_non_null(words);
+	assert_true(ledger_read(rig->ledger, lines, 0, lines, words));
 	for (uint32_t s = 0; s < SLOTS; s++) {
-		const uint64_t *row = rig->words + lane_word(s, 0);
+		const uint64_t *row = words + lane_word(s, 0);
 
 		dropped += row[LANE_DROPPED];
-		if (stuck >> s & 1)
+		if (stuck >> s & 1) {
+			assert_int_equal(calm_sent[s], 0);
 			continue;
+		}
+		calm += calm_sent[s];
+		calm_shards += calm_sent[s] > 0;
 		assert_int_equal(row[LANE_DROPPED], 0);
-		assert_true(row[LANE_RECORDS] >= calm_sent[s] * 99 / 100);
-		assert_true(row[LANE_RECORDS] >= calm_sent[s]);
+		assert_true(row[LANE_RECORDS] * 100 >= calm_sent[s] * 99);
 	}
+	assert_true(calm == FLOOD_ROUNDS * BURST / 8 && calm_shards >= 15);
 	assert_true(dropped > 1000);
-	assert_int_equal(rig->words[RECORD_LANE_FULL], dropped);
-	assert_int_equal(rig->words[WORKER_PARSED], sum(rig->words, COUNTER_RECORD_BASE, COUNTER_RECORD_END));
+	assert_int_equal(words[RECORD_LANE_FULL], dropped);
+	assert_int_equal(words[WORKER_PARSED], sum(words, COUNTER_RECORD_BASE, COUNTER_RECORD_END));
+	free(words);
 }
 
 static void json_line(struct sent *s, uint32_t input, const char *stream, const char *host)
