@@ -157,6 +157,30 @@ static void incomplete_messages_end_in_a_counter_or_as_dead_letters(void **state
 	check_rigs();
 }
 
+static void a_rule_drops_a_message_that_stays_incomplete(void **state)
+{
+	uint8_t datagram[64];
+
+	(void)state;
+	assert_int_equal(make_chunk(datagram, 79, 0, 2, "debug secret=abc", 16), 28);
+	memset(burst, 0, offsetof(struct sent, wants));
+	send_bytes(burst, GELF_INPUT, datagram, 28);
+	burst->held = true;
+	counters[WORKER_CHUNKS]++;
+	counters[WORKER_HELD]++;
+	run_burst(burst, 1, NULL);
+	for (uint32_t level = 0; level < rigs_count; level++)
+		assert_true(refine_end(rigs[level].worker));
+	rows[GELF_INPUT][INPUT_RECORDS]++;
+	rows[GELF_INPUT][INPUT_BYTES] += 16;
+	rows[GELF_INPUT][INPUT_REFUSED]++;
+	counters[WORKER_PARSED]++;
+	counters[WORKER_PARSED_BYTES] += 16;
+	counters[RECORD_RULE_DROPPED]++;
+	counters[WORKER_HELD] = 0;
+	check_rigs();
+}
+
 static void what_a_killed_or_stopped_worker_held_is_counted(void **state)
 {
 	uint8_t datagram[64];
@@ -338,6 +362,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(large_datagrams_are_taken_in_several_rounds, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(incomplete_messages_end_in_a_counter_or_as_dead_letters, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(a_rule_drops_a_message_that_stays_incomplete, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_a_killed_or_stopped_worker_held_is_counted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_flood_on_one_key_leaves_other_shards_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_flood_of_colliding_keys_leaves_other_shards_alone, set_up, tear_down),
