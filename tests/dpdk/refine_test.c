@@ -214,6 +214,62 @@ static void what_a_killed_or_stopped_worker_held_is_counted(void **state)
 	check_rigs();
 }
 
+/* ---- no rules ---- */
+
+static void one_without_rules(void)
+{
+	add_input(CODEC_LINES, KEY_FIELD, "a");
+	strcpy(add_input(CODEC_JSON, KEY_PATH, "a")->key_path, "host");
+	add_input(CODEC_LINES, KEY_FIELD, "a");
+}
+
+static void one_with_rules_beside(void)
+{
+	one_without_rules();
+	add_rule(2, "noise", "debug", VERDICT_DROP);
+	add_rule(2, "seen", "alert", VERDICT_TAG);
+}
+
+/* The same plan for the input, and nothing of rules in it: then burst.c does the same for its frames, too. */
+static void rules_of_another_input_change_nothing_for_one_without(void **state)
+{
+	struct plan_input alone;
+
+	(void)state;
+	start_rigs(one_without_rules);
+	assert_null(set);
+	alone = plan->inputs[0];
+	assert_null(alone.refine);
+	assert_true(refine_needed(&config, 1) && !plan->inputs[1].refine->rules);
+	end_rigs();
+	set = NULL;
+	start_rigs(one_with_rules_beside);
+	assert_non_null(set);
+	assert_null(plan->inputs[0].refine);
+	assert_int_equal(plan->inputs[0].codec, alone.codec);
+	assert_int_equal(plan->inputs[0].index, alone.index);
+	assert_int_equal(plan->inputs[0].labels, alone.labels);
+	assert_int_equal(plan->inputs[0].only_slot, alone.only_slot);
+	assert_memory_equal(&plan->inputs[0].key, &alone.key, sizeof alone.key);
+	assert_non_null(plan->inputs[1].refine);
+	assert_null(plan->inputs[1].refine->rules);
+	assert_non_null(plan->inputs[2].refine->rules);
+	for (uint32_t level = 0; level < rigs_count; level++) {
+		struct rte_mbuf *frame;
+		uint8_t bytes[200];
+
+		/* A worker that has no refiner takes them. */
+		refiner_free(rigs[level].worker->refiner);
+		rigs[level].worker->refiner = NULL;
+		frame = make_mbuf(bytes, make_frame(bytes, 0, "k debug\nl alert\n", 16), 0);
+		rigs[level].process(rigs[level].worker, &frame, 1);
+		worker_commit(rigs[level].worker);
+		free_mbuf(frame);
+		assert_int_equal(rigs[level].words[RECORD_APPENDED], 2);
+	}
+	end_rigs();
+}
+
 /* ---- floods: what one key, one input or one shard suffers, the others do not see ---- */
 
 /* A burst of 32 with `calm` datagrams of CALM_INPUT among those of the flood; penstockd drains all lanes but those
@@ -364,6 +420,7 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_rule_drops_a_message_that_stays_incomplete, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_a_killed_or_stopped_worker_held_is_counted, set_up, tear_down),
+		cmocka_unit_test(rules_of_another_input_change_nothing_for_one_without),
 		cmocka_unit_test_setup_teardown(a_flood_on_one_key_leaves_other_shards_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_flood_of_colliding_keys_leaves_other_shards_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_flood_on_one_input_leaves_other_streams_alone, set_up, tear_down),
