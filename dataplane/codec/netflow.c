@@ -15,7 +15,7 @@ struct decoding {
 	struct template_domain domain;
 	struct flow_sets sets;
 	enum codec_fault fault; /* the first */
-	uint32_t flows;
+	uint32_t flows, flows_max;
 	bool options, undecoded; /* there are */
 };
 
@@ -71,6 +71,7 @@ static enum codec_fault open_message(struct decoding *d, const struct codec_reco
 		blame(d, CODEC_LENGTH);
 	}
 	d->sets = (struct flow_sets){bytes, header, length};
+	d->flows_max = length / NETFLOW_FLOW_BYTES < NETFLOW_FLOWS_MAX ? length / NETFLOW_FLOW_BYTES : NETFLOW_FLOWS_MAX;
 	blame(d, check_sets(&d->sets));
 	return CODEC_OK;
 }
@@ -114,7 +115,7 @@ static void put_records(struct decoding *d, const struct flow_set *set, const st
 				blame(d, CODEC_LENGTH);
 			return;
 		}
-		if (d->flows == NETFLOW_FLOWS_MAX) {
+		if (d->flows == d->flows_max) {
 			blame(d, CODEC_TOO_MANY);
 			return;
 		}

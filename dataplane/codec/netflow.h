@@ -23,7 +23,12 @@
  * length are decoded, and the fault is returned. Faults of one template or data set do not end the others.
  */
 
-#define NETFLOW_FLOWS_MAX 8192u /* and options, of a datagram: more are CODEC_TOO_MANY. The largest has 65,535 bytes */
+/*
+ * Flows, and options, of a datagram: more are CODEC_TOO_MANY. Also no more than one for each NETFLOW_FLOW_BYTES of it, though
+ * a template may describe flows of one byte: what a byte can cost stays near what it costs in flows of tens of bytes.
+ */
+#define NETFLOW_FLOWS_MAX 8192u
+#define NETFLOW_FLOW_BYTES 3u
 
 // Learns a datagram's templates into record->templates (not NULL), with its arrival time, and puts nothing. CODEC_OK also
 // for one that has none; else what is wrong with the datagram.
