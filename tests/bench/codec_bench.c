@@ -213,6 +213,8 @@ int main(int argc, char **argv)
 
 		if (!codec || (!codec->decode && !has_sample((uint8_t)id, false)))
 			continue;
+		if (id == CODEC_NETFLOW || id == CODEC_SFLOW) /* flow_bench's */
+			continue;
 		if (!has_sample((uint8_t)id, false) || !has_sample((uint8_t)id, true)) {
 			fprintf(stderr,
 				"codec_bench: codec %s has no typical or no crafted sample in codec_samples.h\n",
