@@ -131,6 +131,7 @@ static void put_data(struct decoding *d, const struct codec_record *record, bool
 	struct flow_sets sets = d->sets;
 	struct templates_of *known = record->templates ? templates_find(record->templates, &d->domain) : NULL;
 	const struct template *template = NULL;
+	uint32_t of = SETS_RESERVED - 1; /* whose template that is: mostly the next set's, too */
 	struct flow_set set;
 
 	flow_put_mark(&d->message.put, FIELD_ARRAY, options ? "options" : "flows", options ? 7 : 5);
@@ -139,7 +140,9 @@ static void put_data(struct decoding *d, const struct codec_record *record, bool
 			d->undecoded |= set.id > 3 || (d->domain.version == 9) != (set.id < 2);
 			continue;
 		}
-		template = known ? templates_lookup(record->templates, known, set.id, record->arrival_ns) : NULL;
+		if (set.id != of && known)
+			template = templates_lookup(record->templates, known, set.id, record->arrival_ns);
+		of = set.id;
 		if (!template) {
 			d->undecoded = true;
 			blame(d, CODEC_NO_TEMPLATE);
