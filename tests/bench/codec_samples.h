@@ -140,6 +140,7 @@ static const struct codec_sample codec_samples[] = {
 	CRAFTED(CODEC_GELF, "members", "{\"version\":\"1.1\",\"host\":\"h\",\"short_message\":\"m\"", ",\"\":0", "}"),
 	CRAFTED(CODEC_GELF, "digits",
 		"{\"version\":\"1.1\",\"host\":\"h\",\"short_message\":\"m\",\"timestamp\":1e-", "0", "}"),
+	MADE(CODEC_GELF, true, "tight", make_gelf_tight),
 	MADE(CODEC_GELF, true, "bomb", make_gelf_bomb),
 
 	/* A datagram is the record: of 1 notification, of 7 and of 24 value lists. */
