@@ -215,6 +215,27 @@ static void keep_texts(void)
 		keep(texts[i].target, (uint8_t[]){(uint8_t)i}, 1, texts[i].text, strlen(texts[i].text));
 }
 
+/* Lists of RFC 6313: of values, of records, of such lists, and one in another. */
+static void keep_flow_lists(void)
+{
+	static const uint32_t fields[3][2] = {{291, TEMPLATE_VARIABLE}, {292, TEMPLATE_VARIABLE}, {293, TEMPLATE_VARIABLE}},
+			      pair[2][2] = {{8, 4}, {291, TEMPLATE_VARIABLE}};
+	static struct flow_build b;
+	uint8_t choice[6] = {1, 2, 3, 4};
+
+	flow_build_header(&b, 10, 0);
+	flow_build_template(&b, 300, fields, 3, 0);
+	flow_build_template(&b, 301, pair, 2, 0);
+	flow_build_set(&b, 300);
+	flow_build_bytes(&b, "\x11\3\0\x0e\0\4\0\0\0\1\0\0\0\4\0\0\0\x08", 18);
+	flow_build_bytes(&b, "\x0f\3\1\x2d\xc0\0\2\1\7\3\0\4\0\1\6\x11", 16);
+	flow_build_bytes(&b, "\x17\1\1\x2d\0\x0e\xc0\0\2\1\5\3\0\x52\xff\xff\1\x2d\0\4\1\x2d\0\4", 24);
+	flow_build_set_end(&b);
+	choice[4] = (uint8_t)(b.length >> 8);
+	choice[5] = (uint8_t)b.length;
+	keep("netflow", choice, 6, b.bytes, b.length);
+}
+
 /* Flow datagrams: each alone, and the flows in front of their template. */
 static void keep_flows(void)
 {
@@ -245,6 +266,7 @@ static void keep_flows(void)
 		}
 		keep("netflow", "", 0, both.bytes, both.length);
 	}
+	keep_flow_lists();
 	flow_build_sflow(&b, 2);
 	keep("sflow", (uint8_t[]){0}, 1, b.bytes, b.length);
 }
