@@ -95,7 +95,7 @@ $(BUILD)/penstockd: $(call obj,control/penstockd.c) $(LIBS)
 $(BUILD)/penstock: $(call obj,control/cli/main.c) $(LIBS)
 	$(CC) $(ALL_LDFLAGS) $(LINKED) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
 
-$(BUILD)/tests/decode_capture_test $(BUILD)/tests/pcapng_test $(BUILD)/tests/flow_peers_test: TEST_LIBS := -lpcap
+$(BUILD)/tests/codec_capture_test $(BUILD)/tests/decode_capture_test $(BUILD)/tests/pcapng_test $(BUILD)/tests/flow_peers_test: TEST_LIBS := -lpcap
 $(UNIT_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libsupport.a $(LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) $(LINKED) -lcmocka $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) $(TEST_LIBS) -o $@
@@ -143,6 +143,11 @@ fuzz: ## run the fuzz targets, SECONDS=60 each, with what they keep in build/fuz
 		-timeout=20 -max_total_time=$(SECONDS) -artifact_prefix=build/fuzz/$$target- build/fuzz/corpus/$$target; done
 $(BUILD)/%_fuzz: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(LIBS)
 	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer $(LINKED) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
+# A worker and its lanes: the one target that needs DPDK.
+$(call obj,tests/fuzz/refine_fuzz.c): EXTRA_CFLAGS := $(DPDK_CFLAGS)
+$(call obj,tests/fuzz/refine_fuzz.c): ALL_CFLAGS += $(MARCH)
+$(BUILD)/refine_fuzz: $(BUILD)/%: $(BUILD)/obj/tests/fuzz/%.o $(call obj,tests/support/frame_build.c) $(BUILD)/libdataplane.a $(LIBS)
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer $(LINKED) -lcmocka $(DPDK_LIBS) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
 $(BUILD)/seeds: $(call obj,tests/fuzz/seeds.c $(FUZZ_SUPPORT:%=tests/support/%.c)) $(LIBS)
 	$(CC) $(ALL_LDFLAGS) $(LINKED) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
 

@@ -73,18 +73,19 @@ static void check_destination(struct loading *l, uint32_t i)
 		      "port '%s' does not answer for %s: add it to the port's addresses", port->name, text);
 }
 
-/* UDP ports of tunnels: dataplane/packet/tunnel.c has them, too. */
-static uint32_t tunnel_of_port(uint32_t udp_port)
+/* UDP ports of tunnels: dataplane/packet/tunnel.c has those that do not change, too. */
+static uint32_t tunnel_of_port(const struct config_port *port, uint32_t udp_port)
 {
+	if (udp_port == port->vxlan_port)
+		return TUNNEL_VXLAN;
+	if (udp_port == port->geneve_port)
+		return TUNNEL_GENEVE;
+	if (udp_port == port->gtp_port)
+		return TUNNEL_GTP;
 	switch (udp_port) {
-	case 4789:
 	case 4790:
 	case 8472:
 		return TUNNEL_VXLAN;
-	case 6081:
-		return TUNNEL_GENEVE;
-	case 2152:
-		return TUNNEL_GTP;
 	case 6635:
 		return TUNNEL_MPLS;
 	default:
@@ -97,7 +98,7 @@ static void check_tunnel(struct loading *l, uint32_t i)
 	const struct config *c = l->config;
 	const struct config_input *in = &c->inputs[i];
 	const struct config_port *port = &c->ports[in->port_index];
-	uint32_t of_port = origin_bad(c, "inputs[].udp_port", i) ? TUNNEL_NONE : tunnel_of_port(in->udp_port);
+	uint32_t of_port = origin_bad(c, "inputs[].udp_port", i) ? TUNNEL_NONE : tunnel_of_port(port, in->udp_port);
 
 	if (origin_bad(c, "ports[].tunnels", in->port_index) || origin_bad(c, "ports[].mode", in->port_index))
 		return;

@@ -159,6 +159,31 @@ static void check_device(struct loading *l, uint32_t i)
 				      p->device);
 }
 
+/* One UDP port is one tunnel's; 4790, 8472 and 6635 are always the same one's. */
+static void check_tunnel_ports(struct loading *l, uint32_t i)
+{
+	const struct config *c = l->config;
+	const struct config_port *p = &c->ports[i];
+	const struct {
+		const char *knob, *tunnel;
+		uint32_t port;
+	} of[] = {{"ports[].vxlan_port", "VXLAN", p->vxlan_port}, {"ports[].geneve_port", "GENEVE", p->geneve_port},
+		  {"ports[].gtp_port", "GTP-U", p->gtp_port},     {NULL, "VXLAN-GPE", 4790},
+		  {NULL, "MPLS", 6635},                           {NULL, "VXLAN", 8472}};
+
+	for (uint32_t a = 0; a < 3; a++)
+		for (uint32_t b = 0; b < sizeof of / sizeof *of; b++) {
+			if (a == b || of[a].port != of[b].port || strcmp(of[a].tunnel, of[b].tunnel) == 0)
+				continue;
+			if (!origin_given(c, of[a].knob, i) || origin_bad(c, of[a].knob, i))
+				continue;
+			if (b > a && of[b].knob && origin_given(c, of[b].knob, i))
+				continue; /* told once, there */
+			origin_report(c, &l->reports, SEVERITY_ERROR, of[a].knob, i, "%u is the port of %s", of[a].port,
+				      of[b].tunnel);
+		}
+}
+
 static void check_port(struct loading *l, uint32_t i)
 {
 	const struct config *c = l->config;
@@ -168,6 +193,7 @@ static void check_port(struct loading *l, uint32_t i)
 		check_device(l, i);
 	if (!origin_bad(c, "ports[].addresses", i))
 		check_addresses(l, i);
+	check_tunnel_ports(l, i);
 	if (!origin_bad(c, "ports[].mode", i) && !origin_bad(c, "ports[].tunnels", i) && p->tap && p->tunnels)
 		origin_report(c, &l->reports, SEVERITY_ERROR, "ports[].tunnels", i,
 			      "a tap looks into every tunnel and ends none: remove the list, or use mode: telemetry");

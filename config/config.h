@@ -54,6 +54,7 @@ struct config_port {
 	uint32_t mtu;
 	uint32_t rx_descriptors;
 	uint32_t tunnels;      /* telemetry: those that end here */
+	uint32_t vxlan_port, geneve_port, gtp_port; /* UDP ports by which these are known */
 	uint32_t addresses_count;
 	struct config_address addresses[CONFIG_ADDRESSES_MAX];
 	const char *file;      /* where it stands, for config_complain(); the configuration's */

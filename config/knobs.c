@@ -111,6 +111,12 @@ const struct knob knobs[] = {
 	 .words = "all|mpls|pppoe|vxlan|geneve|gre|nvgre|erspan|gtp|ipip", .example = "[]",
 	 .text = "Tunnels that end at the port's addresses: the datagrams inside go to inputs, whatever address they are "
 		 "for. A tap looks into all of them to describe a frame, which it keeps whole."},
+	{"ports[].vxlan_port", KNOB_NUMBER, PORT(vxlan_port), .fallback = "4789", .least = 1, .most = 65535,
+	 .text = "The UDP port that VXLAN comes to; 8472 is VXLAN as well, and 4790 VXLAN-GPE."},
+	{"ports[].geneve_port", KNOB_NUMBER, PORT(geneve_port), .fallback = "6081", .least = 1, .most = 65535,
+	 .text = "The UDP port that GENEVE comes to."},
+	{"ports[].gtp_port", KNOB_NUMBER, PORT(gtp_port), .fallback = "2152", .least = 1, .most = 65535,
+	 .text = "The UDP port that GTP-U comes to."},
 	{"ports[].addresses", KNOB_ADDRESSES, PORT(addresses), .extra = offsetof(struct config_port, addresses_count),
 	 .fallback = "", .most = CONFIG_ADDRESSES_MAX, .example = "[\"198.18.0.2/24\", \"2001:db8::2/64\"]",
 	 .text = "Addresses with prefix length that the port answers for: ARP, neighbour discovery and echo."},

@@ -307,7 +307,7 @@ static int complete_plan(struct dataplane *d, struct refine_set *set, const stru
 
 	for (uint32_t p = 0; p < d->ports_count; p++)
 		if (!d->ports[p].config->tap) /* a tap keeps the frame, whatever is in it */
-			match_leave_tunnels(&plan->matches[p], d->ports[p].host.tunnels);
+			match_leave_tunnels(&plan->matches[p], &d->ports[p].host);
 	if (!error)
 		error = equip_workers(d, plan);
 	if (error)

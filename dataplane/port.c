@@ -183,6 +183,9 @@ int port_open(struct port *port, const struct config *config, uint32_t index, ui
 					      port->config->addresses_count, config->vlan_depth);
 	if (!error && !port->config->tap)
 		port->host.tunnels = tunnel_mask(port->config->tunnels);
+	port->host.vxlan_port = (uint16_t)port->config->vxlan_port;
+	port->host.geneve_port = (uint16_t)port->config->geneve_port;
+	port->host.gtp_port = (uint16_t)port->config->gtp_port;
 	return error ? refuse(port, "its addresses make no sense") : 0;
 }
 

@@ -15,6 +15,22 @@ static const struct plan_input *find_input(const struct plan *plan, uint32_t id)
 	return NULL;
 }
 
+/* Rules see what there is of it, as they see every record. True when they settle it; else *kept is what may be stored. */
+static bool settle_by_rules(struct worker *w, const struct plan_input *plan, const struct refine_piece *piece,
+			    const struct gelf_dropped *dropped, const uint8_t **kept)
+{
+	const struct refine_target *nowhere_else;
+	struct refiner *r = w->refiner;
+
+	if (!plan->refine->rules)
+		return false;
+	r->scanned[0] = (struct slice){0, dropped->length};
+	*kept = memcpy(r->scratch, dropped->bytes, dropped->length);
+	ruleset_scan(plan->refine->rules, w->plan->scratch[w->index], r->scratch, dropped->length, r->scanned, 1,
+		     r->verdicts);
+	return refine_verdict(w, plan, piece, r->verdicts, *kept, dropped->length, &nowhere_else);
+}
+
 static void drop(struct worker *w, const struct plan_input *plan, const struct gelf_dropped *dropped)
 {
 	bool oversize = dropped->reason == DEAD_LETTER_REASSEMBLY_OVERSIZE;
@@ -22,6 +38,7 @@ static void drop(struct worker *w, const struct plan_input *plan, const struct g
 				     .addresses = dropped->source->origin_kind,
 				     .ports = dropped->source->origin_kind,
 				     .vlan = RECORD_VLAN_NONE};
+	const uint8_t *kept = dropped->bytes;
 
 	ledger_add(&w->ledger, WORKER_PARSED, 1);
 	ledger_add(&w->ledger, WORKER_PARSED_BYTES, dropped->length);
@@ -36,8 +53,9 @@ static void drop(struct worker *w, const struct plan_input *plan, const struct g
 		return;
 	}
 	memcpy(piece.origin, &dropped->source->origin, sizeof piece.origin);
-	refine_dead_letter(w, plan, &piece, DEAD_LETTER_AT_REASSEMBLY, (uint16_t)dropped->reason,
-			   dropped->had | dropped->expected << 16, dropped->bytes, dropped->length);
+	if (!settle_by_rules(w, plan, &piece, dropped, &kept))
+		refine_dead_letter(w, plan, &piece, DEAD_LETTER_AT_REASSEMBLY, (uint16_t)dropped->reason,
+				   dropped->had | dropped->expected << 16, kept, dropped->length);
 	refine_append_jobs(w); /* the origin is on the stack */
 }
 

@@ -115,9 +115,9 @@ static void store(struct worker *w, const struct plan_input *plan, const struct 
 	refine_queue(w, target, &job, key->text, stored);
 }
 
-/* What a rule decided. True when that settles the record; else *target is where it goes. */
-static bool settle_verdict(struct worker *w, const struct plan_input *plan, const struct refine_record *record,
-			   const struct rule_verdict *verdict, const struct refine_target **target)
+bool refine_verdict(struct worker *w, const struct plan_input *plan, const struct refine_piece *piece,
+		    const struct rule_verdict *verdict, const uint8_t *kept, uint32_t length,
+		    const struct refine_target **target)
 {
 	if (verdict->redacted)
 		ledger_add(&w->ledger, WORKER_REDACTED, 1);
@@ -129,8 +129,8 @@ static bool settle_verdict(struct worker *w, const struct plan_input *plan, cons
 		refine_drop(w, plan, RECORD_SAMPLED_OUT);
 		return true;
 	case RULE_DEAD_LETTER:
-		refine_dead_letter(w, plan, &w->refiner->pieces[record->piece], DEAD_LETTER_AT_RULE, DEAD_LETTER_RULE,
-				   plan->refine->rule_ids[verdict->rule], record->kept, record->length);
+		refine_dead_letter(w, plan, piece, DEAD_LETTER_AT_RULE, DEAD_LETTER_RULE,
+				   plan->refine->rule_ids[verdict->rule], kept, length);
 		return true;
 	case RULE_ROUTE:
 		*target = &plan->refine->routes[verdict->rule];
@@ -189,7 +189,8 @@ static void take(struct worker *w, const struct plan_input *plan, uint32_t index
 
 	if (r->keys_used > REFINE_KEY_BYTES - REFINE_KEY_ROOM)
 		refine_append_jobs(w);
-	if (refine->rules && settle_verdict(w, plan, record, &r->verdicts[index], &target))
+	if (refine->rules && refine_verdict(w, plan, &r->pieces[record->piece], &r->verdicts[index], record->kept,
+					    record->length, &target))
 		return;
 	if (record->reason) {
 		if (settle_invalid(w, plan, record, record->stage, record->reason))

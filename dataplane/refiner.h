@@ -104,6 +104,12 @@ bool refine_gelf_init(struct refiner *r, void *memory, const uint8_t secret[16])
 // refine_record.c: the `records_count` records of one input, to lanes or counters.
 void refine_records(struct worker *w, const struct plan_input *plan);
 
+// What rules decided about a record that is stored as kept[0..length). True when that settles it; else *target is where
+// a rule routes it, or untouched.
+bool refine_verdict(struct worker *w, const struct plan_input *plan, const struct refine_piece *piece,
+		    const struct rule_verdict *verdict, const uint8_t *kept, uint32_t length,
+		    const struct refine_target **target);
+
 // One record that is stored nowhere.
 static inline void refine_drop(struct worker *w, const struct plan_input *plan, enum counter_record why)
 {

@@ -10,11 +10,8 @@
 #include "dataplane/codec/number.h"
 #include "dataplane/codec/put.h"
 
-/*
- * What a message may unpack to. Half of the scratch, since its JSON is unescaped into the other half, which no string
- * of it can overrun; while unpacking that half has the decompressor's state.
- */
-#define UNPACKED_MAX (CODEC_SCRATCH_BYTES / 2)
+/* What is unpacked lies in the first half of the scratch; behind it the decompressor's state, then what JSON unescapes. */
+#define UNPACKED_MAX GELF_UNPACKED_MAX
 
 _Static_assert(sizeof(struct inflate_state) + alignof(struct inflate_state) <= CODEC_SCRATCH_BYTES - UNPACKED_MAX,
 	       "the state must fit behind what is unpacked");
@@ -43,7 +40,7 @@ static enum codec_fault unpack(const struct codec_record *record, enum packing p
 	state->next_in = (uint8_t *)(uintptr_t)record->bytes; /* never written to */
 	state->avail_in = record->length;
 	state->next_out = record->scratch;
-	state->avail_out = UNPACKED_MAX;
+	state->avail_out = gelf_unpacked_max(record->length);
 	outcome = isal_inflate_stateless(state);
 	*unpacked = state->total_out;
 	switch (outcome) {

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dataplane/codec/codec.h"
 #include "dataplane/codec/dead_letter.h"
 #include "dataplane/seam/record.h"
 
@@ -23,6 +24,22 @@
 #define GELF_CHUNKS_MAX 128u
 #define GELF_TIMEOUT_NS 5000000000ull
 #define GELF_MESSAGE_MAX DEAD_LETTER_BYTES_MAX /* so that it fits into a record even when it cannot be taken */
+
+/*
+ * What a packed message may unpack to: as many bytes as 12 times its own and GELF_UNPACKED_FREE, at most
+ * GELF_UNPACKED_MAX; longer is CODEC_TOO_LARGE. Log text packs to a fifth or a tenth, what is packed tighter than this was
+ * made to be slow: a datagram of 7 KB that unpacks to the most there is takes 20 times what its bytes do otherwise.
+ */
+#define GELF_UNPACKED_MAX (CODEC_SCRATCH_BYTES / 2) /* the other half takes its unescaped JSON */
+#define GELF_UNPACKED_FREE 2048u
+#define GELF_UNPACKED_TIMES 12u
+
+static inline uint32_t gelf_unpacked_max(uint32_t packed)
+{
+	uint64_t most = GELF_UNPACKED_FREE + (uint64_t)packed * GELF_UNPACKED_TIMES;
+
+	return most < GELF_UNPACKED_MAX ? (uint32_t)most : GELF_UNPACKED_MAX;
+}
 
 /* What became of a datagram: X(name, dead letter reason of the datagram, text for people) */
 #define GELF_OUTCOMES(X)                                                                                               \

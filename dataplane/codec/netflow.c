@@ -15,7 +15,6 @@ struct decoding {
 	struct template_domain domain;
 	struct flow_sets sets;
 	enum codec_fault fault; /* the first */
-	uint32_t flows;
 	bool options, undecoded; /* there are */
 };
 
@@ -71,6 +70,9 @@ static enum codec_fault open_message(struct decoding *d, const struct codec_reco
 		blame(d, CODEC_LENGTH);
 	}
 	d->sets = (struct flow_sets){bytes, header, length};
+	d->message.records_left = length / NETFLOW_FLOW_BYTES;
+	if (d->message.records_left > NETFLOW_FLOWS_MAX)
+		d->message.records_left = NETFLOW_FLOWS_MAX;
 	blame(d, check_sets(&d->sets));
 	return CODEC_OK;
 }
@@ -114,11 +116,11 @@ static void put_records(struct decoding *d, const struct flow_set *set, const st
 				blame(d, CODEC_LENGTH);
 			return;
 		}
-		if (d->flows == NETFLOW_FLOWS_MAX) {
+		if (d->message.records_left == 0) {
 			blame(d, CODEC_TOO_MANY);
 			return;
 		}
-		d->flows++;
+		d->message.records_left--;
 		flow_put_record(&d->message, template, set->body + at);
 		at += bytes;
 	}
@@ -130,15 +132,21 @@ static void put_data(struct decoding *d, const struct codec_record *record, bool
 	struct flow_sets sets = d->sets;
 	struct templates_of *known = record->templates ? templates_find(record->templates, &d->domain) : NULL;
 	const struct template *template = NULL;
+	uint32_t of = SETS_RESERVED - 1; /* whose template that is: mostly the next set's, too */
 	struct flow_set set;
 
+	d->message.templates = record->templates;
+	d->message.of = known;
+	d->message.arrival_ns = record->arrival_ns;
 	flow_put_mark(&d->message.put, FIELD_ARRAY, options ? "options" : "flows", options ? 7 : 5);
 	while (flow_sets_next(&sets, &set) && !d->message.put.ended) {
 		if (set.id < SETS_RESERVED) {
 			d->undecoded |= set.id > 3 || (d->domain.version == 9) != (set.id < 2);
 			continue;
 		}
-		template = known ? templates_lookup(record->templates, known, set.id, record->arrival_ns) : NULL;
+		if (set.id != of && known)
+			template = templates_lookup(record->templates, known, set.id, record->arrival_ns);
+		of = set.id;
 		if (!template) {
 			d->undecoded = true;
 			blame(d, CODEC_NO_TEMPLATE);

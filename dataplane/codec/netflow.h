@@ -19,11 +19,23 @@
  * ones itself; for IPFIX if the exporter's start is known, from the flow or from options (systemInitTimeMilliseconds), which
  * the template store keeps with the time they came, as it does templates. A field of length 0 and padding are not put.
  *
+ * Lists of RFC 6313 (IPFIX) are objects with their "semantic" (exactlyOneOf, ...; its number when it has no name) and
+ *   basicList             an ARRAY of values under the name of their element
+ *   subTemplateList       template_id, and an ARRAY "records" of objects
+ *   subTemplateMultiList  an ARRAY "lists" of objects with those two
+ * One that contradicts its length, of an unknown template, in more than FLOW_LISTS_MAX others or with more records than a
+ * datagram may have is bytes, as any value is that cannot be what its element says.
+ *
  * What is wrong with a datagram never hides what was right in front of it: sets up to the first that contradicts its
  * length are decoded, and the fault is returned. Faults of one template or data set do not end the others.
  */
 
-#define NETFLOW_FLOWS_MAX 8192u /* and options, of a datagram: more are CODEC_TOO_MANY. The largest has 65,535 bytes */
+/*
+ * Flows, options and records of lists in them, of a datagram: more are CODEC_TOO_MANY. Also no more than one for each NETFLOW_FLOW_BYTES of it, though
+ * a template may describe flows of one byte: what a byte can cost stays near what it costs in flows of tens of bytes.
+ */
+#define NETFLOW_FLOWS_MAX 8192u
+#define NETFLOW_FLOW_BYTES 3u
 
 // Learns a datagram's templates into record->templates (not NULL), with its arrival time, and puts nothing. CODEC_OK also
 // for one that has none; else what is wrong with the datagram.

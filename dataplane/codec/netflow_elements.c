@@ -112,8 +112,8 @@
 	E(282, ADDRESS6, postNATDestinationIPv6Address) E(283, UNSIGNED, natPoolId) E(284, TEXT, natPoolName) \
 	E(285, UNSIGNED, anonymizationFlags) E(286, UNSIGNED, anonymizationTechnique) \
 	E(287, UNSIGNED, informationElementIndex) E(288, TEXT, p2pTechnology) E(289, TEXT, tunnelTechnology) \
-	E(290, TEXT, encryptedTechnology) E(291, LIST, basicList) E(292, BYTES, subTemplateList) \
-	E(293, BYTES, subTemplateMultiList) E(294, UNSIGNED, bgpValidityState) E(295, UNSIGNED, IPSecSPI) \
+	E(290, TEXT, encryptedTechnology) E(291, LIST, basicList) E(292, SUB_LIST, subTemplateList) \
+	E(293, SUB_LISTS, subTemplateMultiList) E(294, UNSIGNED, bgpValidityState) E(295, UNSIGNED, IPSecSPI) \
 	E(296, UNSIGNED, greKey) E(297, UNSIGNED, natType) E(298, UNSIGNED, initiatorPackets) \
 	E(299, UNSIGNED, responderPackets) E(300, TEXT, observationDomainName) \
 	E(301, UNSIGNED, selectionSequenceId) E(302, UNSIGNED, selectorId) E(303, UNSIGNED, informationElementId) \
@@ -181,8 +181,8 @@
 	E(436, BYTES, mibObjectValueOID) E(437, BYTES, mibObjectValueBits) \
 	E(438, ADDRESS4, mibObjectValueIPAddress) E(439, UNSIGNED, mibObjectValueCounter) \
 	E(440, UNSIGNED, mibObjectValueGauge) E(441, UNSIGNED, mibObjectValueTimeTicks) \
-	E(442, UNSIGNED, mibObjectValueUnsigned) E(443, BYTES, mibObjectValueTable) \
-	E(444, BYTES, mibObjectValueRow) E(445, BYTES, mibObjectIdentifier) E(446, UNSIGNED, mibSubIdentifier) \
+	E(442, UNSIGNED, mibObjectValueUnsigned) E(443, SUB_LIST, mibObjectValueTable) \
+	E(444, SUB_LIST, mibObjectValueRow) E(445, BYTES, mibObjectIdentifier) E(446, UNSIGNED, mibSubIdentifier) \
 	E(447, UNSIGNED, mibIndexIndicator) E(448, UNSIGNED, mibCaptureTimeSemantics) \
 	E(449, BYTES, mibContextEngineID) E(450, TEXT, mibContextName) E(451, TEXT, mibObjectName) \
 	E(452, TEXT, mibObjectDescription) E(453, TEXT, mibObjectSyntax) E(454, TEXT, mibModuleName) \

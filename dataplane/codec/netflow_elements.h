@@ -16,12 +16,14 @@ enum element_kind {           /* abstract data types: RFC 7011 6.1. Values may b
 	ELEMENT_MAC,
 	ELEMENT_TEXT,
 	ELEMENT_BYTES,
-	ELEMENT_LIST,         /* RFC 6313's basicList: values of one element */
 	ELEMENT_SECONDS,      /* since 1970, 4 bytes */
 	ELEMENT_MILLISECONDS, /* since 1970, 8 bytes */
 	ELEMENT_MICROSECONDS, /* NTP timestamp whose last 11 bits say nothing */
 	ELEMENT_NANOSECONDS,  /* NTP timestamp */
 	ELEMENT_MPLS_LABEL,   /* 3 bytes of a label stack entry, RFC 3032 2.1 */
+	ELEMENT_LIST,         /* RFC 6313's: basicList, values of one element; from here on more is to be done than put a value */
+	ELEMENT_SUB_LIST,     /* subTemplateList: records of one template */
+	ELEMENT_SUB_LISTS,    /* subTemplateMultiList: such lists */
 	ELEMENT_PADDING,      /* not put */
 	ELEMENT_UPTIME_START, /* ms since the exporter started: the flow's first and last packet */
 	ELEMENT_UPTIME_END,

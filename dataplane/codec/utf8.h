@@ -34,27 +34,8 @@ static inline uint32_t utf8_character(const uint8_t *bytes, uint32_t left)
 	return 4;
 }
 
-SCAN_INLINE __m128i utf8_is_high(__m128i bytes)
-{
-	return bytes;
-}
-
 // Whether bytes[0..length) is nothing but characters.
-static inline bool utf8_valid(const uint8_t *bytes, uint32_t length)
-{
-	uint32_t at = scan_find(bytes, length, 0, utf8_is_high);
-
-	while (at < length) {
-		uint32_t character = utf8_character(bytes + at, length - at);
-
-		if (!character)
-			return false;
-		at += character;
-		if (at < length && bytes[at] < 0x80)
-			at = scan_find(bytes, length, at, utf8_is_high);
-	}
-	return true;
-}
+bool utf8_valid(const uint8_t *bytes, uint32_t length);
 
 // At most `room` of the `length` bytes, so that no character is cut in two; of what is no UTF-8, `room`.
 static inline uint32_t utf8_cut(const uint8_t *bytes, uint32_t length, uint32_t room)

@@ -22,6 +22,7 @@ struct host {
 	bool tap;            /* every address is own */
 	uint32_t tunnels;    /* bit 1 << enum config_tunnel: looked into by tunnel_enter(). None for a port, all for a tap,
 			      * until set otherwise */
+	uint16_t vxlan_port, geneve_port, gtp_port; /* UDP ports by which these are known; 0: the registered one */
 	uint8_t mac_bytes[WIRE_MAC_BYTES];
 	uint32_t ipv4[HOST_ADDRESSES_MAX]; /* as wire_raw32() reads them */
 	uint32_t broadcast[HOST_ADDRESSES_MAX];

@@ -82,9 +82,9 @@ int match_init(struct match *match, const struct config_input *inputs, uint32_t 
 	return 0;
 }
 
-void match_leave_tunnels(struct match *match, uint32_t tunnels)
+void match_leave_tunnels(struct match *match, const struct host *host)
 {
 	for (uint32_t udp_port = 1; udp_port <= 65535; udp_port++)
-		if (tunnel_takes_port(tunnels, udp_port))
+		if (tunnel_takes_port(host, udp_port))
 			match->chain_of[udp_port] = INPUTS_MAX + 1;
 }

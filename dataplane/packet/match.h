@@ -43,8 +43,8 @@ struct match {                   /* constant after match_init() */
 // (TUNNEL_NONE) has no vni, whatever it says.
 int match_init(struct match *match, const struct config_input *inputs, uint32_t count, uint32_t port_index);
 
-// Takes from every input the UDP ports of the tunnels in `tunnels` (struct host): their datagrams are looked into.
-void match_leave_tunnels(struct match *match, uint32_t tunnels);
+// Takes from every input the UDP ports of the tunnels that `host` looks into.
+void match_leave_tunnels(struct match *match, const struct host *host);
 
 static inline bool match_rule_fits(const struct match_rule *rule, const struct datagram *d, uint32_t vlan)
 {

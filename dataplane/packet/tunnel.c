@@ -1,5 +1,8 @@
 #include "dataplane/packet/tunnel.h"
 
+#include <stddef.h>
+#include <string.h>
+
 #include "dataplane/packet/tunnel_header.h"
 
 /* What begins at walk.at. */
@@ -19,31 +22,43 @@ struct walk {
 
 typedef enum counter_frame read_header(const uint8_t *header, uint32_t room, struct tunnel_header *out);
 
+/* Linux took 8472 before VXLAN's number was assigned, and by default ever since. 6635: RFC 7510. */
 static const struct udp_tunnel {
 	uint16_t port;
 	uint8_t kind;
 	read_header *read;
+	size_t configured; /* where a host has another port for it; 0: it is always this one */
 } udp_tunnels[] = {
-	{4789, TUNNEL_VXLAN, tunnel_vxlan},     {8472, TUNNEL_VXLAN, tunnel_vxlan}, /* Linux, before the number was
-										       assigned, and by default ever
-										       since */
-	{4790, TUNNEL_VXLAN, tunnel_vxlan_gpe}, {6081, TUNNEL_GENEVE, tunnel_geneve}, {2152, TUNNEL_GTP, tunnel_gtp},
-	{6635, TUNNEL_MPLS, tunnel_mpls}, /* RFC 7510 */
+	{4789, TUNNEL_VXLAN, tunnel_vxlan, offsetof(struct host, vxlan_port)},
+	{6081, TUNNEL_GENEVE, tunnel_geneve, offsetof(struct host, geneve_port)},
+	{2152, TUNNEL_GTP, tunnel_gtp, offsetof(struct host, gtp_port)},
+	{8472, TUNNEL_VXLAN, tunnel_vxlan, 0},
+	{4790, TUNNEL_VXLAN, tunnel_vxlan_gpe, 0},
+	{6635, TUNNEL_MPLS, tunnel_mpls, 0},
 };
 
 static const struct host anyone = {.tap = true}; /* who an inner header may be for */
 
-static const struct udp_tunnel *udp_tunnel(uint32_t tunnels, uint32_t udp_port)
+static uint32_t port_of(const struct udp_tunnel *tunnel, const struct host *host)
+{
+	uint16_t port = 0;
+
+	if (tunnel->configured)
+		memcpy(&port, (const char *)host + tunnel->configured, sizeof port);
+	return port ? port : tunnel->port;
+}
+
+static const struct udp_tunnel *udp_tunnel(const struct host *host, uint32_t udp_port)
 {
 	for (uint32_t i = 0; i < sizeof udp_tunnels / sizeof udp_tunnels[0]; i++)
-		if (udp_tunnels[i].port == udp_port && tunnels >> udp_tunnels[i].kind & 1)
+		if (port_of(&udp_tunnels[i], host) == udp_port && host->tunnels >> udp_tunnels[i].kind & 1)
 			return &udp_tunnels[i];
 	return NULL;
 }
 
-bool tunnel_takes_port(uint32_t tunnels, uint32_t udp_port)
+bool tunnel_takes_port(const struct host *host, uint32_t udp_port)
 {
-	return udp_tunnel(tunnels, udp_port) != NULL;
+	return udp_tunnel(host, udp_port) != NULL;
 }
 
 static bool stop(struct walk *w, enum counter_frame fate)
@@ -180,7 +195,7 @@ static bool tunnel_without_sum(const struct walk *w, const struct datagram *d)
 	const uint8_t *udp = w->frame + d->l4;
 
 	return d->family == RECORD_ORIGIN_IPV6 && wire_get16(udp + 6) == 0 &&
-	       tunnel_takes_port(w->host->tunnels, wire_get16(udp + 2));
+	       tunnel_takes_port(w->host, wire_get16(udp + 2));
 }
 
 /* Moves into the datagram at now.l4, which a tunnel's port has. */
@@ -223,7 +238,7 @@ static enum counter_frame decode_ip(struct walk *w, bool *tunnel)
 	d->family = RECORD_ORIGIN_NONE;
 	fate = w->number == WIRE_TYPE_IPV6 ? decode_ipv6(w->frame, w->end, host, verified, d)
 					   : decode_ipv4(w->frame, w->end, host, verified, d);
-	*tunnel = (fate == FRAME_ACCEPTED && tunnel_takes_port(w->host->tunnels, wire_get16(d->ports + 2))) ||
+	*tunnel = (fate == FRAME_ACCEPTED && tunnel_takes_port(w->host, wire_get16(d->ports + 2))) ||
 		  (fate == FRAME_UDP_CHECKSUM && tunnel_without_sum(w, d));
 	if (fate == FRAME_ACCEPTED && (!*tunnel || !d->inside))
 		fate = verify_datagram(w);
@@ -293,7 +308,7 @@ static bool step(struct walk *w)
 	case NEXT_PROTOCOL:
 		return step_protocol(w);
 	default:
-		return read_and_enter(w, udp_tunnel(w->host->tunnels, w->number)->read);
+		return read_and_enter(w, udp_tunnel(w->host, w->number)->read);
 	}
 }
 
@@ -311,7 +326,7 @@ static bool begin(struct walk *w, uint32_t length)
 		w->now.inside = true;
 		return go_on(w, NEXT_PROTOCOL, w->number);
 	case FRAME_ACCEPTED:
-		if (!tunnel_takes_port(w->host->tunnels, wire_get16(w->now.ports + 2)))
+		if (!tunnel_takes_port(w->host, wire_get16(w->now.ports + 2)))
 			return false;
 		break;
 	case FRAME_UDP_CHECKSUM:

@@ -8,7 +8,7 @@
  *   Ethernet (tags)     MPLS labels   PPPoE session
  *   IPv4, IPv6          IPv4 or IPv6 in it, GRE (NVGRE, ERSPAN I-III), MPLS
  *   UDP 4789, 8472      VXLAN         4790 VXLAN-GPE
- *   UDP 6081            GENEVE        2152 GTP-U        6635 MPLS
+ *   UDP 6081            GENEVE        2152 GTP-U        6635 MPLS      (4789, 6081, 2152: or what the host says)
  *
  * carry one another in any order. One loop goes from the outside in, one header a turn; every tunnel is a layer, of
  * which there are at most TUNNEL_LAYERS_MAX, and headers and what is summed are together at most TUNNEL_BYTES_MAX.
@@ -37,8 +37,8 @@ enum counter_frame tunnel_enter(const uint8_t *frame, uint32_t length, const str
 // believed. Never FRAME_ANSWERED: an ICMP message is FRAME_ICMP_OTHER.
 enum counter_frame tunnel_packet(const uint8_t *packet, uint32_t length, const struct host *host, struct datagram *d);
 
-// Whether datagrams to a UDP port are a tunnel's, for a host that looks into `tunnels`.
-bool tunnel_takes_port(uint32_t tunnels, uint32_t udp_port);
+// Whether datagrams to a UDP port are a tunnel's that the host looks into.
+bool tunnel_takes_port(const struct host *host, uint32_t udp_port);
 
 // A port's configured list as a host has it.
 static inline uint32_t tunnel_mask(uint32_t configured)

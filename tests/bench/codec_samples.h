@@ -24,21 +24,26 @@ struct codec_sample {
 	/* `repeated` until the datagram is CODEC_SAMPLE_BYTES long; may be empty. */
 	struct sample_bytes start, repeated, end;
 	sample_make *make; /* instead of those, when not NULL */
+	uint32_t lists;    /* what the record holds that others send alone, told per one of them as well; 0: nothing */
 };
 
 #define CODEC_SAMPLE_BYTES 65000u
 
 #define MADE(codec, crafted, name, make)                                                                               \
 	{                                                                                                              \
-		codec, crafted, name, {0}, {0}, {0}, make                                                              \
+		codec, crafted, name, {0}, {0}, {0}, make, 0                                                           \
+	}
+#define MADE_OF_LISTS(codec, name, make, lists)                                                                        \
+	{                                                                                                              \
+		codec, false, name, {0}, {0}, {0}, make, lists                                                         \
 	}
 #define TYPICAL(codec, name, bytes)                                                                                    \
 	{                                                                                                              \
-		codec, false, name, SAMPLE_BYTES(bytes), {0}, {0}, NULL                                                \
+		codec, false, name, SAMPLE_BYTES(bytes), {0}, {0}, NULL, 0                                                \
 	}
 #define CRAFTED(codec, name, start, repeated, end)                                                                     \
 	{                                                                                                              \
-		codec, true, name, SAMPLE_BYTES(start), SAMPLE_BYTES(repeated), SAMPLE_BYTES(end), NULL                \
+		codec, true, name, SAMPLE_BYTES(start), SAMPLE_BYTES(repeated), SAMPLE_BYTES(end), NULL, 0                \
 	}
 
 /* A codec without a row here fails the bench: add rows with the codec. */
@@ -140,12 +145,13 @@ static const struct codec_sample codec_samples[] = {
 	CRAFTED(CODEC_GELF, "members", "{\"version\":\"1.1\",\"host\":\"h\",\"short_message\":\"m\"", ",\"\":0", "}"),
 	CRAFTED(CODEC_GELF, "digits",
 		"{\"version\":\"1.1\",\"host\":\"h\",\"short_message\":\"m\",\"timestamp\":1e-", "0", "}"),
+	MADE(CODEC_GELF, true, "tight", make_gelf_tight),
 	MADE(CODEC_GELF, true, "bomb", make_gelf_bomb),
 
 	/* A datagram is the record: of 1 notification, of 7 and of 24 value lists. */
 	MADE(CODEC_COLLECTD, false, "of_1", make_collectd_notification),
-	MADE(CODEC_COLLECTD, false, "of_7", make_collectd_values),
-	MADE(CODEC_COLLECTD, false, "of_24", make_collectd_load),
+	MADE_OF_LISTS(CODEC_COLLECTD, "of_7", make_collectd_values, 7),
+	MADE_OF_LISTS(CODEC_COLLECTD, "of_24", make_collectd_load, 24),
 	MADE(CODEC_COLLECTD, true, "lists", make_collectd_lists),
 	MADE(CODEC_COLLECTD, true, "parts", make_collectd_parts),
 

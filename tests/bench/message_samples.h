@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dataplane/codec/dead_letter.h"
+#include "dataplane/codec/gelf.h"
 #include "dataplane/record/md5.h"
 #include "tests/support/samples.h"
 
@@ -25,28 +26,53 @@ MESSAGE_SAMPLE(collectd_values)
 MESSAGE_SAMPLE(collectd_load)
 MESSAGE_SAMPLE(kpl_aggregate)
 
-/* The most that a GELF message unpacks to, of the shortest members there are. */
-static uint32_t make_gelf_bomb(uint8_t *out, uint32_t room)
+static uint32_t pack_gelf(uint8_t *plain, uint32_t length, uint8_t *out, uint32_t room)
 {
-	static const char front[] = "{\"version\":\"1.1\",\"host\":\"h\",\"short_message\":\"m\"", member[] = ",\"\":0";
-	static uint8_t plain[CODEC_SCRATCH_BYTES / 2];
 	static struct isal_zstream stream;
-	uint32_t at = sizeof front - 1;
 
-	memcpy(plain, front, at);
-	for (; at + sizeof member < sizeof plain; at += sizeof member - 1)
-		memcpy(plain + at, member, sizeof member - 1);
-	plain[at++] = '}';
 	isal_deflate_stateless_init(&stream);
 	stream.gzip_flag = IGZIP_GZIP;
 	stream.next_in = plain;
-	stream.avail_in = at;
+	stream.avail_in = length;
 	stream.end_of_stream = 1;
 	stream.next_out = out;
 	stream.avail_out = room;
 	if (isal_deflate_stateless(&stream) != COMP_OK)
 		abort();
 	return stream.total_out;
+}
+
+/* A message of the shortest members there are, `plain` bytes long, behind a text of `letters` that cannot be packed well. */
+static uint32_t make_gelf_members(uint32_t plain_bytes, uint32_t letters, uint8_t *out, uint32_t room)
+{
+	static const char front[] = "{\"version\":\"1.1\",\"host\":\"h\",\"short_message\":\"m", member[] = ",\"\":0";
+	static uint8_t plain[GELF_UNPACKED_MAX];
+	uint32_t at = sizeof front - 1;
+
+	memcpy(plain, front, at);
+	for (srand(1); letters > 0; letters--)
+		plain[at++] = (uint8_t)("abcdefghijklmnopqrstuvwxyz0123456789"[rand() % 36]);
+	plain[at++] = '"';
+	for (; at + sizeof member < plain_bytes; at += sizeof member - 1)
+		memcpy(plain + at, member, sizeof member - 1);
+	plain[at++] = '}';
+	return pack_gelf(plain, at, out, room);
+}
+
+/* The most that is unpacked of a message: as tightly packed as one may be. */
+static uint32_t make_gelf_tight(uint8_t *out, uint32_t room)
+{
+	uint32_t letters = 20000, bytes = GELF_UNPACKED_MAX, packed;
+
+	while (packed = make_gelf_members(bytes, letters, out, room), bytes > gelf_unpacked_max(packed))
+		bytes = bytes * 99 / 100;
+	return packed;
+}
+
+/* One that is refused when that much of it is unpacked. */
+static uint32_t make_gelf_bomb(uint8_t *out, uint32_t room)
+{
+	return make_gelf_members(GELF_UNPACKED_MAX, 0, out, room);
 }
 
 /* Value lists of one value behind names as long as they may be. */

@@ -72,7 +72,7 @@ static void tunnels_and_fragments_bring_the_records_of_what_is_inside(void **sta
 	port.host.tunnels = UINT32_MAX;
 	plan_free(plan);
 	assert_int_equal(plan_create(&config, NULL, 1, &map, 2, &plan), 0);
-	match_leave_tunnels(&plan->matches[0], port.host.tunnels);
+	match_leave_tunnels(&plan->matches[0], &port.host);
 	reference.host = port.host;
 	reference.match = plan->matches[0];
 	reference.reassembly = make_reassembly();

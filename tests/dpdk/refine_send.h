@@ -1,7 +1,7 @@
 // Datagrams for every input of refine_test, each drawn together with what must become of it.
 #pragma once
 
-#include "tests/dpdk/refine_rig.h"
+#include "tests/dpdk/refine_expect.h"
 
 #define GELF_INPUT 4u
 #define RULES_INPUT 6u
@@ -57,6 +57,8 @@ static void all_inputs(void)
 	in = add_input(CODEC_JSON, KEY_SOURCE, "one");
 	in->invalid = INVALID_DEAD_LETTER;
 	strcpy(in->dead_letter, "gone");
+	add_rule(GELF_INPUT, "noise of a message", "debug", VERDICT_DROP);
+	add_rule(GELF_INPUT, "secret of a message", "secret=[a-z]+", VERDICT_REDACT);
 	add_input(CODEC_LINES, KEY_SOURCE, "b");
 	add_rule(SAMPLED_INPUT, "third", "tick", VERDICT_SAMPLE)->every = 3;
 	add_input(CODEC_GELF, KEY_FLOW, "a");

@@ -1,80 +1,24 @@
-// What holds for every codec and any bytes: unit tests and fuzz targets put the same bytes through it.
+// What holds for every codec and any bytes, cut into records and decoded: unit tests and fuzz targets put the same bytes
+// through it. Of the fields themselves fields.h knows what is promised.
 #pragma once
 
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "dataplane/codec/codec.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/fields.h"
 
-#define CODEC_CHECK_ARRIVAL 1767323045000000006ull /* 2026-01-02T03:04:05.000000006Z */
-
-struct codec_check_sink { /* reads every byte it is given and follows the nesting */
-	struct field_sink sink;
-	uint64_t bytes, fields, stop_after;
-	uint32_t depth;
-	bool array[FIELD_DEPTH_MAX + 1], ended;
-};
-
-static inline bool codec_check_put(struct field_sink *sink, const struct field *field)
-{
-	struct codec_check_sink *s = (struct codec_check_sink *)sink;
-	bool has_bytes = field->type <= FIELD_NUMBER || field->type == FIELD_ADDRESS || field->type == FIELD_MAC;
-
-	fuzz_require(!s->ended); /* nobody puts on after false */
-	if (field->type == FIELD_END) {
-		fuzz_require(s->depth > 0);
-		s->depth--;
-		return true;
-	}
-	fuzz_require(field->type < FIELD_END);
-	fuzz_require((field->name == NULL) == s->array[s->depth]);
-	for (uint32_t i = 0; field->name && i < field->name_length; i++)
-		s->bytes += (uint8_t)field->name[i];
-	for (uint32_t i = 0; has_bytes && i < field->length; i++)
-		s->bytes += field->bytes[i];
-	if (field->type == FIELD_OBJECT || field->type == FIELD_ARRAY) {
-		fuzz_require(s->depth < FIELD_DEPTH_MAX);
-		s->array[++s->depth] = field->type == FIELD_ARRAY;
-	}
-	s->ended = ++s->fields == s->stop_after;
-	return !s->ended;
-}
-
-/* Decodes `record`; ended by the sink after each possible field up to `stops` as well, which must be no fault. */
-static inline enum codec_fault codec_check_record(const struct codec *codec, const struct codec_record *record,
-						  uint64_t stops)
-{
-	struct codec_check_sink all = {.sink = {codec_check_put}};
-	enum codec_fault fault = codec->decode(record, &all.sink);
-
-	fuzz_require(fault < CODEC_FAULT_END);
-	fuzz_require(fault != CODEC_OK || all.depth == 0);
-	for (uint64_t stop = 1; stop <= stops && stop <= all.fields; stop++) {
-		struct codec_check_sink some = {.sink = {codec_check_put}, .stop_after = stop};
-
-		fuzz_require(codec->decode(record, &some.sink) == CODEC_OK && some.ended);
-	}
-	return fault;
-}
-
-/* Decodes bytes[0..length) where they lie. */
+/* Decodes bytes[0..length) where they lie; ended by the sink after each possible field up to `stops` as well. */
 static inline enum codec_fault codec_check_decode(const struct codec *codec, const uint8_t *bytes, uint32_t length,
-						  uint64_t stops)
+						  uint32_t stops)
 {
-	static uint8_t *scratch;
-	static const uint8_t source[4] = {10, 0, 0, 1};
-	struct codec_record record = {.bytes = bytes,
-				      .length = length,
-				      .source_bytes = 4,
-				      .source = source,
-				      .arrival_ns = CODEC_CHECK_ARRIVAL};
+	struct codec_record record = fields_record(bytes, length);
+	struct fields all;
+	enum codec_fault fault = fields_read(codec, &record, &all);
 
-	if (!scratch)
-		scratch = fuzz_allocate(CODEC_SCRATCH_BYTES);
-	record.scratch = scratch;
-	return codec_check_record(codec, &record, stops);
+	for (uint32_t stop = 1; stop <= stops && stop <= all.count; stop++)
+		fields_read_some(codec, &record, stop);
+	return fault;
 }
 
 /* Cuts `room` at a time, each call given no more than what is left, on a copy of exactly that. The same records as

@@ -6,6 +6,8 @@
 #include "dataplane/codec/codec.h"
 #include "tests/fuzz/fuzz.h"
 
+#define FIELDS_ARRIVAL 1767323045000000006ull /* 2026-01-02T03:04:05.000000006Z */
+
 struct fields {
 	struct field_sink sink;
 	uint32_t depth, count;
@@ -49,27 +51,55 @@ static inline bool fields_put(struct field_sink *sink, const struct field *field
 	return !f->ended;
 }
 
-// Decodes bytes[0..length), exactly them on the heap, and once more with a sink that soon has enough. Returns the
-// fault, and in *out (may be NULL) what the fields were.
-static inline enum codec_fault fields_decode(uint8_t codec, const uint8_t *bytes, uint32_t length, uint32_t stop_after,
-					     struct fields *out)
+/* A record that lies at `bytes`, of a sender and a time that are always the same. */
+static inline struct codec_record fields_record(const uint8_t *bytes, uint32_t length)
 {
 	static uint8_t scratch[CODEC_SCRATCH_BYTES];
-	struct fields all = {.sink.put = fields_put}, some = {.sink.put = fields_put, .stop_after = stop_after};
-	uint8_t *exact = fuzz_allocate(length);
-	struct codec_record record = {
-		.bytes = exact, .length = length, .scratch = scratch, .arrival_ns = 1767323045000000006};
+	static const uint8_t source[4] = {10, 0, 0, 1};
+
+	return (struct codec_record){.bytes = bytes,
+				     .length = length,
+				     .source_bytes = 4,
+				     .source = source,
+				     .arrival_ns = FIELDS_ARRIVAL,
+				     .scratch = scratch};
+}
+
+static inline enum codec_fault fields_read(const struct codec *codec, const struct codec_record *record,
+					   struct fields *out)
+{
 	enum codec_fault fault;
+
+	*out = (struct fields){.sink.put = fields_put};
+	fault = codec->decode(record, &out->sink);
+	fuzz_require((unsigned)fault < CODEC_FAULT_END);
+	fuzz_require(fault != CODEC_OK || out->depth == 0);
+	return fault;
+}
+
+/* Once more, with a sink that has enough after `stop` fields, which the record has: that is no fault. */
+static inline void fields_read_some(const struct codec *codec, const struct codec_record *record, uint32_t stop)
+{
+	struct fields some = {.sink.put = fields_put, .stop_after = stop};
+
+	fuzz_require(codec->decode(record, &some.sink) == CODEC_OK && some.ended);
+}
+
+// Decodes bytes[0..length), exactly them on the heap, and again with a sink that has enough after `stop` fields; 0: never.
+// Returns the fault, and in *out (may be NULL) what the fields were.
+static inline enum codec_fault fields_decode(uint8_t id, const uint8_t *bytes, uint32_t length, uint32_t stop,
+					     struct fields *out)
+{
+	uint8_t *exact = fuzz_allocate(length);
+	struct codec_record record = fields_record(exact, length);
+	enum codec_fault fault;
+	struct fields all;
 
 	if (length)
 		memcpy(exact, bytes, length);
-	fault = codec_by_id(codec)->decode(&record, &all.sink);
-	fuzz_require((unsigned)fault < CODEC_FAULT_END);
-	fuzz_require(fault != CODEC_OK || all.depth == 0);
-	if (stop_after && stop_after <= all.count) {
-		fuzz_require(codec_by_id(codec)->decode(&record, &some.sink) == CODEC_OK);
-		fuzz_require(some.ended);
-	}
+	fault = fields_read(codec_by_id(id), &record, &all);
+	if (stop && stop <= all.count)
+		fields_read_some(codec_by_id(id), &record, stop);
 	free(exact);
 	if (out)
 		*out = all;

@@ -21,6 +21,10 @@ static void check_packed(const uint8_t *bytes, uint32_t length, uint16_t wrapper
 	stream.avail_out = sizeof packed;
 	fuzz_require(isal_deflate_stateless(&stream) == COMP_OK);
 	packed_fault = fields_decode(CODEC_GELF, packed, stream.total_out, 0, &unpacked);
+	if (packed_fault == CODEC_TOO_LARGE) {
+		fuzz_require(length > gelf_unpacked_max(stream.total_out));
+		return;
+	}
 	plain_fault = fields_decode(CODEC_GELF, bytes, length, 0, &plain);
 	/* What is a chunk or packed itself is none inside. */
 	if (length && (bytes[0] == 0x1e || bytes[0] == 0x1f || (bytes[0] & 15) == 8))

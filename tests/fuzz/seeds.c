@@ -215,6 +215,27 @@ static void keep_texts(void)
 		keep(texts[i].target, (uint8_t[]){(uint8_t)i}, 1, texts[i].text, strlen(texts[i].text));
 }
 
+/* Lists of RFC 6313: of values, of records, of such lists, and one in another. */
+static void keep_flow_lists(void)
+{
+	static const uint32_t fields[3][2] = {{291, TEMPLATE_VARIABLE}, {292, TEMPLATE_VARIABLE}, {293, TEMPLATE_VARIABLE}},
+			      pair[2][2] = {{8, 4}, {291, TEMPLATE_VARIABLE}};
+	static struct flow_build b;
+	uint8_t choice[6] = {1, 2, 3, 4};
+
+	flow_build_header(&b, 10, 0);
+	flow_build_template(&b, 300, fields, 3, 0);
+	flow_build_template(&b, 301, pair, 2, 0);
+	flow_build_set(&b, 300);
+	flow_build_bytes(&b, "\x11\3\0\x0e\0\4\0\0\0\1\0\0\0\4\0\0\0\x08", 18);
+	flow_build_bytes(&b, "\x0f\3\1\x2d\xc0\0\2\1\7\3\0\4\0\1\6\x11", 16);
+	flow_build_bytes(&b, "\x17\1\1\x2d\0\x0e\xc0\0\2\1\5\3\0\x52\xff\xff\1\x2d\0\4\1\x2d\0\4", 24);
+	flow_build_set_end(&b);
+	choice[4] = (uint8_t)(b.length >> 8);
+	choice[5] = (uint8_t)b.length;
+	keep("netflow", choice, 6, b.bytes, b.length);
+}
+
 /* Flow datagrams: each alone, and the flows in front of their template. */
 static void keep_flows(void)
 {
@@ -245,6 +266,7 @@ static void keep_flows(void)
 		}
 		keep("netflow", "", 0, both.bytes, both.length);
 	}
+	keep_flow_lists();
 	flow_build_sflow(&b, 2);
 	keep("sflow", (uint8_t[]){0}, 1, b.bytes, b.length);
 }
@@ -300,6 +322,53 @@ static void keep_messages_of_machines(void)
 	keep("dead_letter", "\0", 1, letter, dead_letter_write(&header, (const uint8_t *)"text", 4, letter, sizeof letter));
 }
 
+#define REFINE_INPUTS 18u
+
+/* For refine_fuzz.c: `how` as there. */
+static void put_refine(struct flow_build *b, uint8_t input, uint8_t how, const void *bytes, uint32_t length)
+{
+	flow_build_bytes(b, (uint8_t[]){input, how, (uint8_t)(length >> 8), (uint8_t)length}, 4);
+	flow_build_bytes(b, bytes, length);
+}
+
+/* Each text to each input in bursts of several; then what is no text. */
+static void keep_refined(void)
+{
+	static const char *const texts[] = {
+		"{\"host\":\"web-1\",\"tags\":{\"env\":\"prod\"}}\n{\"a\" 1}\n{\"n\":1}",
+		"<34>1 2003-10-11T22:14:15.003Z web su - ID47 - alert7 user=root\n<13>secret=abc debug",
+		"gorets:1|c|@0.1\nbad\n:2|g",
+		"cpu,host=web-17 user=12.5 1767323045123456789\nmem free",
+		"servers.web-17.cpu 12.5 1767323045\ndisk.used 1",
+		"line alert7 secret=abcd audit user=u1\npoison\ntick 1\ntick 2\ndebug\n secret=secret=xy",
+		"{\"version\":\"1.1\",\"host\":\"h\",\"short_message\":\"secret=abc\"}"};
+	static const uint8_t chunks[2][28] = {"\x1e\x0f" "identity" "\0\2" "secret=abc poison", "\x1e\x0f" "identity" "\1\2" "rest of it"};
+	static struct flow_build b, flows;
+
+	for (size_t t = 0; t < sizeof texts / sizeof *texts; t++) {
+		b.length = 0;
+		for (uint8_t input = 0; input < REFINE_INPUTS; input++)
+			put_refine(&b, input, (uint8_t)(input % 5 == 4 ? 1 : input % 3 ? 0x32 : 0x70), texts[t], (uint32_t)strlen(texts[t]));
+		keep("refine", "", 0, b.bytes, b.length);
+	}
+	flow_build_usual(&flows, 9, true, 2);
+	for (uint8_t input = 0; input < REFINE_INPUTS; input++) {
+		b.length = 0;
+		put_refine(&b, input, 0, chunks[0], sizeof chunks[0]);
+		put_refine(&b, input, 1, chunks[1], sizeof chunks[1]);
+		put_refine(&b, input, 8, chunks[input % 2], sizeof chunks[0]);
+		put_refine(&b, input, 5, sample_kpl_aggregate.bytes, sample_kpl_aggregate.length);
+		put_refine(&b, input, 0, sample_gelf_gzip.bytes, sample_gelf_gzip.length);
+		put_refine(&b, input, 2, sample_collectd_values.bytes, sample_collectd_values.length);
+		put_refine(&b, input, 0, flows.bytes, flows.length);
+		keep("refine", "", 0, b.bytes, b.length);
+	}
+	flow_build_sflow(&flows, 2);
+	b.length = 0;
+	put_refine(&b, 9, 0, flows.bytes, flows.length);
+	keep("refine", "", 0, b.bytes, b.length);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2)
@@ -317,6 +386,7 @@ int main(int argc, char **argv)
 	keep_flows();
 	keep_gelf();
 	keep_messages_of_machines();
+	keep_refined();
 	for (int i = 2; i < argc; i++)
 		keep_file(argv[i]);
 	return 0;

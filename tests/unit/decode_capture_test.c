@@ -1,11 +1,8 @@
-// Every Ethernet frame of the captures under ../shared/captures (PENSTOCK_CAPTURES says where else), when present.
+// Every Ethernet frame of the captures beside the checkout, when they are there, decoded.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <dirent.h>
-#include <limits.h>
-#include <pcap/pcap.h>
-#include <stdio.h>
+#include <pcap/dlt.h>
 #include <stdlib.h>
 #include <cmocka.h>
 
@@ -14,10 +11,13 @@
 #include "dataplane/packet/decode.h"
 #include "dataplane/packet/reassembly.h"
 #include "dataplane/packet/tunnel.h"
+#include "tests/support/captures.h"
 #include "tests/support/frame_build.h"
 
 #define GOOD (DECODE_IP_CHECKSUM_GOOD | DECODE_L4_CHECKSUM_GOOD)
 #define ANSWER_ROOM 4096u
+#define ROUNDS 6u
+#define TUNNEL_ROUNDS 4u
 
 static uint32_t results[COUNTER_FRAME_END], tunnelled[COUNTER_FRAME_END], frames, datagrams, in_tunnels;
 static uint64_t held, counts[REASSEMBLY_COUNTS];
@@ -54,7 +54,7 @@ static void judge(const uint8_t *bytes, uint32_t length)
 	uint8_t *frame = frame_exact(bytes, length), *out = malloc(ANSWER_ROOM);
 	struct host host;
 
-	for (uint32_t round = 0; round < 6; round++) {
+	for (uint32_t round = 0; round < ROUNDS; round++) {
 		uint32_t verified = round % 2 ? GOOD : 0;
 		enum counter_frame fate, answered;
 		struct datagram d;
@@ -81,7 +81,7 @@ static void judge_tunnels(const uint8_t *bytes, uint32_t length)
 {
 	uint8_t *frame = frame_exact(bytes, length);
 
-	for (uint32_t round = 0; round < 4; round++) {
+	for (uint32_t round = 0; round < TUNNEL_ROUNDS; round++) {
 		uint64_t moved[REASSEMBLY_COUNTS], sum = 0;
 		const uint8_t *packet = frame;
 		uint32_t room = length, turns = 0;
@@ -117,57 +117,39 @@ static void judge_tunnels(const uint8_t *bytes, uint32_t length)
 	free(frame);
 }
 
-static void judge_file(const char *path)
+static void take(int link, const uint8_t *bytes, uint32_t length)
 {
-	char error[PCAP_ERRBUF_SIZE];
-	pcap_t *file = pcap_open_offline(path, error);
-	struct pcap_pkthdr *header;
-	const uint8_t *bytes;
-
-	if (!file)
-		return; /* formats that libpcap does not read are among them on purpose */
-	while (pcap_datalink(file) == DLT_EN10MB && pcap_next_ex(file, &header, &bytes) == 1) {
-		judge(bytes, header->caplen);
-		judge_tunnels(bytes, header->caplen);
-	}
-	pcap_close(file);
+	if (link != DLT_EN10MB)
+		return;
+	judge(bytes, length);
+	judge_tunnels(bytes, length);
 }
 
 static void every_captured_frame_has_one_result(void **state)
 {
-	const char *directory = getenv("PENSTOCK_CAPTURES");
-	char path[PATH_MAX];
 	static const uint8_t secret[REASSEMBLY_SECRET_BYTES] = {4};
-	struct dirent *entry;
-	void *memory;
-	DIR *dir;
+	void *memory = aligned_alloc(64, REASSEMBLY_BYTES_MIN);
+	uint64_t fates = 0;
 
 	(void)state;
-	directory = directory ? directory : "../shared/captures/tcpdump";
-	dir = opendir(directory);
-	if (!dir) {
-		print_message("# nothing to do: no captures at %s\n", directory);
-		return;
-	}
-	memory = aligned_alloc(64, REASSEMBLY_BYTES_MIN);
 	assert_non_null(memory);
 	memset(memory, 0, REASSEMBLY_BYTES_MIN);
 	reassembly = reassembly_init(memory, REASSEMBLY_BYTES_MIN, 30000000000ull, secret);
 	assert_non_null(reassembly);
-	while ((entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		if (snprintf(path, sizeof path, "%s/%s", directory, entry->d_name) < (int)sizeof path)
-			judge_file(path);
+	if (!captures_each(take)) {
+		free(memory);
+		skip();
 	}
-	closedir(dir);
 	print_message("# %u frames, %u times accepted; with tunnels, %u times out of one; %u fragments held, %u joined\n",
 		      frames, datagrams, in_tunnels, (unsigned)held, (unsigned)counts[0]);
 	free(memory);
-	for (uint32_t fate = 0; fate < COUNTER_FRAME_END; fate++)
+	for (uint32_t fate = 0; fate < COUNTER_FRAME_END; fate++) {
+		fates += results[fate] + tunnelled[fate];
 		if (results[fate] || tunnelled[fate])
 			print_message("# %s %u, with tunnels %u\n", counter_label(fate), results[fate], tunnelled[fate]);
+	}
 	assert_true(frames > 0);
+	assert_int_equal(fates, ROUNDS * frames + TUNNEL_ROUNDS * frames);
 }
 
 int main(void)

@@ -17,7 +17,7 @@ static const char *found_in(uint8_t codec, const char *bytes, const char *path_t
 	static char text[1024];
 	struct codec_record record = {.bytes = (const uint8_t *)bytes,
 				      .length = (uint32_t)strlen(bytes),
-				      .arrival_ns = CODEC_CHECK_ARRIVAL,
+				      .arrival_ns = FIELDS_ARRIVAL,
 				      .scratch = scratch};
 	struct field_path path;
 	char *value = malloc(room ? room : 1);
@@ -154,7 +154,7 @@ static enum codec_fault put_all(const struct codec_record *record, struct field_
 		{.type = FIELD_REAL, .name = "real", .name_length = 4, .value.r = 0.1},
 		{.type = FIELD_REAL, .name = "third", .name_length = 5, .value.r = 1.0 / 3},
 		{.type = FIELD_REAL, .name = "nan", .name_length = 3, .value.r = NAN},
-		{.type = FIELD_TIME, .name = "time", .name_length = 4, .value.u = CODEC_CHECK_ARRIVAL},
+		{.type = FIELD_TIME, .name = "time", .name_length = 4, .value.u = FIELDS_ARRIVAL},
 		{.type = FIELD_ADDRESS, .name = "four", .name_length = 4, .bytes = bytes, .length = 4},
 		{.type = FIELD_ADDRESS, .name = "six", .name_length = 3, .bytes = bytes, .length = 16},
 		{.type = FIELD_MAC, .name = "mac", .name_length = 3, .bytes = bytes, .length = 6},

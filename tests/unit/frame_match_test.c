@@ -180,15 +180,24 @@ static void tunnels_ports_are_no_inputs(void **state)
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
+		struct host host = {.tunnels = 0};
+
 		assert_int_equal(match_init(match, i ? &one : &every, 1, PORT), 0);
 		assert_int_equal(match_port(match, __builtin_bswap16(4789)), 0);
-		match_leave_tunnels(match, 0);
-		match_leave_tunnels(match, 1u << TUNNEL_GENEVE | 1u << TUNNEL_GRE);
+		match_leave_tunnels(match, &host);
+		host.tunnels = 1u << TUNNEL_GENEVE | 1u << TUNNEL_GRE;
+		match_leave_tunnels(match, &host);
 		assert_int_equal(match_port(match, __builtin_bswap16(4789)), 0);
 		assert_int_equal(match_port(match, __builtin_bswap16(6081)), INPUT_NONE);
-		match_leave_tunnels(match, 1u << TUNNEL_VXLAN);
+		host.tunnels = 1u << TUNNEL_VXLAN;
+		match_leave_tunnels(match, &host);
 		assert_int_equal(match_port(match, __builtin_bswap16(4789)), INPUT_NONE);
 		assert_int_equal(find(-1, &a4, 4790), INPUT_NONE);
+		assert_int_equal(match_init(match, i ? &one : &every, 1, PORT), 0);
+		host.vxlan_port = 14789;
+		match_leave_tunnels(match, &host);
+		assert_int_equal(match_port(match, __builtin_bswap16(4789)), 0);
+		assert_int_equal(match_port(match, __builtin_bswap16(14789)), INPUT_NONE);
 	}
 }
 

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <isa-l/igzip_lib.h>
 
-#include "dataplane/codec/codec.h"
+#include "dataplane/codec/gelf.h"
 #include "tests/support/field_text.h"
 #include "tests/support/samples.h"
 
@@ -219,9 +219,11 @@ static void bytes_behind_a_packed_message_are_refused(void **state)
 		}
 }
 
-/* `length` bytes (a little fewer where a whole filling does not fit) of a message that its short_message fills up,
- * packed. */
-static uint32_t pack(uint32_t length, const char *filling, uint8_t *out, uint32_t room)
+#define BLOCK 64u
+
+/* `length` bytes (a little fewer where a whole block does not fit) of a message that its short_message fills up, packed. Of
+ * each block the first `letters` are drawn, which say how tightly. */
+static uint32_t pack(uint32_t length, const char *filling, uint32_t letters, uint8_t *out, uint32_t room)
 {
 	static const char front[] = "{\"version\":\"1.1\",\"host\":\"h\",\"short_message\":\"", back[] = "\"}";
 	uint8_t *plain = malloc(length);
@@ -229,9 +231,9 @@ static uint32_t pack(uint32_t length, const char *filling, uint8_t *out, uint32_
 	uint32_t at = sizeof front - 1;
 
 	memcpy(plain, front, at);
-	length -= (length - at - (sizeof back - 1)) % strlen(filling);
+	length -= (length - at - (sizeof back - 1)) % BLOCK;
 	for (uint32_t i = 0; at < length - (sizeof back - 1); i++)
-		plain[at++] = (uint8_t)filling[i % strlen(filling)];
+		plain[at++] = i % BLOCK < letters ? (uint8_t)('a' + rand() % 26) : (uint8_t)filling[i % strlen(filling)];
 	memcpy(plain + at, back, sizeof back - 1);
 	isal_deflate_stateless_init(&stream);
 	stream.gzip_flag = IGZIP_GZIP;
@@ -258,15 +260,15 @@ static bool measure_put(struct field_sink *sink, const struct field *field)
 	return true;
 }
 
-static enum codec_fault decode_packed(uint32_t length, const char *filling, uint32_t *longest)
+static enum codec_fault decode_packed(uint32_t length, const char *filling, uint32_t letters, uint32_t *longest)
 {
-	static uint8_t packed[65536];
+	static uint8_t packed[1 << 17];
 	struct measure m = {.sink.put = measure_put};
 	uint8_t *scratch = malloc(CODEC_SCRATCH_BYTES);
 	struct codec_record record = {.bytes = packed, .scratch = scratch};
 	enum codec_fault fault;
 
-	record.length = pack(length, filling, packed, sizeof packed);
+	record.length = pack(length, filling, letters, packed, sizeof packed);
 	fault = gelf_decode(&record, &m.sink);
 	free(scratch);
 	*longest = m.longest;
@@ -278,13 +280,27 @@ static void a_message_unpacks_to_half_the_scratch_and_no_more(void **state)
 	uint32_t longest;
 
 	(void)state;
-	assert_int_equal(decode_packed(CODEC_SCRATCH_BYTES / 2, "x", &longest), CODEC_OK);
-	assert_true(longest > CODEC_SCRATCH_BYTES / 2 - 100);
+	srand(1);
+	assert_int_equal(decode_packed(GELF_UNPACKED_MAX, "x", 8, &longest), CODEC_OK);
+	assert_true(longest > GELF_UNPACKED_MAX - 200);
 	/* Escapes all through it: they are unescaped into the other half. */
-	assert_int_equal(decode_packed(CODEC_SCRATCH_BYTES / 2, "\\n", &longest), CODEC_OK);
-	assert_true(longest > CODEC_SCRATCH_BYTES / 4 - 100);
-	assert_int_equal(decode_packed(CODEC_SCRATCH_BYTES / 2 + 1, "x", &longest), CODEC_TOO_LARGE);
-	assert_int_equal(decode_packed(4 << 20, "x", &longest), CODEC_TOO_LARGE);
+	assert_int_equal(decode_packed(GELF_UNPACKED_MAX, "\\n", 8, &longest), CODEC_OK);
+	assert_true(longest > GELF_UNPACKED_MAX / 2);
+	assert_int_equal(decode_packed(GELF_UNPACKED_MAX + BLOCK, "x", 8, &longest), CODEC_TOO_LARGE);
+}
+
+static void a_message_that_is_packed_too_tightly_is_refused(void **state)
+{
+	uint32_t longest;
+
+	(void)state;
+	assert_int_equal(decode_packed(GELF_UNPACKED_FREE, "x", 0, &longest), CODEC_OK);
+	assert_int_equal(decode_packed(100000, "x", 8, &longest), CODEC_OK);
+	assert_int_equal(decode_packed(100000, "x", 2, &longest), CODEC_TOO_LARGE);
+	assert_int_equal(decode_packed(10000, "x", 0, &longest), CODEC_TOO_LARGE);
+	assert_int_equal(decode_packed(4 << 20, "x", 0, &longest), CODEC_TOO_LARGE);
+	assert_int_equal(gelf_unpacked_max(0), GELF_UNPACKED_FREE);
+	assert_int_equal(gelf_unpacked_max(UINT32_MAX), GELF_UNPACKED_MAX);
 }
 
 int main(void)
@@ -301,6 +317,7 @@ int main(void)
 		cmocka_unit_test(a_bit_turned_over_is_noticed),
 		cmocka_unit_test(bytes_behind_a_packed_message_are_refused),
 		cmocka_unit_test(a_message_unpacks_to_half_the_scratch_and_no_more),
+		cmocka_unit_test(a_message_that_is_packed_too_tightly_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

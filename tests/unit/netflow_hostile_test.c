@@ -268,6 +268,32 @@ static void fields_of_no_length_take_no_time(void **state)
 	assert_int_equal(c.depth, 0);
 }
 
+static void tiny_flows_are_taken_in_proportion_to_the_datagram(void **state)
+{
+	static const uint32_t one[1][2] = {{4, 1}};
+	struct counter c = {0};
+
+	(void)state;
+	flow_build_header(&b, 10, 0);
+	flow_build_template(&b, 300, one, 1, 0);
+	flow_build_set(&b, 300);
+	while (b.length < 6000)
+		flow_build8(&b, 6);
+	flow_build_set_end(&b);
+	assert_int_equal(count_fields(&c), CODEC_TOO_MANY);
+	assert_in_range(c.fields, 3 * 2000, 3 * 2000 + 30);
+	/* As many as fit behind their template are all there. */
+	flow_build_header(&b, 10, 0);
+	flow_build_template(&b, 300, one, 1, 0);
+	flow_build_set(&b, 300);
+	for (uint32_t i = 0; i < 16; i++)
+		flow_build8(&b, 6);
+	flow_build_set_end(&b);
+	c = (struct counter){0};
+	assert_int_equal(count_fields(&c), CODEC_OK);
+	assert_in_range(c.fields, 3 * 16, 3 * 16 + 30);
+}
+
 /* The most that 64 KiB can make the decoder do, in fields put: at most a few a byte. */
 static void work_grows_with_the_datagram_alone(void **state)
 {
@@ -353,6 +379,7 @@ int main(void)
 		TEST(bytes_that_are_no_padding_are_a_fault),
 		TEST(template_records_that_are_none_are_named),
 		TEST(fields_of_no_length_take_no_time),
+		TEST(tiny_flows_are_taken_in_proportion_to_the_datagram),
 		TEST(work_grows_with_the_datagram_alone),
 		TEST(a_sink_that_has_enough_is_not_asked_again),
 		TEST(other_versions_are_refused),

@@ -283,6 +283,40 @@ static void what_is_no_datagram_inside_is_named(void **state)
 		expect(&port, fate, &d);                                                                               \
 	} while (0)
 
+static void a_host_may_know_tunnels_by_other_ports(void **state)
+{
+	struct host host = port;
+	struct datagram d;
+
+	(void)state;
+	host.vxlan_port = 14789;
+	host.geneve_port = 16081;
+	host.gtp_port = 12152;
+	for (uint32_t own = 0; own < 2; own++) {
+		const struct host *at = own ? &host : &port;
+
+		begin(4);
+		stack_ethernet(&stack, 0x0800);
+		stack_vxlan(&stack, 1);
+		in_own_udp(own ? 14789 : 4789);
+		expect(at, FRAME_ACCEPTED, &d);
+		assert_int_equal(d.tunnel, TUNNEL_VXLAN);
+		begin(4);
+		stack_geneve(&stack, 1, 0x0800, 0);
+		in_own_udp(own ? 16081 : 6081);
+		expect(at, FRAME_ACCEPTED, &d);
+		assert_int_equal(d.tunnel, TUNNEL_GENEVE);
+		begin(4);
+		stack_gtp(&stack, 1, true, 0);
+		in_own_udp(own ? 12152 : 2152);
+		expect(at, FRAME_ACCEPTED, &d);
+		assert_int_equal(d.tunnel, TUNNEL_GTP);
+		/* What the other knows as GTP is a datagram. */
+		expect(own ? &port : &host, FRAME_ACCEPTED, &d);
+		assert_int_equal(d.tunnel, TUNNEL_NONE);
+	}
+}
+
 static void every_lie_of_a_header_is_named(void **state)
 {
 	struct datagram d;
@@ -525,6 +559,7 @@ int main(void)
 		cmocka_unit_test(the_outermost_address_must_be_the_ports),
 		cmocka_unit_test(checksums_inside_are_verified),
 		cmocka_unit_test(what_is_no_datagram_inside_is_named),
+		cmocka_unit_test(a_host_may_know_tunnels_by_other_ports),
 		cmocka_unit_test(every_lie_of_a_header_is_named),
 		cmocka_unit_test(a_frame_cut_at_every_byte_has_a_fate),
 		cmocka_unit_test(a_tunnel_cut_at_every_byte_is_never_a_datagram),

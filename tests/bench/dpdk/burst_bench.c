@@ -2,12 +2,16 @@
 //
 //   burst_bench [v2|v3|v4 [ROUNDS [ONLY]]]      prints "name least-ns-per-frame median-ns-per-frame" lines, of the thread's own
 //                                        time in short runs: others on the machine disturb some of them, never all
+//   burst_bench --run ROUNDS [rules]     takes bursts of lines, for callgrind to count in measured_bursts(), and prints how
+//                                        many frames. With rules, another input has some: not compiled, since nothing can
+//                                        start the compiler under callgrind, but all else that workers get for them
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "dataplane/packet/wire.h"
+#include "dataplane/refine.h"
 #include "dataplane/worker.h"
 
 #define FRAMES 1024u
@@ -83,7 +87,20 @@ static void make_frames(bool lines)
 	}
 }
 
-static void make_plan(enum config_key key, uint8_t codec)
+/* Another input, with a rule. */
+static void add_rules(void)
+{
+	config.inputs[1] = config.inputs[0];
+	config.inputs[1].udp_port = 9001;
+	config.inputs_count = 2;
+	strcpy(config.rules[0].name, "noise");
+	strcpy(config.rules[0].pattern, "debug");
+	config.rules[0].input_index = 1;
+	config.rules[0].verdict = VERDICT_DROP;
+	config.rules_count = 1;
+}
+
+static void make_plan(enum config_key key, uint8_t codec, bool rules)
 {
 	static struct shard_map map;
 	uint64_t step = UINT64_MAX / SHARDS + 1;
@@ -105,7 +122,9 @@ static void make_plan(enum config_key key, uint8_t codec)
 		map.shards[i] = (struct map_shard){{step * i, 0}, {step * (i + 1) - 1, UINT64_MAX}, i, 0};
 	struct plan *plan;
 
-	if (plan_create(&config, NULL, 1, &map, 1, &plan) != 0)
+	if (rules)
+		add_rules();
+	if (plan_create(&config, NULL, 1, &map, 1, &plan) != 0 || (rules && !(worker->refiner = refiner_new(0))))
 		exit(1);
 	worker_take_plan(worker, plan);
 }
@@ -133,6 +152,18 @@ static void make_worker(void)
 	}
 }
 
+void measured_bursts(worker_process *process, long first, long count);
+
+/* And penstockd, which empties the lanes. */
+__attribute__((noinline)) void measured_bursts(worker_process *process, long first, long count)
+{
+	for (long burst = first; burst < first + count; burst++) {
+		process(worker, mbufs + burst * 32 % FRAMES, 32);
+		for (uint32_t s = 0; s < SHARDS; s++)
+			atomic_store_explicit(&heads[s], worker->lanes[s].lane.position, memory_order_relaxed);
+	}
+}
+
 static int compare_doubles(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -143,25 +174,35 @@ static int compare_doubles(const void *a, const void *b)
 static void measure(const char *name, worker_process *process, long rounds)
 {
 	double took[RUNS];
-	long burst = 0;
+	long burst = 0, each = rounds / RUNS;
 
 	for (int run = -RUNS / 10; run < RUNS; run++) {
 		double start = now_ns();
 
-		for (long i = 0; i < rounds / RUNS; i++) {
-			process(worker, mbufs + burst++ * 32 % FRAMES, 32);
-			for (uint32_t s = 0; s < SHARDS; s++)
-				atomic_store_explicit(&heads[s], worker->lanes[s].lane.position, memory_order_relaxed);
-		}
+		measured_bursts(process, burst, each);
+		burst += each;
 		if (run >= 0)
-			took[run] = (now_ns() - start) / (double)(rounds / RUNS * 32);
+			took[run] = (now_ns() - start) / (double)(each * 32);
 	}
 	qsort(took, RUNS, sizeof took[0], compare_doubles);
 	printf("%s\t%.1f\t%.1f\n", name, took[0], took[RUNS / 2]);
 }
 
+static int run_counted(long rounds, bool rules)
+{
+	make_worker();
+	make_frames(true);
+	make_plan(KEY_FIELD, CODEC_LINES, rules);
+	measured_bursts(burst_choose(), 0, rounds);
+	printf("%ld\n", rounds * 32);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc > 2 && strcmp(argv[1], "--run") == 0)
+		return run_counted(atol(argv[2]), argc > 3);
+
 	worker_process *process = argc < 2 ? burst_choose() : argv[1][1] == '2' ? burst_process_v2 :
 				  argv[1][1] == '3' ? burst_process_v3 : burst_process_v4;
 	long rounds = argc > 2 ? atol(argv[2]) : 200000;
@@ -170,14 +211,14 @@ int main(int argc, char **argv)
 
 	make_worker();
 	make_frames(false);
-	make_plan(KEY_FLOW, CODEC_DATAGRAM);
+	make_plan(KEY_FLOW, CODEC_DATAGRAM, false);
 	if (!only || only == 'f')
 		measure("64 B, flow hash", process, rounds);
-	make_plan(KEY_FIELD, CODEC_DATAGRAM);
+	make_plan(KEY_FIELD, CODEC_DATAGRAM, false);
 	if (!only || only == 'm')
 		measure("64 B, MD5 of a field", process, rounds);
 	make_frames(true);
-	make_plan(KEY_FIELD, CODEC_LINES);
+	make_plan(KEY_FIELD, CODEC_LINES, false);
 	if (!only || only == 'l')
 		measure("10 x 97 B lines, MD5 of a field", process, rounds / 10);
 	return 0;
