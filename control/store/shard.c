@@ -296,7 +296,7 @@ void shard_get_status(struct shard *shard, struct shard_status *out)
 	memset(out, 0, sizeof *out);
 	pthread_mutex_lock(&shard->lock);
 	first = shard->segments;
-	last = shard->segments + shard->segments_count;
+	last = first ? first + shard->segments_count : first; /* without segments there is no array */
 	out->next_sequence = shard->next_sequence;
 	out->durable_sequence = shard->durable_sequence;
 	out->stored_records = shard->stored_records;
