@@ -422,6 +422,8 @@ static __attribute__((noinline)) void run_end(struct worker *w, struct run *run)
 		run_flows(w, run);
 	} else if (run->plan->key.kind == KEY_FIELD && run->plan->codec != CODEC_LINES && w->jobs_count == 0) {
 		run_fields(w, run);
+	} else if (run->plan->key.kind == KEY_FIELD && w->jobs_count == 0) {
+		run_line_fields(w, run);
 	} else if (run->plan->codec == CODEC_LINES) {
 		run_codec(w, run, CODEC_LINES);
 	} else {

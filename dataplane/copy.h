@@ -80,8 +80,13 @@ static inline void copy_over(uint8_t *at, const uint8_t *from, uint32_t length)
 				    _mm256_maskz_loadu_epi8(_cvtu32_mask32(_bzhi_u32(~0u, length)), from));
 		return;
 	}
-	for (; length > 64; length -= 64, at += 64, from += 64)
+	if (length > 64) {
+		for (; __builtin_expect(length > 128, 0); length -= 64, at += 64, from += 64)
+			_mm512_storeu_si512(at, _mm512_loadu_si512(from));
 		_mm512_storeu_si512(at, _mm512_loadu_si512(from));
+		_mm512_storeu_si512(at + length - 64, _mm512_loadu_si512(from + length - 64));
+		return;
+	}
 	_mm512_storeu_si512(at, _mm512_maskz_loadu_epi8(_cvtu64_mask64(_bzhi_u64(~0ull, length)), from));
 #else
 	copy_bytes(at, from, length);

@@ -29,9 +29,11 @@ static inline void flush_tally(struct worker *w, const struct tally *t)
 		ledger_add(&w->ledger, FRAME_EMPTY, t->frames - t->accepted);
 }
 
-_Static_assert(BURST_MAX % KEY_FLOWS == 0, "flows are hashed in whole groups");
+_Static_assert(BURST_MAX % KEY_FLOWS == 0 && BURST_MAX <= JOBS_MAX, "flows are hashed in whole groups");
 
-/* Usual frames for one input, one after the other: decoded, not yet cut. */
+#define RECORDS_MAX JOBS_MAX
+
+/* Usual frames for one input, one after the other: decoded, not yet cut; and, when the run ends, their records. */
 struct run {
 	uint32_t count;
 	uint32_t first;   /* frame of the burst; the others follow it */
@@ -41,11 +43,23 @@ struct run {
 	const uint8_t *bytes[BURST_MAX]; /* UDP's payload; the origin block lies in front of it and the UDP header's rest */
 	uint32_t length[BURST_MAX];
 	uint32_t source[BURST_MAX], destination[BURST_MAX], ports[BURST_MAX]; /* the origin's words */
-	/* of each record, when the run ends */
-	uint64_t hash[BURST_MAX]; /* the hash key's upper half */
-	uint32_t slot[BURST_MAX];
-	uint64_t sizes[BURST_MAX]; /* the header's first word */
-	uint8_t *at[BURST_MAX];    /* its place in the lane */
+	/* Of each record that is cut out of a frame; a datagram has what its frame has. */
+	const uint8_t *record[RECORDS_MAX], *origin[RECORDS_MAX];
+	uint32_t record_length[RECORDS_MAX];
+	/* of each record */
+	uint64_t hash[RECORDS_MAX]; /* the hash key's upper half */
+	uint32_t slot[RECORDS_MAX];
+	uint64_t sizes[RECORDS_MAX]; /* the header's first word */
+	uint8_t *at[RECORDS_MAX];    /* its place in the lane */
+};
+
+/* Records of a run that are made together: where they lie in it. */
+struct records {
+	uint32_t count; /* up to RECORDS_MAX */
+	const uint8_t *const *bytes;
+	const uint32_t *length;
+	const uint8_t *const *origin; /* NULL: in front of each one's bytes */
+	const struct md5_key *keys;   /* what is stored with each, one without bytes is missing; or NULL */
 };
 
 #define RUN_NONE UINT64_MAX
@@ -64,15 +78,18 @@ INLINE uint64_t run_traffic(const uint8_t *payload, uint16_t vlan)
 
 /* A record of a run whose lane is near its limit, or whose key is missing. */
 static __attribute__((cold, noinline)) void run_append_single(struct worker *w, const struct run *run, uint32_t i,
+							      const uint8_t *bytes, const uint8_t *origin,
 							      uint64_t labels, struct md5_key key)
 {
-	struct job job = {.payload = run->bytes[i],
-			  .origin = run->bytes[i] - RUN_ORIGIN_BEFORE,
-			  .sizes = run->sizes[i],
-			  .labels = labels,
-			  .plan = run->plan};
+	struct job job = {
+		.payload = bytes, .origin = origin, .sizes = run->sizes[i], .labels = labels, .plan = run->plan};
 
 	append(w, run->slot[i], &job, key.bytes, run->hash[i]);
+}
+
+INLINE const uint8_t *origin_of(const struct records *r, uint32_t i)
+{
+	return r->origin ? r->origin[i] : r->bytes[i] - RUN_ORIGIN_BEFORE;
 }
 
 #define HEAD_KEY (sizeof(struct record) + sizeof(struct origin4)) /* where a record's key or payload begins */
@@ -84,6 +101,7 @@ struct run_head {
 	__m512i common;
 	__m512i order;
 	__mmask32 body;
+	__mmask16 origin;
 	__mmask8 sizes, hash;
 };
 
@@ -95,10 +113,12 @@ INLINE void run_head_init(struct run_head *head, uint64_t now_ns, uint64_t label
 	head->common = _mm512_set_epi64(0, 0, 0, 0, 0, (long long)labels, (long long)now_ns, 0);
 	head->order = _mm512_loadu_si512(order);
 	head->body = 0xffff0000;
+	head->origin = 0x0f00;
 	head->sizes = 1 << 0;
 	head->hash = 1 << 3;
 	/* Opaque to the compiler, which would otherwise make them anew for each record. */
-	__asm__("" : "+v"(head->order), "+Yk"(head->body), "+Yk"(head->sizes), "+Yk"(head->hash));
+	__asm__("" : "+v"(head->order), "+Yk"(head->body), "+Yk"(head->origin), "+Yk"(head->sizes),
+		  "+Yk"(head->hash));
 }
 
 /* Header, origin and up to HEAD_PAYLOAD bytes of payload: one shuffle of the 64 bytes in front of and behind the
@@ -111,6 +131,18 @@ INLINE void run_head_write(uint8_t *at, const struct run_head *head, const uint6
 
 	_Static_assert(DECODE_USUAL_HEADERS == 42 && sizeof(struct record) == 32,
 		       "as run_head_init() and this have it");
+	bytes = _mm512_mask_set1_epi64(bytes, head->sizes, (long long)*sizes);
+	bytes = _mm512_mask_set1_epi64(bytes, head->hash, (long long)*hash);
+	_mm512_storeu_si512(at, bytes);
+}
+
+/* Header and origin only; 20 bytes more are written. */
+INLINE void run_origin_write(uint8_t *at, const struct run_head *head, const uint64_t *sizes, const uint64_t *hash,
+			     const uint8_t *origin)
+{
+	__m512i bytes = _mm512_mask_broadcast_i32x4(head->common, head->origin,
+						    _mm_loadu_si128((const __m128i *)origin));
+
 	bytes = _mm512_mask_set1_epi64(bytes, head->sizes, (long long)*sizes);
 	bytes = _mm512_mask_set1_epi64(bytes, head->hash, (long long)*hash);
 	_mm512_storeu_si512(at, bytes);
@@ -139,121 +171,206 @@ INLINE void run_head_init(struct run_head *head, uint64_t now_ns, uint64_t label
 	*head = (struct run_head){now_ns, labels};
 }
 
-INLINE void run_head_write(uint8_t *at, const struct run_head *head, const uint64_t *sizes, const uint64_t *hash,
-			   const uint8_t *payload)
+INLINE void run_origin_write(uint8_t *at, const struct run_head *head, const uint64_t *sizes, const uint64_t *hash,
+			     const uint8_t *origin)
 {
 	memcpy(at, sizes, 8);
 	memcpy(at + 8, &head->now_ns, 8);
 	memcpy(at + 16, &head->labels, 8);
 	memcpy(at + 24, hash, 8);
-	/* 4 bytes too many, written over by the payload. */
-	COPY_MOVE(struct copy16, at + sizeof(struct record), payload - RUN_ORIGIN_BEFORE);
+	/* 4 bytes too many, written over by key or payload. */
+	COPY_MOVE(struct copy16, at + sizeof(struct record), origin);
 }
 
 INLINE void run_write_short(uint8_t *at, const struct run_head *head, const uint64_t *sizes, const uint64_t *hash,
 			    const uint8_t *payload, uint32_t length)
 {
-	run_head_write(at, head, sizes, hash, payload);
+	run_origin_write(at, head, sizes, hash, payload - RUN_ORIGIN_BEFORE);
 	copy_over(at + HEAD_KEY, payload, length);
 }
 #endif
 
 /* Lanes by hashes that have no lower half. */
-INLINE void run_slots(struct run *run)
+INLINE void run_slots(struct run *run, uint32_t count)
 {
 	const struct router *router = run->plan->router;
 	uint32_t shift = router->shift;
 
 	if (run->plan->only_slot == PLAN_NO_SLOT && router->exact)
-		for (uint32_t i = 0; i < run->count; i++)
+		for (uint32_t i = 0; i < count; i++)
 			run->slot[i] = router->slots[run->hash[i] >> shift];
 	else
-		for (uint32_t i = 0; i < run->count; i++)
+		for (uint32_t i = 0; i < count; i++)
 			run->slot[i] = slot_of(run->plan, (struct hash_key){run->hash[i], 0});
 }
 
-/* Writes records [from, to) to their places. `keys`: what is stored with each, or NULL. */
-INLINE void run_write(const struct run *run, const struct run_head *head, const struct md5_key *keys, uint32_t from,
+/* Writes records [from, to) to their places. */
+INLINE void run_write(const struct run *run, const struct records *r, const struct run_head *head, uint32_t from,
 		      uint32_t to)
 {
 	for (uint32_t i = from; i < to; i++) {
 		uint8_t *at = run->at[i];
 
-		if (!keys) {
-			run_write_short(at, head, &run->sizes[i], &run->hash[i], run->bytes[i], run->length[i]);
+		if (!r->keys && !r->origin) {
+			run_write_short(at, head, &run->sizes[i], &run->hash[i], r->bytes[i], r->length[i]);
 			continue;
 		}
-		run_head_write(at, head, &run->sizes[i], &run->hash[i], run->bytes[i]);
-		copy_over(at + HEAD_KEY, keys[i].bytes, keys[i].length);
-		copy_over(at + HEAD_KEY + keys[i].length, run->bytes[i], run->length[i]);
+		run_origin_write(at, head, &run->sizes[i], &run->hash[i], origin_of(r, i));
+		at += HEAD_KEY;
+		if (r->keys) {
+			copy_over(at, r->keys[i].bytes, r->keys[i].length);
+			at += r->keys[i].length;
+		}
+		copy_over(at, r->bytes[i], r->length[i]);
 	}
 }
 
-/* Appends the records to the lanes `slot` says. All places first: none then waits for where the one before it goes. A
- * record that is not just written comes after those before it, which write beyond their ends. `keys`: one without bytes
- * is missing. */
-INLINE void run_append(struct worker *w, struct run *run, uint64_t labels, const struct md5_key *keys)
+/* Appends the records to the lanes `slot` says; their payload's bytes. All places first: none then waits for where the
+ * one before it goes. A record that is not just written comes after those before it, which write beyond their ends. */
+INLINE uint32_t run_append(struct worker *w, struct run *run, const struct records *r, uint64_t labels)
 {
-	struct tally tally = {
-		.input = run->plan->index, .frames = run->count, .records = run->count, .accepted = run->count};
 	uint32_t total = 0, written = 0;
 	struct run_head head;
 
 	run_head_init(&head, w->now_ns, labels);
-	for (uint32_t i = 0; i < run->count; i++) {
-		struct md5_key key = keys ? keys[i] : (struct md5_key){NULL, 0};
-		uint32_t length = run->length[i], bytes = record_bytes(RECORD_ORIGIN_IPV4, key.length, length);
+	for (uint32_t i = 0; i < r->count; i++) {
+		struct md5_key key = r->keys ? r->keys[i] : (struct md5_key){NULL, 0};
+		uint32_t length = r->length[i], bytes = record_bytes(RECORD_ORIGIN_IPV4, key.length, length);
 
 		total += length;
 		run->sizes[i] = append_sizes(RECORD_ORIGIN_IPV4, key.length, length);
-		if (__builtin_expect((!keys || key.length > 0) &&
+		if (__builtin_expect((!r->keys || key.length > 0) &&
 					     append_reserve(w, run->slot[i], bytes, append_moved(length), &run->at[i]),
 				     1)) {
 			append_prefetch(run->at[i] + bytes, bytes);
 			continue;
 		}
-		run_write(run, &head, keys, written, i);
-		if (keys && key.length == 0)
-			run_append_single(w, run, i,
+		run_write(run, r, &head, written, i);
+		if (r->keys && key.length == 0)
+			run_append_single(w, run, i, r->bytes[i], origin_of(r, i),
 					  append_labels(run->plan, run->vlan) | append_key_kind(RECORD_KEY_HASH), key);
 		else
-			run_append_single(w, run, i, labels, key);
+			run_append_single(w, run, i, r->bytes[i], origin_of(r, i), labels, key);
 		written = i + 1;
 	}
-	run_write(run, &head, keys, written, run->count);
-	tally.bytes = total;
-	flush_tally(w, &tally);
+	run_write(run, r, &head, written, r->count);
+	return total;
 }
 
-/* Datagrams by flow. */
-static __attribute__((noinline)) void run_flows(struct worker *w, struct run *run)
+/* Hashes and lanes of records by their keys; one without a key goes anywhere. */
+INLINE void run_key_slots(struct worker *w, struct run *run, const struct records *r)
 {
-	key_flow_hashes(run->source, run->destination, run->ports, run->count, run->hash);
-	run_slots(run);
-	run_append(w, run, append_labels(run->plan, run->vlan) | append_key_kind(RECORD_KEY_FLOW), NULL);
-}
-
-/* Datagrams by one of their fields; one without it goes anywhere. */
-static __attribute__((noinline)) void run_fields(struct worker *w, struct run *run)
-{
-	const struct key_rule *rule = &run->plan->key;
+	const struct router *router = run->plan->router;
 	bool one_lane = run->plan->only_slot != PLAN_NO_SLOT; /* whatever the hash */
 
-	_Static_assert(BURST_MAX <= JOBS_MAX, "a run's keys find room");
-	for (uint32_t i = 0; i < run->count; i++)
-		if (!key_field(run->bytes[i], run->length[i], rule->separator, rule->field, &w->keys[i]))
-			w->keys[i] = (struct md5_key){NULL, 0};
+	if (!one_lane && router->exact) {
+		md5_upper(r->keys, r->count, run->hash);
+		for (uint32_t i = 0; i < r->count; i++) {
+			if (__builtin_expect(r->keys[i].length == 0, 0))
+				run->hash[i] = key_random_next(&w->random);
+			run->slot[i] = router->slots[run->hash[i] >> router->shift];
+		}
+		return;
+	}
 	if (!one_lane)
-		md5_batch(w->keys, run->count, w->digests);
-	for (uint32_t i = 0; i < run->count; i++) {
+		md5_batch(r->keys, r->count, w->digests);
+	for (uint32_t i = 0; i < r->count; i++) {
 		struct hash_key hash = {0, 0};
 
-		if (__builtin_expect(w->keys[i].length == 0, 0))
+		if (__builtin_expect(r->keys[i].length == 0, 0))
 			hash.upper = key_random_next(&w->random);
 		else if (!one_lane)
 			hash = hash_key_of_digest(w->digests[i]);
 		run->hash[i] = hash.upper;
 		run->slot[i] = slot_of(run->plan, hash);
 	}
-	run_append(w, run, append_labels(run->plan, run->vlan) | append_key_kind(RECORD_KEY_STORED), w->keys);
+}
+
+/* Records by one of their fields. */
+INLINE uint32_t run_append_fields(struct worker *w, struct run *run, const struct records *r)
+{
+	_Static_assert(RECORDS_MAX % MD5_GROUP == 0, "keys are hashed in whole groups");
+	run_key_slots(w, run, r);
+	return run_append(w, run, r, append_labels(run->plan, run->vlan) | append_key_kind(RECORD_KEY_STORED));
+}
+
+INLINE void find_key(const struct key_rule *rule, const uint8_t *bytes, uint32_t length, struct md5_key *key)
+{
+	if (!key_field(bytes, length, rule->separator, rule->field, key))
+		*key = (struct md5_key){NULL, 0};
+}
+
+INLINE struct records run_datagrams(const struct run *run, const struct md5_key *keys)
+{
+	return (struct records){run->count, run->bytes, run->length, NULL, keys};
+}
+
+INLINE void tally_datagrams(struct worker *w, const struct run *run, uint32_t bytes)
+{
+	flush_tally(w, &(struct tally){.input = run->plan->index,
+				       .frames = run->count,
+				       .records = run->count,
+				       .accepted = run->count,
+				       .bytes = bytes});
+}
+
+/* Datagrams by flow. */
+static __attribute__((noinline)) void run_flows(struct worker *w, struct run *run)
+{
+	struct records r = run_datagrams(run, NULL);
+
+	key_flow_hashes(run->source, run->destination, run->ports, run->count, run->hash);
+	run_slots(run, run->count);
+	tally_datagrams(w, run,
+			run_append(w, run, &r, append_labels(run->plan, run->vlan) | append_key_kind(RECORD_KEY_FLOW)));
+}
+
+/* Datagrams by one of their fields. */
+static __attribute__((noinline)) void run_fields(struct worker *w, struct run *run)
+{
+	struct records r = run_datagrams(run, w->keys);
+
+	_Static_assert(BURST_MAX <= RECORDS_MAX, "a run's datagrams find room");
+	for (uint32_t i = 0; i < run->count; i++)
+		find_key(&run->plan->key, run->bytes[i], run->length[i], &w->keys[i]);
+	tally_datagrams(w, run, run_append_fields(w, run, &r));
+}
+
+/* Lines by one of their fields: gathered from all frames, as many as are made together. */
+static __attribute__((noinline)) void run_line_fields(struct worker *w, struct run *run)
+{
+	struct records r = {0, run->record, run->record_length, run->origin, w->keys};
+	struct tally tally = {.input = run->plan->index, .frames = run->count};
+
+	for (uint32_t frame = 0; frame < run->count; frame++) {
+		const uint8_t *bytes = run->bytes[frame], *origin = bytes - RUN_ORIGIN_BEFORE;
+		uint32_t left = run->length[frame], records = 0;
+
+		while (left > 0) {
+			uint32_t consumed, count = split_lines(bytes, left, w->slices, RECORDS_MAX - r.count, &consumed);
+
+			for (uint32_t i = 0; i < count; i++) {
+				const uint8_t *record = bytes + w->slices[i].offset;
+				uint32_t length = w->slices[i].length;
+
+				run->record[r.count] = record;
+				run->record_length[r.count] = length;
+				run->origin[r.count] = origin;
+				find_key(&run->plan->key, record, length, &w->keys[r.count]);
+				r.count++;
+			}
+			records += count;
+			bytes += consumed;
+			left -= consumed;
+			if (left > 0) { /* no room for the next */
+				tally.bytes += run_append_fields(w, run, &r);
+				r.count = 0;
+			}
+		}
+		tally.records += records;
+		tally.accepted += records > 0;
+	}
+	if (r.count > 0)
+		tally.bytes += run_append_fields(w, run, &r);
+	flush_tally(w, &tally);
 }

@@ -25,10 +25,10 @@ __attribute__((constructor)) static void choose_engines(void)
 {
 	__builtin_cpu_init();
 	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
-		engines[engines_count++] = (struct md5_engine){"avx512", 32, md5_avx512};
+		engines[engines_count++] = (struct md5_engine){"avx512", 32, md5_avx512, md5_upper_avx512};
 	if (__builtin_cpu_supports("avx2"))
-		engines[engines_count++] = (struct md5_engine){"avx2", 16, md5_avx2};
-	engines[engines_count++] = (struct md5_engine){"openssl", 1, md5_openssl};
+		engines[engines_count++] = (struct md5_engine){"avx2", 16, md5_avx2, NULL};
+	engines[engines_count++] = (struct md5_engine){"openssl", 1, md5_openssl, NULL};
 }
 
 const struct md5_engine *md5_engines(uint32_t *count)
@@ -40,4 +40,30 @@ const struct md5_engine *md5_engines(uint32_t *count)
 void md5_batch(const struct md5_key *keys, uint32_t count, uint8_t (*digests)[16])
 {
 	engines[0].batch(keys, count, digests);
+}
+
+static void upper_of_digests(const struct md5_engine *engine, const struct md5_key *keys, uint32_t count, uint64_t *upper)
+{
+	uint8_t digests[MD5_GROUP][16];
+
+	engine->batch(keys, count, digests);
+	for (uint32_t i = 0; i < count; i++) {
+		memcpy(upper + i, digests[i], sizeof *upper);
+		upper[i] = __builtin_bswap64(upper[i]);
+	}
+}
+
+void md5_upper_by(const struct md5_engine *engine, const struct md5_key *keys, uint32_t count, uint64_t *upper)
+{
+	if (engine->upper) {
+		engine->upper(keys, count, upper);
+		return;
+	}
+	for (uint32_t i = 0; i < count; i += MD5_GROUP)
+		upper_of_digests(engine, keys + i, count - i < MD5_GROUP ? count - i : MD5_GROUP, upper + i);
+}
+
+void md5_upper(const struct md5_key *keys, uint32_t count, uint64_t *upper)
+{
+	md5_upper_by(engines, keys, count, upper);
 }

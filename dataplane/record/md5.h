@@ -13,12 +13,22 @@ struct md5_key {
 // widest engine) costs as much as the next.
 void md5_batch(const struct md5_key *keys, uint32_t count, uint8_t (*digests)[16]);
 
+#define MD5_GROUP 16u
+
+// The upper halves of the digests read as big-endian numbers, which is what tells the shard where ranges are even, into
+// upper[0..count). Writes whole groups of MD5_GROUP: there is room for that.
+void md5_upper(const struct md5_key *keys, uint32_t count, uint64_t *upper);
+
 /* One way of doing it. md5_batch() takes the first that this processor can run. */
 struct md5_engine {
 	const char *name;
 	uint32_t lanes;
 	void (*batch)(const struct md5_key *keys, uint32_t count, uint8_t (*digests)[16]);
+	void (*upper)(const struct md5_key *keys, uint32_t count, uint64_t *upper); /* NULL: from digests */
 };
 
 // The engines this processor can run, fastest first; *count of them, at least one. Constant for the life of the process.
 const struct md5_engine *md5_engines(uint32_t *count);
+
+// md5_upper() by a given engine.
+void md5_upper_by(const struct md5_engine *engine, const struct md5_key *keys, uint32_t count, uint64_t *upper);

@@ -1,6 +1,7 @@
 // MD5 in 16 lanes of 32 bits, up to four groups of them interleaved: one group alone waits for its own latency.
 #include <immintrin.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "dataplane/record/md5_engine.h"
 #include "dataplane/record/md5_steps.h"
@@ -209,6 +210,44 @@ INLINE void load_short_words(struct group *g, uint32_t longest)
 	g->words[14] = _mm512_load_si512(g->bits);
 }
 
+#define TINY_MAX 16u /* bytes of a key that is one row; its end mark may be the next word */
+
+_Static_assert(sizeof(struct md5_key) == 16 && offsetof(struct md5_key, length) == 8, "as key_lengths() has it");
+
+INLINE __m512i key_lengths(const struct md5_key *keys)
+{
+	const __m512i third = _mm512_set_epi32(0, 0, 0, 0, 0, 0, 0, 0, 30, 26, 22, 18, 14, 10, 6, 2); /* of every four words */
+	__m512i low = _mm512_permutex2var_epi32(_mm512_loadu_si512(keys), third, _mm512_loadu_si512(keys + 4));
+	__m512i high = _mm512_permutex2var_epi32(_mm512_loadu_si512(keys + 8), third, _mm512_loadu_si512(keys + 12));
+
+	return _mm512_inserti64x4(low, _mm512_castsi512_si256(high), 1);
+}
+
+/* The words of 16 keys of up to TINY_MAX bytes. Rows lie as transpose() wants them; the end marks are put in for all keys at
+ * once: 6 instructions a key, where rows of 64 bytes take 25. */
+INLINE void load_tiny(struct group *g, const struct md5_key *keys, __m512i lengths)
+{
+	__m128i *rows = (__m128i *)g->rows;
+	__m512i word = _mm512_srli_epi32(lengths, 2), mark;
+
+	mark = _mm512_sllv_epi32(_mm512_set1_epi32(0x80),
+				 _mm512_slli_epi32(_mm512_and_si512(lengths, _mm512_set1_epi32(3)), 3));
+	_mm512_store_si512(g->bits, _mm512_sub_epi32(_mm512_sllv_epi32(_mm512_set1_epi32(1), lengths), _mm512_set1_epi32(1)));
+#pragma GCC unroll 16
+	for (uint32_t i = 0; i < LANES; i++)
+		_mm_store_si128(rows + i % 4 * 4 + i / 4, _mm_maskz_loadu_epi8((__mmask16)g->bits[i], keys[i].bytes));
+	transpose(g->words, _mm512_load_si512(rows), _mm512_load_si512(rows + 4), _mm512_load_si512(rows + 8),
+		  _mm512_load_si512(rows + 12));
+#pragma GCC unroll 4
+	for (int n = 0; n < 4; n++)
+		g->words[n] = _mm512_mask_or_epi32(g->words[n], _mm512_cmpeq_epi32_mask(word, _mm512_set1_epi32(n)),
+						   g->words[n], mark);
+	g->words[4] = _mm512_maskz_mov_epi32(_mm512_cmpeq_epi32_mask(word, _mm512_set1_epi32(4)), mark);
+	for (uint32_t n = 5; n < 16; n++)
+		g->words[n] = _mm512_setzero_si512();
+	g->words[14] = _mm512_slli_epi32(lengths, 3);
+}
+
 INLINE void start_group(struct group *g)
 {
 	g->a = _mm512_set1_epi32((int)MD5_A);
@@ -242,10 +281,43 @@ INLINE uint32_t group_begins(uint32_t count, uint32_t n)
 	return count < n * LANES ? count : n * LANES;
 }
 
+INLINE void compress_all(struct group *g, uint32_t groups)
+{
+	static const __mmask16 all[GROUPS] = {0xffff, 0xffff, 0xffff, 0xffff};
+
+	if (groups == 1)
+		compress_one(g, all);
+	else if (groups == 2)
+		compress_two(g, all);
+	else
+		compress_four(g, all);
+}
+
+/* False, and nothing done, when a key has more than TINY_MAX bytes. */
+INLINE bool tiny_burst(struct group *g, const struct md5_key *keys, uint32_t count, uint32_t groups)
+{
+	struct md5_key last[LANES] = {{NULL, 0}}; /* of a group that is not full */
+	const struct md5_key *from[GROUPS];
+	__m512i lengths[GROUPS], longest = _mm512_setzero_si512();
+
+	if (count % LANES != 0)
+		memcpy(last, keys + (count & ~(LANES - 1)), count % LANES * sizeof *keys);
+	for (uint32_t n = 0; n < groups; n++) {
+		from[n] = in_group(count, n) == LANES ? keys + n * LANES : last;
+		lengths[n] = key_lengths(from[n]);
+		longest = _mm512_max_epu32(longest, lengths[n]);
+	}
+	if (_mm512_cmpgt_epu32_mask(longest, _mm512_set1_epi32(TINY_MAX)) != 0)
+		return false;
+	for (uint32_t n = 0; n < groups; n++)
+		load_tiny(g + n, from[n], lengths[n]);
+	compress_all(g, groups);
+	return true;
+}
+
 /* False, and nothing done, when a key needs more than one block. */
 INLINE bool short_burst(struct group *g, const struct md5_key *keys, uint32_t count, uint32_t groups)
 {
-	static const __mmask16 all[GROUPS] = {0xffff, 0xffff, 0xffff, 0xffff};
 	uint32_t longest[GROUPS], most = 0;
 
 	for (uint32_t n = 0; n < groups; n++) {
@@ -256,12 +328,7 @@ INLINE bool short_burst(struct group *g, const struct md5_key *keys, uint32_t co
 		return false;
 	for (uint32_t n = 0; n < groups; n++)
 		load_short_words(g + n, longest[n]);
-	if (groups == 1)
-		compress_one(g, all);
-	else if (groups == 2)
-		compress_two(g, all);
-	else
-		compress_four(g, all);
+	compress_all(g, groups);
 	return true;
 }
 
@@ -285,21 +352,56 @@ AVX512 static void long_burst(struct group *g, const struct md5_key *keys, uint3
 	}
 }
 
-AVX512 static void one_burst(const struct md5_key *keys, uint32_t count, uint8_t (*digests)[16])
+/* Digests as big-endian numbers, their upper halves: the first two words, each turned round. A whole group is written. */
+INLINE void store_hashes(const struct group *g, uint64_t *hashes)
+{
+	const __m512i turn = _mm512_broadcast_i32x4(_mm_set_epi32(0x0c0d0e0f, 0x08090a0b, 0x04050607, 0x00010203));
+	const __m512i first = _mm512_set_epi64(11, 10, 3, 2, 9, 8, 1, 0), second = _mm512_set_epi64(15, 14, 7, 6, 13, 12, 5, 4);
+	__m512i a = _mm512_shuffle_epi8(g->a, turn), b = _mm512_shuffle_epi8(g->b, turn);
+	/* Of every four keys the first two, and the last two. */
+	__m512i low = _mm512_unpacklo_epi32(b, a), high = _mm512_unpackhi_epi32(b, a);
+
+	_mm512_storeu_si512(hashes, _mm512_permutex2var_epi64(low, first, high));
+	_mm512_storeu_si512(hashes + 8, _mm512_permutex2var_epi64(low, second, high));
+}
+
+INLINE uint32_t hash_burst(struct group *g, const struct md5_key *keys, uint32_t count)
 {
 	uint32_t groups = count <= LANES ? 1 : count <= 2 * LANES ? 2 : GROUPS;
-	struct group g[GROUPS];
 
 	for (uint32_t n = 0; n < groups; n++)
 		start_group(g + n);
-	if (!short_burst(g, keys, count, groups))
+	if (!tiny_burst(g, keys, count, groups) && !short_burst(g, keys, count, groups))
 		long_burst(g, keys, count, groups);
+	return groups;
+}
+
+AVX512 static void digest_burst(const struct md5_key *keys, uint32_t count, uint8_t (*digests)[16])
+{
+	struct group g[GROUPS];
+	uint32_t groups = hash_burst(g, keys, count);
+
 	for (uint32_t n = 0; n < groups; n++)
 		store_digests(g + n, in_group(count, n), digests + group_begins(count, n));
+}
+
+AVX512 static void upper_burst(const struct md5_key *keys, uint32_t count, uint64_t *upper)
+{
+	struct group g[GROUPS];
+
+	hash_burst(g, keys, count);
+	for (uint32_t n = 0; n * LANES < count; n++)
+		store_hashes(g + n, upper + n * LANES);
 }
 
 void md5_avx512(const struct md5_key *keys, uint32_t count, uint8_t (*digests)[16])
 {
 	for (uint32_t i = 0; i < count; i += GROUPS * LANES)
-		one_burst(keys + i, count - i < GROUPS * LANES ? count - i : GROUPS * LANES, digests + i);
+		digest_burst(keys + i, count - i < GROUPS * LANES ? count - i : GROUPS * LANES, digests + i);
+}
+
+void md5_upper_avx512(const struct md5_key *keys, uint32_t count, uint64_t *upper)
+{
+	for (uint32_t i = 0; i < count; i += GROUPS * LANES)
+		upper_burst(keys + i, count - i < GROUPS * LANES ? count - i : GROUPS * LANES, upper + i);
 }

@@ -117,6 +117,35 @@ static void random_bytes_agree_at_every_alignment_between_guard_pages(void **sta
 	munmap(area, 4 * page);
 }
 
+/* Where hardly any block of 64 bytes has two newlines, and '\r' is in some stretches only. */
+static void long_lines_agree(void **state)
+{
+	static uint8_t bytes[8192];
+
+	(void)state;
+	for (uint32_t round = 0; round < 60; round++) {
+		uint32_t line = 40 + round * 7;
+
+		for (uint32_t i = 0; i < sizeof bytes; i++) {
+			uint32_t drawn = (uint32_t)rand() % line;
+
+			bytes[i] = drawn == 0 ? '\n' : drawn == 1 && i / 2000 % 2 == round % 2 ? '\r' : 'x';
+			if (drawn == 0 && i > 0 && i % 3 == round % 3)
+				bytes[i - 1] = '\r';
+		}
+		for (uint32_t start = 0; start < 130; start += 3)
+			expect_lines(bytes + start, (uint32_t)sizeof bytes - start - round * 11, SLICES_MAX);
+	}
+	/* The end of one line at every place, its '\r' in front of it. */
+	memset(bytes, 'x', sizeof bytes);
+	for (uint32_t i = 1; i < 4200; i++) {
+		bytes[i - 1] = '\r';
+		bytes[i] = '\n';
+		expect_lines(bytes, 4200, SLICES_MAX);
+		bytes[i - 1] = bytes[i] = 'x';
+	}
+}
+
 static void when_room_runs_out_the_rest_follows_from_consumed(void **state)
 {
 	uint8_t *bytes = malloc(5000);
@@ -149,6 +178,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_rules_for_ends_of_lines),
 		cmocka_unit_test(random_bytes_agree_at_every_alignment_between_guard_pages),
+		cmocka_unit_test(long_lines_agree),
 		cmocka_unit_test(when_room_runs_out_the_rest_follows_from_consumed),
 	};
 
