@@ -5,8 +5,9 @@
 // Nothing here blocks, allocates, logs or makes a system call. Frames are counted as they are decoded; worker.c commits
 // that with the lanes' positions in one store.
 //
-// Most frames are alike (decode_usual(), an input without conditions) and take a short way through everything (run.h); any other takes the general way, to the same records and the same counts. A record whose hash is
-// known goes straight to its lane, unless one before it still waits for its hash: then it queues behind it.
+// Most frames are alike (decode_usual(), an input without conditions) and take a short way through everything (run.h); any
+// other takes the general way, to the same records and the same counts. A record whose hash is known goes straight to its
+// lane, unless one before it still waits for its hash: then it queues behind it.
 #include <string.h>
 
 #include <rte_ethdev.h>

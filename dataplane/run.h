@@ -58,8 +58,8 @@ struct records {
 	uint32_t count; /* up to RECORDS_MAX */
 	const uint8_t *const *bytes;
 	const uint32_t *length;
+	const struct md5_key *keys;   /* what is stored with each, one without bytes is missing; or NULL, of datagrams only */
 	const uint8_t *const *origin; /* NULL: in front of each one's bytes */
-	const struct md5_key *keys;   /* what is stored with each, one without bytes is missing; or NULL */
 };
 
 #define RUN_NONE UINT64_MAX
@@ -211,16 +211,14 @@ INLINE void run_write(const struct run *run, const struct records *r, const stru
 	for (uint32_t i = from; i < to; i++) {
 		uint8_t *at = run->at[i];
 
-		if (!r->keys && !r->origin) {
+		if (!r->keys) {
 			run_write_short(at, head, &run->sizes[i], &run->hash[i], r->bytes[i], r->length[i]);
 			continue;
 		}
 		run_origin_write(at, head, &run->sizes[i], &run->hash[i], origin_of(r, i));
 		at += HEAD_KEY;
-		if (r->keys) {
-			copy_over(at, r->keys[i].bytes, r->keys[i].length);
-			at += r->keys[i].length;
-		}
+		copy_over(at, r->keys[i].bytes, r->keys[i].length);
+		at += r->keys[i].length;
 		copy_over(at, r->bytes[i], r->length[i]);
 	}
 }
@@ -286,7 +284,7 @@ INLINE void run_key_slots(struct worker *w, struct run *run, const struct record
 	}
 }
 
-/* Records by one of their fields. */
+/* Records by one of their fields; their payload's bytes. */
 INLINE uint32_t run_append_fields(struct worker *w, struct run *run, const struct records *r)
 {
 	_Static_assert(RECORDS_MAX % MD5_GROUP == 0, "keys are hashed in whole groups");
@@ -302,7 +300,7 @@ INLINE void find_key(const struct key_rule *rule, const uint8_t *bytes, uint32_t
 
 INLINE struct records run_datagrams(const struct run *run, const struct md5_key *keys)
 {
-	return (struct records){run->count, run->bytes, run->length, NULL, keys};
+	return (struct records){run->count, run->bytes, run->length, keys, NULL};
 }
 
 INLINE void tally_datagrams(struct worker *w, const struct run *run, uint32_t bytes)
@@ -339,7 +337,7 @@ static __attribute__((noinline)) void run_fields(struct worker *w, struct run *r
 /* Lines by one of their fields: gathered from all frames, as many as are made together. */
 static __attribute__((noinline)) void run_line_fields(struct worker *w, struct run *run)
 {
-	struct records r = {0, run->record, run->record_length, run->origin, w->keys};
+	struct records r = {0, run->record, run->record_length, w->keys, run->origin};
 	struct tally tally = {.input = run->plan->index, .frames = run->count};
 
 	for (uint32_t frame = 0; frame < run->count; frame++) {
