@@ -157,52 +157,42 @@ static void incomplete_messages_end_in_a_counter_or_as_dead_letters(void **state
 	check_rigs();
 }
 
-static void a_rule_drops_a_message_that_stays_incomplete(void **state)
+/* The first of two chunks to `input`, whose worker then stops: its bytes are a record that is `reason`'s. */
+static void stop_with_half_a_message(uint32_t input, uint8_t number, const char *half, uint32_t reason)
 {
+	uint32_t bytes = (uint32_t)strlen(half), length;
 	uint8_t datagram[64];
 
-	(void)state;
-	assert_int_equal(make_chunk(datagram, 79, 0, 2, "debug secret=abc", 16), 28);
+	length = (uint32_t)make_chunk(datagram, number, 0, 2, half, bytes);
+	assert_int_equal(length, 12 + bytes);
 	memset(burst, 0, offsetof(struct sent, wants));
-	send_bytes(burst, GELF_INPUT, datagram, 28);
+	send_bytes(burst, input, datagram, length);
 	burst->held = true;
 	counters[WORKER_CHUNKS]++;
 	counters[WORKER_HELD]++;
 	run_burst(burst, 1, NULL);
 	for (uint32_t level = 0; level < rigs_count; level++)
 		assert_true(refine_end(rigs[level].worker));
-	rows[GELF_INPUT][INPUT_RECORDS]++;
-	rows[GELF_INPUT][INPUT_BYTES] += 16;
-	rows[GELF_INPUT][INPUT_REFUSED]++;
+	rows[input][INPUT_RECORDS]++;
+	rows[input][INPUT_BYTES] += bytes;
+	rows[input][INPUT_REFUSED]++;
 	counters[WORKER_PARSED]++;
-	counters[WORKER_PARSED_BYTES] += 16;
-	counters[RECORD_RULE_DROPPED]++;
+	counters[WORKER_PARSED_BYTES] += bytes;
+	counters[reason]++;
 	counters[WORKER_HELD] = 0;
 	check_rigs();
 }
 
+static void a_rule_drops_a_message_that_stays_incomplete(void **state)
+{
+	(void)state;
+	stop_with_half_a_message(GELF_INPUT, 79, "debug secret=abc", RECORD_RULE_DROPPED);
+}
+
 static void what_a_killed_or_stopped_worker_held_is_counted(void **state)
 {
-	uint8_t datagram[64];
-
 	(void)state;
-	assert_int_equal(make_chunk(datagram, 78, 0, 2, "begin", 5), 17);
-	memset(burst, 0, offsetof(struct sent, wants));
-	send_bytes(burst, GELF_PLAIN_INPUT, datagram, 17);
-	burst->held = true;
-	counters[WORKER_CHUNKS]++;
-	counters[WORKER_HELD]++;
-	run_burst(burst, 1, NULL);
-	for (uint32_t level = 0; level < rigs_count; level++)
-		assert_true(refine_end(rigs[level].worker));
-	rows[GELF_PLAIN_INPUT][INPUT_RECORDS]++;
-	rows[GELF_PLAIN_INPUT][INPUT_BYTES] += 5;
-	rows[GELF_PLAIN_INPUT][INPUT_REFUSED]++;
-	counters[WORKER_PARSED]++;
-	counters[WORKER_PARSED_BYTES] += 5;
-	counters[RECORD_INCOMPLETE]++;
-	counters[WORKER_HELD] = 0;
-	check_rigs();
+	stop_with_half_a_message(GELF_PLAIN_INPUT, 78, "begin", RECORD_INCOMPLETE);
 	/* A predecessor's ledger, taken up. */
 	for (uint32_t level = 0; level < rigs_count; level++) {
 		ledger_set(&rigs[level].worker->ledger, WORKER_HELD, 3);
