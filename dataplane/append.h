@@ -39,7 +39,7 @@ static inline uint8_t append_origin(const struct job *job)
 	return (uint8_t)(job->sizes >> 56);
 }
 
-/* What a record adds to worker_lane.moved. */
+/* What a record adds to worker.moved. */
 static inline uint64_t append_moved(uint32_t length)
 {
 	return (1ull << 32) + length;
@@ -103,9 +103,8 @@ static __attribute__((cold, noinline)) void append_carefully(struct worker *w, u
 		return;
 	}
 	append_write(at, w->now_ns, job, key, hash, copy_bytes);
-	l->moved += append_moved(append_length(job));
+	w->moved[slot] += append_moved(append_length(job));
 	l->roomy = l->lane.limit > COPY_OVER ? l->lane.limit - COPY_OVER : 0;
-	worker_touch(w, slot);
 }
 
 /* Where a record goes that its lane has room for, counted there; without, append_carefully() is for it. `bytes`:
@@ -119,8 +118,7 @@ static inline __attribute__((always_inline)) bool append_reserve(struct worker *
 	if (__builtin_expect(position + bytes > l->roomy, 0))
 		return false;
 	l->lane.position = position + bytes;
-	l->moved += moved;
-	worker_touch(w, slot);
+	w->moved[slot] += moved;
 	*at = l->lane.bytes + (position & l->lane.mask);
 	return true;
 }

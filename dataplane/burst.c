@@ -609,15 +609,20 @@ bool BURST(struct worker *w, struct rte_mbuf **frames, uint32_t count)
 	struct run run;
 	uint64_t total = 0;
 
-	run.count = 0;
-	run.traffic = RUN_NONE;
+	run.count = run.first = 0;
+	run.traffic = w->run_traffic;
+	run.vlan = (uint16_t)(run.traffic >> 16);
+	run.plan = w->run_plan;
 	/* Those of the first group are all read at once right away. */
 	if (count > GROUP)
 		prefetch_frames(frames + GROUP, count - GROUP);
 	for (uint32_t i = 0; i < count; i += GROUP)
 		plain &= take_group(w, &run, frames, i, count, pool, &total);
 	run_end(w, &run);
-	append_jobs(w);
+	w->run_traffic = run.traffic;
+	w->run_plan = run.plan;
+	if (w->jobs_count > 0)
+		append_jobs(w);
 	if (__builtin_expect(w->refining, 0))
 		refine_flush(w);
 	flush_tally(w, &w->tally);

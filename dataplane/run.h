@@ -37,10 +37,11 @@ _Static_assert(BURST_MAX % KEY_FLOWS == 0 && BURST_MAX <= JOBS_MAX, "flows are h
 struct run {
 	uint32_t count;
 	uint32_t first;   /* frame of the burst; the others follow it */
-	uint64_t traffic; /* what they have in common: run_traffic(), RUN_NONE before the first */
+	uint64_t traffic; /* what they have in common: run_traffic(), or RUN_NONE */
 	uint16_t vlan;
 	const struct plan_input *plan;
-	const uint8_t *bytes[BURST_MAX]; /* UDP's payload; the origin block lies in front of it and the UDP header's rest */
+	/* UDP's payload; the origin block lies in front of it and the UDP header's rest. */
+	const uint8_t *bytes[BURST_MAX] __rte_cache_aligned;
 	uint32_t length[BURST_MAX];
 	uint32_t source[BURST_MAX], destination[BURST_MAX], ports[BURST_MAX]; /* the origin's words */
 	/* Of each record that is cut out of a frame; a datagram has what its frame has. */
@@ -50,7 +51,9 @@ struct run {
 	uint64_t hash[RECORDS_MAX]; /* the hash key's upper half */
 	uint32_t slot[RECORDS_MAX];
 	uint64_t sizes[RECORDS_MAX]; /* the header's first word */
+	uint32_t bytes_in_lane[RECORDS_MAX];
 	uint8_t *at[RECORDS_MAX];    /* its place in the lane */
+	uint32_t longest;            /* of bytes_in_lane */
 };
 
 /* Records of a run that are made together: where they lie in it. */
@@ -62,7 +65,6 @@ struct records {
 	const uint8_t *const *origin; /* NULL: in front of each one's bytes */
 };
 
-#define RUN_NONE UINT64_MAX
 #ifdef USUAL16
 #define RUN_READS 68u /* bytes from a frame's start that may be read of its buffer: run_head_write() with a tag */
 #else
@@ -76,24 +78,25 @@ INLINE uint64_t run_traffic(const uint8_t *payload, uint16_t vlan)
 	return wire_raw16(payload - 6) | (uint64_t)vlan << 16;
 }
 
-/* A record of a run whose lane is near its limit, or whose key is missing. */
-static __attribute__((cold, noinline)) void run_append_single(struct worker *w, const struct run *run, uint32_t i,
-							      const uint8_t *bytes, const uint8_t *origin,
-							      uint64_t labels, struct md5_key key)
-{
-	struct job job = {
-		.payload = bytes, .origin = origin, .sizes = run->sizes[i], .labels = labels, .plan = run->plan};
-
-	append(w, run->slot[i], &job, key.bytes, run->hash[i]);
-}
-
 INLINE const uint8_t *origin_of(const struct records *r, uint32_t i)
 {
 	return r->origin ? r->origin[i] : r->bytes[i] - RUN_ORIGIN_BEFORE;
 }
 
+/* A record of a run whose lane is near its limit, or whose key is missing. */
+static __attribute__((cold, noinline)) void run_append_single(struct worker *w, const struct run *run,
+							      const struct records *r, uint32_t i, uint64_t labels)
+{
+	struct job job = {.payload = r->bytes[i], .origin = origin_of(r, i), .sizes = run->sizes[i], .labels = labels, .plan = run->plan};
+
+	if (r->keys && r->keys[i].length == 0)
+		job.labels = append_labels(run->plan, run->vlan) | append_key_kind(RECORD_KEY_HASH);
+	append(w, run->slot[i], &job, r->keys ? r->keys[i].bytes : NULL, run->hash[i]);
+}
+
 #define HEAD_KEY (sizeof(struct record) + sizeof(struct origin4)) /* where a record's key or payload begins */
 #define HEAD_PAYLOAD (64u - (uint32_t)HEAD_KEY)                   /* what a head of 64 bytes has of it */
+#define RUN_SMALL (64u + 32u)                                     /* bytes of a record that are a head and one more move */
 
 #ifdef USUAL16
 /* What the records of a run have in common, for run_write(). */
@@ -148,17 +151,21 @@ INLINE void run_origin_write(uint8_t *at, const struct run_head *head, const uin
 	_mm512_storeu_si512(at, bytes);
 }
 
-/* A whole record without a key. The end of one of more than 64 bytes is written first, by a move that begins in front
- * of it: the head then covers what is not the end's. */
-INLINE void run_write_short(uint8_t *at, const struct run_head *head, const uint64_t *sizes, const uint64_t *hash,
-			    const uint8_t *payload, uint32_t length)
+/* A whole record without a key. Its end, beyond 64 bytes, is written first, by a move that begins in front of it: the
+ * head then covers what is not the end's. `small`: it is none of more than RUN_SMALL bytes. */
+INLINE void run_write_plain(uint8_t *at, const struct run_head *head, const uint64_t *sizes, const uint64_t *hash,
+			    const uint8_t *payload, uint32_t length, bool small)
 {
 	uint8_t *to = at + HEAD_KEY;
 
-	if (__builtin_expect(length <= HEAD_PAYLOAD + 32, 1))
+	if (small) {
+		append_prefetch(at + 64, 64);
 		COPY_MOVE(struct copy32, to + length - 32, payload + length - 32);
-	else
-		copy_over(to + HEAD_PAYLOAD, payload + HEAD_PAYLOAD, length - HEAD_PAYLOAD);
+	} else {
+		append_prefetch(to + length, length);
+		if (length > HEAD_PAYLOAD)
+			copy_over(to + HEAD_PAYLOAD, payload + HEAD_PAYLOAD, length - HEAD_PAYLOAD);
+	}
 	run_head_write(at, head, sizes, hash, payload);
 }
 #else
@@ -182,37 +189,37 @@ INLINE void run_origin_write(uint8_t *at, const struct run_head *head, const uin
 	COPY_MOVE(struct copy16, at + sizeof(struct record), origin);
 }
 
-INLINE void run_write_short(uint8_t *at, const struct run_head *head, const uint64_t *sizes, const uint64_t *hash,
-			    const uint8_t *payload, uint32_t length)
+INLINE void run_write_plain(uint8_t *at, const struct run_head *head, const uint64_t *sizes, const uint64_t *hash,
+			    const uint8_t *payload, uint32_t length, bool small)
 {
+	(void)small;
+	append_prefetch(at + HEAD_KEY + length, length);
 	run_origin_write(at, head, sizes, hash, payload - RUN_ORIGIN_BEFORE);
 	copy_over(at + HEAD_KEY, payload, length);
 }
 #endif
 
-/* Lanes by hashes that have no lower half. */
-INLINE void run_slots(struct run *run, uint32_t count)
+/* True: the upper bits of a hash are its lane's number in router->slots, and run->slot[] is not asked. */
+INLINE bool run_exact(const struct plan_input *plan)
 {
-	const struct router *router = run->plan->router;
-	uint32_t shift = router->shift;
-
-	if (run->plan->only_slot == PLAN_NO_SLOT && router->exact)
-		for (uint32_t i = 0; i < count; i++)
-			run->slot[i] = router->slots[run->hash[i] >> shift];
-	else
-		for (uint32_t i = 0; i < count; i++)
-			run->slot[i] = slot_of(run->plan, (struct hash_key){run->hash[i], 0});
+	return plan->only_slot == PLAN_NO_SLOT && plan->router->exact;
 }
 
 /* Writes records [from, to) to their places. */
 INLINE void run_write(const struct run *run, const struct records *r, const struct run_head *head, uint32_t from,
 		      uint32_t to)
 {
+	if (!r->keys && run->longest <= RUN_SMALL) {
+#pragma GCC unroll 2
+		for (uint32_t i = from; i < to; i++)
+			run_write_plain(run->at[i], head, &run->sizes[i], &run->hash[i], r->bytes[i], r->length[i], true);
+		return;
+	}
 	for (uint32_t i = from; i < to; i++) {
 		uint8_t *at = run->at[i];
 
 		if (!r->keys) {
-			run_write_short(at, head, &run->sizes[i], &run->hash[i], r->bytes[i], r->length[i]);
+			run_write_plain(at, head, &run->sizes[i], &run->hash[i], r->bytes[i], r->length[i], false);
 			continue;
 		}
 		run_origin_write(at, head, &run->sizes[i], &run->hash[i], origin_of(r, i));
@@ -223,51 +230,80 @@ INLINE void run_write(const struct run *run, const struct records *r, const stru
 	}
 }
 
-/* Appends the records to the lanes `slot` says; their payload's bytes. All places first: none then waits for where the
- * one before it goes. A record that is not just written comes after those before it, which write beyond their ends. */
-INLINE uint32_t run_append(struct worker *w, struct run *run, const struct records *r, uint64_t labels)
+/* What the records are long, which vectors find out together; their payload's bytes. */
+INLINE uint32_t run_sizes(struct run *run, const struct records *r)
 {
-	uint32_t total = 0, written = 0;
-	struct run_head head;
+	uint32_t total = 0, longest = 0;
 
-	run_head_init(&head, w->now_ns, labels);
 	for (uint32_t i = 0; i < r->count; i++) {
-		struct md5_key key = r->keys ? r->keys[i] : (struct md5_key){NULL, 0};
-		uint32_t length = r->length[i], bytes = record_bytes(RECORD_ORIGIN_IPV4, key.length, length);
+		uint32_t length = r->length[i], key_length = r->keys ? r->keys[i].length : 0;
+		uint32_t bytes = record_bytes(RECORD_ORIGIN_IPV4, key_length, length);
 
 		total += length;
-		run->sizes[i] = append_sizes(RECORD_ORIGIN_IPV4, key.length, length);
-		if (__builtin_expect((!r->keys || key.length > 0) &&
-					     append_reserve(w, run->slot[i], bytes, append_moved(length), &run->at[i]),
-				     1)) {
-			append_prefetch(run->at[i] + bytes, bytes);
-			continue;
-		}
-		run_write(run, r, &head, written, i);
-		if (r->keys && key.length == 0)
-			run_append_single(w, run, i, r->bytes[i], origin_of(r, i),
-					  append_labels(run->plan, run->vlan) | append_key_kind(RECORD_KEY_HASH), key);
-		else
-			run_append_single(w, run, i, r->bytes[i], origin_of(r, i), labels, key);
-		written = i + 1;
+		longest = bytes > longest ? bytes : longest;
+		run->sizes[i] = append_sizes(RECORD_ORIGIN_IPV4, key_length, length);
+		run->bytes_in_lane[i] = bytes;
 	}
-	run_write(run, r, &head, written, r->count);
+	run->longest = longest;
 	return total;
 }
 
-/* Hashes and lanes of records by their keys; one without a key goes anywhere. */
+/* Finds places for the records from `i` on, all before any is written: none then waits for where the one before it goes.
+ * The first one that is not just written, or their count. Calls nothing, so that all it uses stays in registers. */
+INLINE uint32_t run_reserve(struct worker *w, struct run *run, const struct records *r, bool exact, uint32_t i)
+{
+	const uint32_t *slots = run->plan->router->slots, shift = run->plan->router->shift;
+
+#pragma GCC unroll 2
+	for (; i < r->count; i++) {
+		uint32_t slot = exact ? slots[run->hash[i] >> shift] : run->slot[i], bytes = run->bytes_in_lane[i];
+
+		if (__builtin_expect((r->keys && r->keys[i].length == 0) ||
+					     !append_reserve(w, slot, bytes, append_moved(r->length[i]), &run->at[i]),
+				     0))
+			break;
+		if (r->keys) /* without one, run_write_plain() does it: then not all are asked for at once */
+			append_prefetch(run->at[i] + bytes, bytes);
+	}
+	return i;
+}
+
+/* Appends the records to their lanes; their payload's bytes. One that is not just written comes after those before it,
+ * which write beyond their ends. */
+INLINE uint32_t run_append_to(struct worker *w, struct run *run, const struct records *r, uint64_t labels, bool exact)
+{
+	uint32_t total = run_sizes(run, r), written = 0;
+	struct run_head head;
+
+	run_head_init(&head, w->now_ns, labels);
+	for (;;) {
+		uint32_t i = run_reserve(w, run, r, exact, written);
+
+		run_write(run, r, &head, written, i);
+		if (__builtin_expect(i == r->count, 1))
+			return total;
+		if (exact)
+			run->slot[i] = run->plan->router->slots[run->hash[i] >> run->plan->router->shift];
+		run_append_single(w, run, r, i, labels);
+		written = i + 1;
+	}
+}
+
+INLINE uint32_t run_append(struct worker *w, struct run *run, const struct records *r, uint64_t labels)
+{
+	return run_exact(run->plan) ? run_append_to(w, run, r, labels, true) : run_append_to(w, run, r, labels, false);
+}
+
+/* Hashes of records by their keys, and what lanes they have by these; one without a key goes anywhere. */
 INLINE void run_key_slots(struct worker *w, struct run *run, const struct records *r)
 {
-	const struct router *router = run->plan->router;
 	bool one_lane = run->plan->only_slot != PLAN_NO_SLOT; /* whatever the hash */
 
-	if (!one_lane && router->exact) {
+	if (run_exact(run->plan)) {
 		md5_upper(r->keys, r->count, run->hash);
-		for (uint32_t i = 0; i < r->count; i++) {
+		for (uint32_t i = 0; i < r->count; i++)
 			if (__builtin_expect(r->keys[i].length == 0, 0))
 				run->hash[i] = key_random_next(&w->random);
-			run->slot[i] = router->slots[run->hash[i] >> router->shift];
-		}
 		return;
 	}
 	if (!one_lane)
@@ -318,7 +354,8 @@ static __attribute__((noinline)) void run_flows(struct worker *w, struct run *ru
 	struct records r = run_datagrams(run, NULL);
 
 	key_flow_hashes(run->source, run->destination, run->ports, run->count, run->hash);
-	run_slots(run, run->count);
+	for (uint32_t i = 0; i < run->count && !run_exact(run->plan); i++)
+		run->slot[i] = slot_of(run->plan, (struct hash_key){run->hash[i], 0});
 	tally_datagrams(w, run,
 			run_append(w, run, &r, append_labels(run->plan, run->vlan) | append_key_kind(RECORD_KEY_FLOW)));
 }

@@ -44,7 +44,6 @@ struct worker_lane {
 	struct lane_writer lane;
 	uint64_t roomy; /* a record that ends at or below it is just written; else the lane is looked at. 0 while a gap is
 			 * to be told first */
-	uint64_t moved; /* in this burst: records << 32 | their payload bytes (64 frames have less than 2^32) */
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct worker_lane) == 64, "a worker's lane is a cache line");
 
@@ -95,17 +94,20 @@ struct worker {
 	/* the worker's own */
 	const struct plan *plan __rte_cache_aligned;
 	const struct match *match; /* the plan's, of this port */
+	uint64_t run_traffic;      /* of the last run, and its input: most often the next burst's first run too. Or RUN_NONE */
+	const struct plan_input *run_plan;
 	struct ledger_writer ledger;
 	struct reassembly *reassembly; /* NULL: fragments are dropped */
 	uint64_t now_ns;
 	struct tally tally;
-	uint8_t touched[SHARDS_MAX]; /* 1: the slot's position or row changed in this burst. Bytes, to be set by one store */
 	uint32_t jobs_count;
 	bool dirty;                        /* something to commit */
 	bool refining;                     /* refine_add() was called since the last refine_flush() */
 	struct refiner *refiner;           /* made by the main thread before a plan that needs it; refine.h */
 	struct key_random random;
 	struct worker_lane lanes[SHARDS_MAX];
+	/* What each lane got in this burst: records << 32 | their payload bytes (64 frames have less than 2^32). */
+	uint64_t moved[SHARDS_MAX] __rte_cache_aligned;
 	struct job jobs[JOBS_MAX] __rte_cache_aligned;
 	struct md5_key keys[JOBS_MAX];
 	uint8_t digests[JOBS_MAX][16];
@@ -117,11 +119,14 @@ struct worker {
 // The thread: polls until `stop`, then flushes what it holds. For rte_eal_remote_launch(); 0.
 int worker_run(void *worker);
 
+#define RUN_NONE UINT64_MAX
+
 // From here on the worker works by `plan`. The worker's own, between two bursts, or before it runs.
 static inline void worker_take_plan(struct worker *w, const struct plan *plan)
 {
 	w->plan = plan;
 	w->match = &plan->matches[w->port->index];
+	w->run_traffic = RUN_NONE;
 }
 
 // A burst of 1..BURST_MAX frames to records in lanes and counts in the ledger, published. burst.c, compiled once per x86-64
@@ -137,16 +142,17 @@ uint32_t burst_levels(worker_process **levels);
 // The widest.
 worker_process *burst_choose(void);
 
-// A lane's line of the ledger's private copy. Its position, records and bytes are brought up to date by the commit.
+// A lane's line of the ledger's private copy. Its position, records and bytes are brought up to date by the commit of a burst
+// that brought it records.
 static inline uint64_t *worker_row(struct worker *w, uint32_t slot)
 {
 	return w->ledger.now + lane_word(slot, 0);
 }
 
-// Notes that a lane's line of the ledger changes in this burst.
+// Notes that a lane's line of the ledger changes in this burst by something else than records, or its position by a gap.
 static inline void worker_touch(struct worker *w, uint32_t slot)
 {
-	w->touched[slot] = 1;
+	ledger_set(&w->ledger, lane_word(slot, LANE_POSITION), w->lanes[slot].lane.position);
 }
 
 // Publishes what was appended and counted beside bursts, in one store.

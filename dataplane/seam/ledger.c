@@ -18,6 +18,7 @@ void ledger_writer_init(struct ledger_writer *w, struct ledger *shared, uint64_t
 	/* The other copy may hold part of a burst that was never committed: write all of it at the next commit. */
 	memset(w->dirty, 0, sizeof w->dirty);
 	memset(w->previous, 0, sizeof w->previous);
+	memset(w->written, 0, sizeof w->written);
 	for (uint32_t line = 0; line < lines; line++)
 		ledger_touch(w, line);
 }

@@ -58,6 +58,7 @@ struct ledger_writer { /* private to the owning thread; zero it, then ledger_wri
 	uint32_t lines;
 	uint64_t epoch;
 	uint64_t dirty[LEDGER_LINES_MAX / 64], previous[LEDGER_LINES_MAX / 64];
+	uint64_t written[LEDGER_LINES_MAX / 64]; /* by ledger_lines_put(), for the next commit */
 };
 
 // Attaches a writer to its ledger and takes up what was last committed, so that a restarted owner goes on counting.
@@ -69,12 +70,17 @@ static inline void ledger_touch(struct ledger_writer *w, uint32_t line)
 	w->dirty[line / 64] |= 1ull << line % 64;
 }
 
+static inline void ledger_mark_lines(uint64_t *marks, uint32_t first, uint32_t set)
+{
+	marks[first / 64] |= (uint64_t)set << first % 64;
+	if (first % 64 > 32)
+		marks[first / 64 + 1] |= (uint64_t)set >> (64 - first % 64);
+}
+
 // Up to 32 lines: those of `set`, counted from `first`.
 static inline void ledger_touch_lines(struct ledger_writer *w, uint32_t first, uint32_t set)
 {
-	w->dirty[first / 64] |= (uint64_t)set << first % 64;
-	if (first % 64 > 32)
-		w->dirty[first / 64 + 1] |= (uint64_t)set >> (64 - first % 64);
+	ledger_mark_lines(w->dirty, first, set);
 }
 
 static inline void ledger_add(struct ledger_writer *w, uint32_t word, uint64_t n)
@@ -112,10 +118,17 @@ static inline void ledger_set(struct ledger_writer *w, uint32_t word, uint64_t v
  * the order of the program, and "memory" keeps the compiler from changing that order; ThreadSanitizer is given the same in
  * C11's words. 8 lines take 8 ns this way, 20 word by word.
  */
+#if LEDGER_VECTORS == 64
+static inline void ledger_store_line(struct ledger_line *to, __m512i words)
+{
+	__asm__ volatile("vmovdqu64 %1, %0" : "=m"(*to) : "v"(words) : "memory");
+}
+#endif
+
 static inline void ledger_write_line(struct ledger_line *to, const uint64_t *from)
 {
 #if LEDGER_VECTORS == 64
-	__asm__ volatile("vmovdqu64 %1, %0" : "=m"(*to) : "v"(_mm512_loadu_si512(from)) : "memory");
+	ledger_store_line(to, _mm512_loadu_si512(from));
 #elif LEDGER_VECTORS == 16
 	for (uint32_t i = 0; i < LEDGER_LINE_WORDS; i += 2)
 		__asm__ volatile(LEDGER_MOVE " %1, %0" : "=m"(*(char(*)[16])(&to->word[i])) : "x"(_mm_loadu_si128((const void *)(from + i))) : "memory");
@@ -125,17 +138,50 @@ static inline void ledger_write_line(struct ledger_line *to, const uint64_t *fro
 #endif
 }
 
-// Publishes everything added or set since the last commit. Partner: the acquire loads of ledger_read().
+static inline struct ledger_line *ledger_next_copy(const struct ledger_writer *w)
+{
+	return w->shared->lines + (size_t)((w->epoch + 1) & 1) * w->lines;
+}
+
+#if LEDGER_VECTORS == 64
+#define LEDGER_LINES_WHOLE
+
+/* Lines that are given whole, and go right away to the copy that the next commit makes valid. */
+struct ledger_lines {
+	struct ledger_line *copy;
+	uint64_t *now;
+};
+
+// Each of `set`, counted from `first`, up to 32 of them, is to be put once, and nothing of it added or set until the commit.
+static inline struct ledger_lines ledger_lines_begin(struct ledger_writer *w, uint32_t first, uint32_t set)
+{
+	ledger_mark_lines(w->written, first, set);
+	return (struct ledger_lines){ledger_next_copy(w) + first, w->now + (size_t)first * LEDGER_LINE_WORDS};
+}
+
+static inline __m512i ledger_lines_get(const struct ledger_lines *lines, uint32_t i)
+{
+	return _mm512_load_si512(lines->now + (size_t)i * LEDGER_LINE_WORDS);
+}
+
+static inline void ledger_lines_put(const struct ledger_lines *lines, uint32_t i, __m512i words)
+{
+	_mm512_store_si512(lines->now + (size_t)i * LEDGER_LINE_WORDS, words);
+	ledger_store_line(lines->copy + i, words);
+}
+#endif
+
+// Publishes everything added, set or put since the last commit. Partner: the acquire loads of ledger_read().
 static inline void ledger_commit(struct ledger_writer *w)
 {
-	struct ledger_line *copy = w->shared->lines + (size_t)((w->epoch + 1) & 1) * w->lines;
+	struct ledger_line *copy = ledger_next_copy(w);
 	const uint64_t *now = w->now;
 
 	for (uint32_t group = 0; group < (w->lines + 63) / 64; group++) {
-		uint64_t set = w->dirty[group] | w->previous[group];
+		uint64_t written = w->written[group], set = (w->dirty[group] | w->previous[group]) & ~written;
 
-		w->previous[group] = w->dirty[group];
-		w->dirty[group] = 0;
+		w->previous[group] = w->dirty[group] | written;
+		w->dirty[group] = w->written[group] = 0;
 		for (; set; set &= set - 1) {
 			size_t line = (size_t)__builtin_ctzll(set);
 
