@@ -253,13 +253,15 @@ INLINE uint32_t run_sizes(struct run *run, const struct records *r)
 INLINE uint32_t run_reserve(struct worker *w, struct run *run, const struct records *r, bool exact, uint32_t i)
 {
 	const uint32_t *slots = run->plan->router->slots, shift = run->plan->router->shift;
+	uint64_t one = append_moved(0);
 
+	__asm__("" : "+r"(one)); /* or it is made anew for each record */
 #pragma GCC unroll 2
 	for (; i < r->count; i++) {
 		uint32_t slot = exact ? slots[run->hash[i] >> shift] : run->slot[i], bytes = run->bytes_in_lane[i];
 
 		if (__builtin_expect((r->keys && r->keys[i].length == 0) ||
-					     !append_reserve(w, slot, bytes, append_moved(r->length[i]), &run->at[i]),
+					     !append_reserve(w, slot, bytes, one + r->length[i], &run->at[i]),
 				     0))
 			break;
 		if (r->keys) /* without one, run_write_plain() does it: then not all are asked for at once */

@@ -106,7 +106,8 @@ static inline __attribute__((always_inline)) __mmask16 usual16_right(__m512i sum
 }
 
 /* Adds to the sums what lies behind the first 64 bytes of those frames that are longer. */
-static inline __m512i usual16_add_rest(__m512i sums, const uint8_t *const frames[USUAL16], __m512i ends, __mmask16 longer)
+static inline __m512i usual16_add_rest(__m512i sums, const uint8_t *const buffers[USUAL16], uint32_t offset, __m512i ends,
+					__mmask16 longer)
 {
 	uint32_t end[USUAL16], rest[USUAL16] = {0};
 
@@ -114,15 +115,16 @@ static inline __m512i usual16_add_rest(__m512i sums, const uint8_t *const frames
 	for (uint32_t set = longer; set; set &= set - 1) {
 		uint32_t i = (uint32_t)__builtin_ctz(set);
 
-		rest[i] = checksum_fold(checksum_sum(frames[i] + USUAL16_BYTES, end[i] - USUAL16_BYTES));
+		rest[i] = checksum_fold(checksum_sum(buffers[i] + offset + USUAL16_BYTES, end[i] - USUAL16_BYTES));
 	}
 	return _mm512_add_epi32(sums, _mm512_loadu_si512(rest));
 }
 
-// Which of 16 frames are usual: for the host's first address, without a tag, else as decode_usual() has it. For those `out` is
-// set, and its payload begins DECODE_USUAL_HEADERS into the frame. USUAL16_BYTES of each are readable, even of those whose
-// `lengths` says less. Not for a tap. `verified` has the bits of those whose checksums the NIC has found right.
-static inline __attribute__((always_inline)) uint32_t usual16_decode(const uint8_t *const frames[USUAL16],
+// Which of 16 frames, each `offset` into its buffer, are usual: for the host's first address, without a tag, else as
+// decode_usual() has it. For those `out` is set, and its payload begins DECODE_USUAL_HEADERS into the frame. USUAL16_BYTES of
+// each are readable, even of those whose `lengths` says less. Not for a tap. `verified` has the bits of those whose checksums the
+// NIC has found right.
+static inline __attribute__((always_inline)) uint32_t usual16_decode(const uint8_t *const buffers[USUAL16], uint32_t offset,
 								      const uint32_t lengths[USUAL16], const struct host *host,
 								      uint32_t verified, struct usual16 *out)
 {
@@ -133,7 +135,7 @@ static inline __attribute__((always_inline)) uint32_t usual16_decode(const uint8
 	__mmask16 usual, longer;
 
 	for (uint32_t i = 0; i < USUAL16; i++)
-		w[i] = _mm512_loadu_si512(frames[i]);
+		w[i] = _mm512_loadu_si512(buffers[i] + offset);
 	usual16_turn(w);
 	total = _mm512_shuffle_epi8(w[4], low);
 	udp = _mm512_shuffle_epi8(w[9], high);
@@ -162,7 +164,7 @@ static inline __attribute__((always_inline)) uint32_t usual16_decode(const uint8
 	}
 	longer = _mm512_mask_cmpgt_epu32_mask(usual, end, _mm512_set1_epi32(USUAL16_BYTES));
 	if (__builtin_expect(longer & ~verified, 0))
-		sum = usual16_add_rest(sum, frames, end, longer);
+		sum = usual16_add_rest(sum, buffers, offset, end, longer);
 	usual &= (__mmask16)((usual16_right(ipv4) & usual16_right(sum)) | verified);
 
 	_mm512_storeu_si512(out->length, _mm512_sub_epi32(udp, _mm512_set1_epi32(WIRE_UDP_BYTES)));

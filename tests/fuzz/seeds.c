@@ -342,7 +342,7 @@ static void keep_refined(void)
 		"servers.web-17.cpu 12.5 1767323045\ndisk.used 1",
 		"line alert7 secret=abcd audit user=u1\npoison\ntick 1\ntick 2\ndebug\n secret=secret=xy",
 		"{\"version\":\"1.1\",\"host\":\"h\",\"short_message\":\"secret=abc\"}"};
-	static const uint8_t chunks[2][28] = {"\x1e\x0f" "identity" "\0\2" "secret=abc poison", "\x1e\x0f" "identity" "\1\2" "rest of it"};
+	static const uint8_t chunks[2][29] = {"\x1e\x0f" "identity" "\0\2" "secret=abc poison", "\x1e\x0f" "identity" "\1\2" "rest of it"};
 	static struct flow_build b, flows;
 
 	for (size_t t = 0; t < sizeof texts / sizeof *texts; t++) {
