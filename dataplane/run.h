@@ -48,6 +48,7 @@ struct run {
 	const uint8_t *record[RECORDS_MAX], *origin[RECORDS_MAX];
 	uint32_t record_length[RECORDS_MAX];
 	/* of each record */
+	uint32_t key_length[RECORDS_MAX]; /* of those with keys: 0 is a missing one */
 	uint64_t hash[RECORDS_MAX]; /* the hash key's upper half */
 	uint32_t slot[RECORDS_MAX];
 	uint64_t sizes[RECORDS_MAX]; /* the header's first word */
@@ -61,12 +62,14 @@ struct records {
 	uint32_t count; /* up to RECORDS_MAX */
 	const uint8_t *const *bytes;
 	const uint32_t *length;
-	const struct md5_key *keys;   /* what is stored with each, one without bytes is missing; or NULL, of datagrams only */
-	const uint8_t *const *origin; /* NULL: in front of each one's bytes */
+	const struct md5_key *keys;   /* what is stored with each, or NULL, of datagrams only */
+	const uint8_t *const *origin; /* NULL, of datagrams: in front of each one's bytes */
+	bool some_missing;            /* keys */
 };
 
 #ifdef USUAL16
-#define RUN_READS 68u /* bytes from a frame's start that may be read of its buffer: run_head_write() with a tag */
+/* Bytes from a frame's start that may be read of its buffer: a tagged frame's payload as run_write_keyed() does. */
+#define RUN_READS (46u + 64u + 32u)
 #else
 #define RUN_READS 0u
 #endif
@@ -89,7 +92,7 @@ static __attribute__((cold, noinline)) void run_append_single(struct worker *w, 
 {
 	struct job job = {.payload = r->bytes[i], .origin = origin_of(r, i), .sizes = run->sizes[i], .labels = labels, .plan = run->plan};
 
-	if (r->keys && r->keys[i].length == 0)
+	if (r->keys && run->key_length[i] == 0)
 		job.labels = append_labels(run->plan, run->vlan) | append_key_kind(RECORD_KEY_HASH);
 	append(w, run->slot[i], &job, r->keys ? r->keys[i].bytes : NULL, run->hash[i]);
 }
@@ -97,6 +100,7 @@ static __attribute__((cold, noinline)) void run_append_single(struct worker *w, 
 #define HEAD_KEY (sizeof(struct record) + sizeof(struct origin4)) /* where a record's key or payload begins */
 #define HEAD_PAYLOAD (64u - (uint32_t)HEAD_KEY)                   /* what a head of 64 bytes has of it */
 #define RUN_SMALL (64u + 32u)                                     /* bytes of a record that are a head and one more move */
+#define RUN_SMALL_KEYED ((uint32_t)HEAD_KEY + 60u)                /* with its key, which is a part of the payload: three moves */
 
 #ifdef USUAL16
 /* What the records of a run have in common, for run_write(). */
@@ -168,7 +172,43 @@ INLINE void run_write_plain(uint8_t *at, const struct run_head *head, const uint
 	}
 	run_head_write(at, head, sizes, hash, payload);
 }
+
+/* A datagram's record of at most RUN_SMALL_KEYED bytes: its key has less than 32, its payload less than 64. */
+INLINE void run_write_keyed(uint8_t *at, const struct run_head *head, const uint64_t *sizes, const uint64_t *hash,
+			    const uint8_t *key, uint32_t key_length, const uint8_t *payload)
+{
+	run_origin_write(at, head, sizes, hash, payload - RUN_ORIGIN_BEFORE);
+	COPY_MOVE(struct copy32, at + HEAD_KEY, key);
+	_mm512_storeu_si512(at + HEAD_KEY + key_length, _mm512_loadu_si512(payload));
+}
+
+/* Keys of datagrams of at most 64 bytes. A field that is not there is an empty one. */
+INLINE void run_short_keys(struct run *run, struct md5_key *keys)
+{
+	const struct key_rule *rule = &run->plan->key;
+	const __m512i separator = _mm512_set1_epi8((char)rule->separator);
+
+	for (uint32_t i = 0; i < run->count; i++) {
+		const uint8_t *bytes = run->bytes[i];
+		uint32_t length = run->length[i], start = 0, end;
+		uint64_t found = _bzhi_u64(_cvtmask64_u64(_mm512_cmpeq_epi8_mask(separator, _mm512_loadu_si512(bytes))), length);
+
+		for (uint32_t skip = rule->field - 1; skip > 0; skip--) {
+			start = found ? (uint32_t)__builtin_ctzll(found) + 1 : length;
+			found &= found - 1;
+		}
+		end = found ? (uint32_t)__builtin_ctzll(found) : length;
+		keys[i] = (struct md5_key){bytes + start, end - start};
+		run->key_length[i] = end - start;
+	}
+}
 #else
+INLINE void run_short_keys(struct run *run, struct md5_key *keys) /* never called: RUN_READS is 0 */
+{
+	(void)run;
+	(void)keys;
+}
+
 struct run_head {
 	uint64_t now_ns, labels;
 };
@@ -199,6 +239,15 @@ INLINE void run_write_plain(uint8_t *at, const struct run_head *head, const uint
 }
 #endif
 
+INLINE void run_find_key(struct run *run, uint32_t i, const uint8_t *bytes, uint32_t length, struct md5_key *keys)
+{
+	const struct key_rule *rule = &run->plan->key;
+
+	if (!key_field(bytes, length, rule->separator, rule->field, &keys[i]))
+		keys[i] = (struct md5_key){NULL, 0};
+	run->key_length[i] = keys[i].length;
+}
+
 /* True: the upper bits of a hash are its lane's number in router->slots, and run->slot[] is not asked. */
 INLINE bool run_exact(const struct plan_input *plan)
 {
@@ -215,6 +264,14 @@ INLINE void run_write(const struct run *run, const struct records *r, const stru
 			run_write_plain(run->at[i], head, &run->sizes[i], &run->hash[i], r->bytes[i], r->length[i], true);
 		return;
 	}
+#ifdef USUAL16
+	if (r->keys && !r->origin && run->longest <= RUN_SMALL_KEYED) {
+		for (uint32_t i = from; i < to; i++)
+			run_write_keyed(run->at[i], head, &run->sizes[i], &run->hash[i], r->keys[i].bytes, run->key_length[i],
+					r->bytes[i]);
+		return;
+	}
+#endif
 	for (uint32_t i = from; i < to; i++) {
 		uint8_t *at = run->at[i];
 
@@ -224,8 +281,8 @@ INLINE void run_write(const struct run *run, const struct records *r, const stru
 		}
 		run_origin_write(at, head, &run->sizes[i], &run->hash[i], origin_of(r, i));
 		at += HEAD_KEY;
-		copy_over(at, r->keys[i].bytes, r->keys[i].length);
-		at += r->keys[i].length;
+		copy_over(at, r->keys[i].bytes, run->key_length[i]);
+		at += run->key_length[i];
 		copy_over(at, r->bytes[i], r->length[i]);
 	}
 }
@@ -236,7 +293,7 @@ INLINE uint32_t run_sizes(struct run *run, const struct records *r)
 	uint32_t total = 0, longest = 0;
 
 	for (uint32_t i = 0; i < r->count; i++) {
-		uint32_t length = r->length[i], key_length = r->keys ? r->keys[i].length : 0;
+		uint32_t length = r->length[i], key_length = r->keys ? run->key_length[i] : 0;
 		uint32_t bytes = record_bytes(RECORD_ORIGIN_IPV4, key_length, length);
 
 		total += length;
@@ -260,7 +317,7 @@ INLINE uint32_t run_reserve(struct worker *w, struct run *run, const struct reco
 	for (; i < r->count; i++) {
 		uint32_t slot = exact ? slots[run->hash[i] >> shift] : run->slot[i], bytes = run->bytes_in_lane[i];
 
-		if (__builtin_expect((r->keys && r->keys[i].length == 0) ||
+		if (__builtin_expect((r->some_missing && run->key_length[i] == 0) ||
 					     !append_reserve(w, slot, bytes, one + r->length[i], &run->at[i]),
 				     0))
 			break;
@@ -303,8 +360,8 @@ INLINE void run_key_slots(struct worker *w, struct run *run, const struct record
 
 	if (run_exact(run->plan)) {
 		md5_upper(r->keys, r->count, run->hash);
-		for (uint32_t i = 0; i < r->count; i++)
-			if (__builtin_expect(r->keys[i].length == 0, 0))
+		for (uint32_t i = 0; r->some_missing && i < r->count; i++)
+			if (run->key_length[i] == 0)
 				run->hash[i] = key_random_next(&w->random);
 		return;
 	}
@@ -313,7 +370,7 @@ INLINE void run_key_slots(struct worker *w, struct run *run, const struct record
 	for (uint32_t i = 0; i < r->count; i++) {
 		struct hash_key hash = {0, 0};
 
-		if (__builtin_expect(r->keys[i].length == 0, 0))
+		if (run->key_length[i] == 0)
 			hash.upper = key_random_next(&w->random);
 		else if (!one_lane)
 			hash = hash_key_of_digest(w->digests[i]);
@@ -323,22 +380,21 @@ INLINE void run_key_slots(struct worker *w, struct run *run, const struct record
 }
 
 /* Records by one of their fields; their payload's bytes. */
-INLINE uint32_t run_append_fields(struct worker *w, struct run *run, const struct records *r)
+INLINE uint32_t run_append_fields(struct worker *w, struct run *run, struct records *r)
 {
+	uint32_t missing = 0;
+
 	_Static_assert(RECORDS_MAX % MD5_GROUP == 0, "keys are hashed in whole groups");
+	for (uint32_t i = 0; i < r->count; i++)
+		missing |= run->key_length[i] == 0;
+	r->some_missing = missing;
 	run_key_slots(w, run, r);
 	return run_append(w, run, r, append_labels(run->plan, run->vlan) | append_key_kind(RECORD_KEY_STORED));
 }
 
-INLINE void find_key(const struct key_rule *rule, const uint8_t *bytes, uint32_t length, struct md5_key *key)
-{
-	if (!key_field(bytes, length, rule->separator, rule->field, key))
-		*key = (struct md5_key){NULL, 0};
-}
-
 INLINE struct records run_datagrams(const struct run *run, const struct md5_key *keys)
 {
-	return (struct records){run->count, run->bytes, run->length, keys, NULL};
+	return (struct records){run->count, run->bytes, run->length, keys, NULL, false};
 }
 
 INLINE void tally_datagrams(struct worker *w, const struct run *run, uint32_t bytes)
@@ -367,16 +423,23 @@ static __attribute__((noinline)) void run_fields(struct worker *w, struct run *r
 {
 	struct records r = run_datagrams(run, w->keys);
 
+	uint32_t longest = 0;
+
 	_Static_assert(BURST_MAX <= RECORDS_MAX, "a run's datagrams find room");
 	for (uint32_t i = 0; i < run->count; i++)
-		find_key(&run->plan->key, run->bytes[i], run->length[i], &w->keys[i]);
+		longest = run->length[i] > longest ? run->length[i] : longest;
+	if (RUN_READS > 0 && longest <= 64)
+		run_short_keys(run, w->keys);
+	else
+		for (uint32_t i = 0; i < run->count; i++)
+			run_find_key(run, i, run->bytes[i], run->length[i], w->keys);
 	tally_datagrams(w, run, run_append_fields(w, run, &r));
 }
 
 /* Lines by one of their fields: gathered from all frames, as many as are made together. */
 static __attribute__((noinline)) void run_line_fields(struct worker *w, struct run *run)
 {
-	struct records r = {0, run->record, run->record_length, w->keys, run->origin};
+	struct records r = {0, run->record, run->record_length, w->keys, run->origin, false};
 	struct tally tally = {.input = run->plan->index, .frames = run->count};
 
 	for (uint32_t frame = 0; frame < run->count; frame++) {
@@ -393,7 +456,7 @@ static __attribute__((noinline)) void run_line_fields(struct worker *w, struct r
 				run->record[r.count] = record;
 				run->record_length[r.count] = length;
 				run->origin[r.count] = origin;
-				find_key(&run->plan->key, record, length, &w->keys[r.count]);
+				run_find_key(run, r.count, record, length, w->keys);
 				r.count++;
 			}
 			records += count;

@@ -46,7 +46,7 @@ static inline uint32_t draw_frame(uint8_t *frame, uint32_t most)
 	static const uint8_t broadcast4[4] = {192, 0, 2, 255}, other4[4] = {192, 0, 2, 77};
 	uint32_t bytes = draw_text(text, most);
 	uint8_t source4[4] = {192, 0, 2, (uint8_t)draw(256)}, source6[16];
-	struct frame_build what = {.destination_port = (uint16_t)(514 + draw(15)), .payload = bytes, .source = source4};
+	struct frame_build what = {.destination_port = (uint16_t)(514 + draw(16)), .payload = bytes, .source = source4};
 	struct datagram d;
 	uint32_t length;
 

@@ -67,7 +67,7 @@ static inline struct config_input *add_input(uint32_t udp_port, uint8_t codec, e
 	return input;
 }
 
-/* UDP ports 514 to 527: every codec with every kind of key, to many shards, few, one and none. */
+/* UDP ports 514 to 528: every codec with every kind of key, to many shards, few, one and none. */
 static inline void telemetry_inputs(void)
 {
 	struct config_input *input;
@@ -93,6 +93,8 @@ static inline void telemetry_inputs(void)
 	input->destination.family = 6;
 	memcpy(input->destination.bytes, frame_own6, 16);
 	add_input(527, CODEC_DATAGRAM, KEY_FIELD, "absent");
+	input = add_input(528, CODEC_DATAGRAM, KEY_FIELD, "a");
+	input->key_field = 3;
 }
 
 static inline void make_rig(struct rig *rig, worker_process *process)

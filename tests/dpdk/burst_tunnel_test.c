@@ -90,7 +90,7 @@ static void tunnels_and_fragments_bring_the_records_of_what_is_inside(void **sta
 				chains[count++] = draw_chain(1400);
 				continue;
 			}
-			stack_build(&stack, k, (uint16_t)(514 + draw(15)), 16 + draw(900));
+			stack_build(&stack, k, (uint16_t)(514 + draw(16)), 16 + draw(900));
 			memcpy(frame, stack_head(&stack), stack_length(&stack));
 			if (kind == 1 && frame[12] == 0x08 && frame[14] == 0x45)
 				count += cut_in_two(chains + count, frame, stack_length(&stack), false);

@@ -41,12 +41,13 @@ static void sixteen_frames_at_once_are_what_they_are_one_by_one(void **state)
 
 	(void)state;
 	for (int round = 0; round < 300; round++) {
-		uint16_t count = (uint16_t)(16 + draw(BURST_MAX - 15)), udp_port = (uint16_t)(514 + draw(15));
+		uint16_t count = (uint16_t)(16 + draw(BURST_MAX - 15)), udp_port = (uint16_t)(514 + draw(16));
+		uint32_t most = round % 3 == 0 ? 63 : round % 10 ? 300 : 9000; /* many small ones are written another way */
 		uint32_t odd = draw(3) ? draw(2 * count) : UINT32_MAX;
 
 		for (uint16_t i = 0; i < count; i++) {
 			uint8_t source[4] = {192, 0, 2, (uint8_t)draw(256)};
-			uint32_t bytes = 1 + (draw(4) ? draw(60) : draw(round % 10 ? 300 : 9000)), length;
+			uint32_t bytes = 1 + draw(draw(4) ? 60 : most), length;
 			struct frame_build what = {.destination_port = udp_port, .payload = bytes, .source = source};
 			struct datagram d;
 
@@ -66,7 +67,39 @@ static void sixteen_frames_at_once_are_what_they_are_one_by_one(void **state)
 		run_burst(chains, count);
 	}
 	assert_true(reference.counters[FRAME_ACCEPTED] > 8000);
+	assert_true(reference.counters[FRAME_NO_INPUT] > 0);
 	assert_true(reference.counters[FRAME_UDP_CHECKSUM] > 0 && reference.counters[FRAME_IPV4_CHECKSUM] > 0);
+}
+
+/* Around the lengths up to which keys are found, and records written, in a way of their own. */
+static void keys_end_anywhere_in_short_datagrams(void **state)
+{
+	static const uint16_t ports[] = {515, 520, 528}; /* the first field to many shards and to one, the third */
+	static uint8_t frame[FRAME_BUILD_MAX];
+	struct chain chains[16];
+	char text[100];
+
+	(void)state;
+	for (uint32_t port_at = 0; port_at < 3; port_at++)
+		for (uint32_t bytes = 1; bytes < sizeof text; bytes++) {
+			for (uint32_t i = 0; i < 16; i++) {
+				struct frame_build what = {.destination_port = ports[port_at], .payload = bytes};
+				struct datagram d;
+				uint32_t length = frame_build(&what, frame);
+
+				for (uint32_t at = 0; at < bytes; at++)
+					text[at] = (char)('a' + draw(26));
+				if (i < bytes)
+					text[bytes - 1 - i] = ' ';
+				if (i % 3 && i / 2 < bytes)
+					text[i / 2] = ' ';
+				assert_int_equal(decode_frame(frame, length, &port.host, 0, &d), FRAME_ACCEPTED);
+				set_payload(frame, length, &d, text, bytes);
+				chains[i] = make_chain(frame, length, NULL, 0);
+			}
+			run_burst(chains, 16);
+		}
+	assert_int_equal(reference.counters[FRAME_ACCEPTED], 3 * 99 * 16);
 }
 
 static void a_tap_keeps_frames_whole_that_are_as_usual_as_their_neighbours(void **state)
@@ -94,6 +127,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(sixteen_frames_at_once_are_what_they_are_one_by_one, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(keys_end_anywhere_in_short_datagrams, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_tap_keeps_frames_whole_that_are_as_usual_as_their_neighbours, set_up_tap, tear_down),
 	};
 
