@@ -2,13 +2,11 @@
 //
 //   frame -> decode -> input -> codec -> key -> (jobs -> keys hashed together ->) slot -> lane
 //
-// Nothing here blocks, allocates, logs or makes a system call. Frames are counted as they are decoded; worker.c commits
+// Nothing here blocks, allocates, logs or makes a system call. Frames are counted as they are decoded; commit.h publishes
 // that with the lanes' positions in one store.
 //
 // Most frames are alike (decode_usual(), an input without conditions) and take a short way through everything (run.h); any
-// other takes the general way, to the same records and the same counts. A record whose hash is known goes straight to its
-// lane, unless one before it still waits for its hash: then it queues behind it.
-#include <rte_ethdev.h>
+// other takes the general way (jobs.h), to the same records and the same counts.
 #include <rte_prefetch.h>
 
 #include "dataplane/commit.h"
@@ -16,6 +14,7 @@
 #include "dataplane/packet/segments.h"
 #include "dataplane/packet/tunnel.h"
 #include "dataplane/refine.h"
+#include "dataplane/run.h"
 
 #define PASTE2(a, b) a##b
 #define PASTE(a, b) PASTE2(a, b)
@@ -52,14 +51,14 @@ static __attribute__((noinline)) void add_general(struct worker *w, const struct
 		w->tally = (struct tally){.input = plan->index};
 	}
 	if (!plan->router) {
-		refuse_records(w, plan, bytes, length, &w->tally);
+		jobs_refuse(w, plan, bytes, length, &w->tally);
 		return;
 	}
 	origin->text_length = 0;
 	/* Options or extension headers may lie between addresses and ports. */
 	datagram_copy_origin(d, origin->block);
 	common.origin = origin->block;
-	put_records(w, plan->codec, plan->key.kind, &source, &common, bytes, length, &w->tally);
+	jobs_put_records(w, plan->codec, plan->key.kind, &source, &common, bytes, length, &w->tally);
 }
 
 /* A tap keeps the whole frame, whatever is in it; decoding only finds its tag, its tunnel and, for keys, the innermost
@@ -93,7 +92,7 @@ static void take_datagram(struct worker *w, const uint8_t *bytes, uint32_t lengt
 	if (w->port->host.tunnels != 0)
 		fate = tunnel_enter(bytes, length, &w->port->host, fate, &d);
 	if (w->reassembly && (fate == FRAME_IPV4_FRAGMENT || fate == FRAME_IPV6_FRAGMENT)) {
-		append_jobs(w); /* they may point into the packet that the next one replaces */
+		jobs_append(w); /* they may point into the packet that the next one replaces */
 		if (w->refining)
 			refine_flush(w);
 		fate = worker_reassemble(w, &bytes, &d);
@@ -125,7 +124,7 @@ static bool gather(struct worker *w, struct rte_mbuf *m, uint32_t *length)
 	struct rte_mbuf *chain = m;
 	enum counter_frame fate;
 
-	append_jobs(w);
+	jobs_append(w);
 	if (w->refining)
 		refine_flush(w);
 	fate = segments_copy(next_segment, &chain, w->scratch, length);
@@ -168,7 +167,7 @@ INLINE void run_loop(struct worker *w, const struct run *run, uint8_t codec, enu
 
 		if (kind == KEY_SOURCE)
 			source.origin->text_length = 0;
-		put_records(w, codec, kind, &source, &common, run->bytes[i], run->length[i], &tally);
+		jobs_put_records(w, codec, kind, &source, &common, run->bytes[i], run->length[i], &tally);
 	}
 	flush_tally(w, &tally);
 }
@@ -204,7 +203,7 @@ static __attribute__((noinline)) void run_end(struct worker *w, struct run *run)
 		struct tally tally = {.input = run->plan->index};
 
 		for (uint32_t i = 0; i < run->count; i++)
-			refuse_records(w, run->plan, run->bytes[i], run->length[i], &tally);
+			jobs_refuse(w, run->plan, run->bytes[i], run->length[i], &tally);
 		flush_tally(w, &tally);
 	} else if (run->plan->key.kind == KEY_FLOW && run->plan->codec != CODEC_LINES && w->jobs_count == 0) {
 		run_flows(w, run);
@@ -284,8 +283,7 @@ INLINE bool take_one(struct worker *w, struct run *run, struct rte_mbuf *m, cons
 
 #ifdef USUAL16
 #define GROUP USUAL16
-_Static_assert(RTE_PKTMBUF_HEADROOM + RUN_READS <= RTE_MBUF_DEFAULT_BUF_SIZE && USUAL16_BYTES <= RUN_READS,
-	       "what is read of a frame lies in its buffer");
+_Static_assert(USUAL16_BYTES <= RUN_READS, "what is read of a frame lies in its buffer: see group_look()");
 
 /* data_off, refcnt and nb_segs of a whole, unshared frame at the place where nearly every driver puts it. */
 #define REARM_USUAL (RTE_PKTMBUF_HEADROOM | 1ull << 16 | 1ull << 32)
@@ -293,17 +291,20 @@ _Static_assert(RTE_PKTMBUF_HEADROOM + RUN_READS <= RTE_MBUF_DEFAULT_BUF_SIZE && 
 _Static_assert(offsetof(struct rte_mbuf, rearm_data) == 16 && offsetof(struct rte_mbuf, data_off) == 16 &&
 		       offsetof(struct rte_mbuf, refcnt) == 18 && offsetof(struct rte_mbuf, nb_segs) == 20 &&
 		       offsetof(struct rte_mbuf, ol_flags) == 24 && offsetof(struct rte_mbuf, pkt_len) == 36 &&
-		       offsetof(struct rte_mbuf, pool) == 56,
+		       offsetof(struct rte_mbuf, buf_len) == 54 && offsetof(struct rte_mbuf, pool) == 56,
 	       "an mbuf's first line as group_look() has it");
 
-/* Looks at 16 mbufs: what is asked of them lies in their first line. False when any is not whole, unshared and of this pool, or
- * not for all its NIC says the same of the checksums: nothing, or that they are right (`verified`). */
+/* Looks at 16 mbufs: what is asked of them lies in their first line. False when any is not whole, unshared and of this pool,
+ * their buffers are not alike or too small for RUN_READS, or not for all its NIC says the same of the checksums: nothing, or that
+ * they are right (`verified`). */
 INLINE bool group_look(struct rte_mbuf **frames, const struct rte_mempool *pool, const uint8_t *buffers[GROUP],
 		       uint32_t lengths[GROUP], bool *verified, uint64_t *total)
 {
 	uint64_t offload = frames[0]->ol_flags & USUAL_OFFLOAD;
-	const __m512i care = _mm512_set_epi64(-1, 0, 0, 0, USUAL_OFFLOAD | MBUF_FOREIGN, REARM_CARE, 0, 0);
-	const __m512i usual = _mm512_set_epi64((long long)(uintptr_t)pool, 0, 0, 0, (long long)offload, REARM_USUAL, 0, 0);
+	uint64_t room = frames[0]->buf_len;
+	const __m512i care = _mm512_set_epi64(-1, (long long)(0xffffull << 48), 0, 0, USUAL_OFFLOAD | MBUF_FOREIGN, REARM_CARE, 0, 0);
+	const __m512i usual = _mm512_set_epi64((long long)(uintptr_t)pool, (long long)(room << 48), 0, 0, (long long)offload,
+					       REARM_USUAL, 0, 0);
 	__m512i differ = _mm512_setzero_si512(), sum = differ;
 
 #pragma GCC unroll 16
@@ -318,7 +319,8 @@ INLINE bool group_look(struct rte_mbuf **frames, const struct rte_mempool *pool,
 	}
 	*total += (uint32_t)_mm_extract_epi32(_mm512_extracti32x4_epi32(sum, 2), 1); /* pkt_len: the tenth word */
 	*verified = offload != 0;
-	return _mm512_test_epi64_mask(differ, differ) == 0 && (offload == 0 || offload == USUAL_GOOD);
+	return _mm512_test_epi64_mask(differ, differ) == 0 && (offload == 0 || offload == USUAL_GOOD) &&
+	       room >= RTE_PKTMBUF_HEADROOM + RUN_READS;
 }
 
 /* Sixteen usual frames for the same input at once; frames of any other group one by one. True as take_one(). */
@@ -409,7 +411,7 @@ bool BURST(struct worker *w, struct rte_mbuf **frames, uint32_t count)
 	w->run_traffic = run.traffic;
 	w->run_plan = run.plan;
 	if (w->jobs_count > 0)
-		append_jobs(w);
+		jobs_append(w);
 	if (__builtin_expect(w->refining, 0))
 		refine_flush(w);
 	flush_tally(w, &w->tally);

@@ -1,8 +1,6 @@
 // The end of a burst: its records and every counter it moved, published in one store. Compiled once per x86-64 level.
 #pragma once
 
-#include <string.h>
-
 #include "dataplane/worker.h"
 
 /* What the lanes of a burst got, all together. */
@@ -12,7 +10,7 @@ struct commit_sum {
 
 /* Of eight slots, those that got records get their lines of the ledger: a position, and how much they got. */
 #ifdef LEDGER_LINES_WHOLE
-/* Whole lines: words written singly would make whoever reads the line wait for them. */
+/* Whole lines: a vector loaded from words that were stored one by one waits until they have left the store buffer. */
 static inline void commit_eight(struct worker *w, uint32_t first, struct commit_sum *sum)
 {
 	const __m512i shifts = _mm512_set_epi64(0, 0, 0, 0, 0, 0, 32, 0); /* LANE_RECORDS' */

@@ -1,4 +1,4 @@
-// Records on their way to lanes: keys hashed together, as in burst.c, but each record to a stream of its own.
+// Records on their way to lanes: keys hashed together, as in jobs.h, but each record to a stream of its own.
 #include "dataplane/append.h"
 #include "dataplane/refiner.h"
 

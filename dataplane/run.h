@@ -68,8 +68,7 @@ struct records {
 };
 
 #ifdef USUAL16
-/* Bytes from a frame's start that may be read of its buffer: a tagged frame's payload as run_write_keyed() does. */
-#define RUN_READS (46u + 64u + 32u)
+#define RUN_READS USUAL_READS
 #else
 #define RUN_READS 0u
 #endif
@@ -88,19 +87,26 @@ INLINE const uint8_t *origin_of(const struct records *r, uint32_t i)
 
 /* A record of a run whose lane is near its limit, or whose key is missing. */
 static __attribute__((cold, noinline)) void run_append_single(struct worker *w, const struct run *run,
-							      const struct records *r, uint32_t i, uint64_t labels)
+							      const struct records *r, uint32_t i, uint32_t slot,
+							      uint64_t labels)
 {
-	struct job job = {.payload = r->bytes[i], .origin = origin_of(r, i), .sizes = run->sizes[i], .labels = labels, .plan = run->plan};
+	struct job job = {.payload = r->bytes[i],
+			  .origin = origin_of(r, i),
+			  .sizes = run->sizes[i],
+			  .labels = labels,
+			  .plan = run->plan};
 
 	if (r->keys && run->key_length[i] == 0)
 		job.labels = append_labels(run->plan, run->vlan) | append_key_kind(RECORD_KEY_HASH);
-	append(w, run->slot[i], &job, r->keys ? r->keys[i].bytes : NULL, run->hash[i]);
+	append(w, slot, &job, r->keys ? r->keys[i].bytes : NULL, run->hash[i]);
 }
 
-#define HEAD_KEY (sizeof(struct record) + sizeof(struct origin4)) /* where a record's key or payload begins */
-#define HEAD_PAYLOAD (64u - (uint32_t)HEAD_KEY)                   /* what a head of 64 bytes has of it */
-#define RUN_SMALL (64u + 32u)                                     /* bytes of a record that are a head and one more move */
-#define RUN_SMALL_KEYED ((uint32_t)HEAD_KEY + 60u)                /* with its key, which is a part of the payload: three moves */
+#define HEAD_KEY ((uint32_t)(sizeof(struct record) + sizeof(struct origin4))) /* where a record's key or payload begins */
+#define HEAD_PAYLOAD (64u - HEAD_KEY) /* what a head of 64 bytes has of it */
+#define RUN_SMALL (64u + 32u)         /* bytes of a record that are a head and one more move */
+/* The same with a key: three moves. A key is a part of its payload, so that of both together it is at most the half. */
+#define RUN_SMALL_KEYED (HEAD_KEY + 60u)
+_Static_assert(60 / 2 < USUAL_KEY && 60 <= USUAL_SHORT && USUAL_SHORT < KEY_BYTES_MAX, "short keys are moved whole, and never cut");
 
 #ifdef USUAL16
 /* What the records of a run have in common, for run_write(). */
@@ -166,14 +172,14 @@ INLINE void run_write_plain(uint8_t *at, const struct run_head *head, const uint
 		append_prefetch(at + 64, 64);
 		COPY_MOVE(struct copy32, to + length - 32, payload + length - 32);
 	} else {
-		append_prefetch(to + length, length);
+		append_prefetch(to + length, HEAD_KEY + length);
 		if (length > HEAD_PAYLOAD)
 			copy_over(to + HEAD_PAYLOAD, payload + HEAD_PAYLOAD, length - HEAD_PAYLOAD);
 	}
 	run_head_write(at, head, sizes, hash, payload);
 }
 
-/* A datagram's record of at most RUN_SMALL_KEYED bytes: its key has less than 32, its payload less than 64. */
+/* A datagram's record of at most RUN_SMALL_KEYED bytes. */
 INLINE void run_write_keyed(uint8_t *at, const struct run_head *head, const uint64_t *sizes, const uint64_t *hash,
 			    const uint8_t *key, uint32_t key_length, const uint8_t *payload)
 {
@@ -182,7 +188,7 @@ INLINE void run_write_keyed(uint8_t *at, const struct run_head *head, const uint
 	_mm512_storeu_si512(at + HEAD_KEY + key_length, _mm512_loadu_si512(payload));
 }
 
-/* Keys of datagrams of at most 64 bytes. A field that is not there is an empty one. */
+/* Keys of datagrams of at most USUAL_SHORT bytes. A field that is not there is an empty one. */
 INLINE void run_short_keys(struct run *run, struct md5_key *keys)
 {
 	const struct key_rule *rule = &run->plan->key;
@@ -193,7 +199,7 @@ INLINE void run_short_keys(struct run *run, struct md5_key *keys)
 		uint32_t length = run->length[i], start = 0, end;
 		uint64_t found = _bzhi_u64(_cvtmask64_u64(_mm512_cmpeq_epi8_mask(separator, _mm512_loadu_si512(bytes))), length);
 
-		for (uint32_t skip = rule->field - 1; skip > 0; skip--) {
+		for (uint32_t skip = rule->field - 1; skip > 0 && start < length; skip--) {
 			start = found ? (uint32_t)__builtin_ctzll(found) + 1 : length;
 			found &= found - 1;
 		}
@@ -203,12 +209,6 @@ INLINE void run_short_keys(struct run *run, struct md5_key *keys)
 	}
 }
 #else
-INLINE void run_short_keys(struct run *run, struct md5_key *keys) /* never called: RUN_READS is 0 */
-{
-	(void)run;
-	(void)keys;
-}
-
 struct run_head {
 	uint64_t now_ns, labels;
 };
@@ -233,7 +233,7 @@ INLINE void run_write_plain(uint8_t *at, const struct run_head *head, const uint
 			    const uint8_t *payload, uint32_t length, bool small)
 {
 	(void)small;
-	append_prefetch(at + HEAD_KEY + length, length);
+	append_prefetch(at + HEAD_KEY + length, HEAD_KEY + length);
 	run_origin_write(at, head, sizes, hash, payload - RUN_ORIGIN_BEFORE);
 	copy_over(at + HEAD_KEY, payload, length);
 }
@@ -248,7 +248,7 @@ INLINE void run_find_key(struct run *run, uint32_t i, const uint8_t *bytes, uint
 	run->key_length[i] = keys[i].length;
 }
 
-/* True: the upper bits of a hash are its lane's number in router->slots, and run->slot[] is not asked. */
+/* True: the upper bits of a hash say which of router->slots it is, and run->slot[] is not set. */
 INLINE bool run_exact(const struct plan_input *plan)
 {
 	return plan->only_slot == PLAN_NO_SLOT && plan->router->exact;
@@ -309,7 +309,8 @@ INLINE uint32_t run_sizes(struct run *run, const struct records *r)
  * The first one that is not just written, or their count. Calls nothing, so that all it uses stays in registers. */
 INLINE uint32_t run_reserve(struct worker *w, struct run *run, const struct records *r, bool exact, uint32_t i)
 {
-	const uint32_t *slots = run->plan->router->slots, shift = run->plan->router->shift;
+	const struct router *router = run->plan->router;
+	const uint32_t *slots = router->slots, shift = router->shift;
 	uint64_t one = append_moved(0);
 
 	__asm__("" : "+r"(one)); /* or it is made anew for each record */
@@ -341,9 +342,7 @@ INLINE uint32_t run_append_to(struct worker *w, struct run *run, const struct re
 		run_write(run, r, &head, written, i);
 		if (__builtin_expect(i == r->count, 1))
 			return total;
-		if (exact)
-			run->slot[i] = run->plan->router->slots[run->hash[i] >> run->plan->router->shift];
-		run_append_single(w, run, r, i, labels);
+		run_append_single(w, run, r, i, exact ? route_find(run->plan->router, run->hash[i], 0) : run->slot[i], labels);
 		written = i + 1;
 	}
 }
@@ -353,16 +352,17 @@ INLINE uint32_t run_append(struct worker *w, struct run *run, const struct recor
 	return run_exact(run->plan) ? run_append_to(w, run, r, labels, true) : run_append_to(w, run, r, labels, false);
 }
 
-/* Hashes of records by their keys, and what lanes they have by these; one without a key goes anywhere. */
-INLINE void run_key_slots(struct worker *w, struct run *run, const struct records *r)
+/* Hashes of records by their keys, and their lanes unless run_exact(); one without a key goes anywhere. */
+INLINE void run_hash_keys(struct worker *w, struct run *run, const struct records *r)
 {
 	bool one_lane = run->plan->only_slot != PLAN_NO_SLOT; /* whatever the hash */
 
 	if (run_exact(run->plan)) {
 		md5_upper(r->keys, r->count, run->hash);
-		for (uint32_t i = 0; r->some_missing && i < r->count; i++)
-			if (run->key_length[i] == 0)
-				run->hash[i] = key_random_next(&w->random);
+		if (r->some_missing)
+			for (uint32_t i = 0; i < r->count; i++)
+				if (run->key_length[i] == 0)
+					run->hash[i] = key_random_next(&w->random);
 		return;
 	}
 	if (!one_lane)
@@ -388,13 +388,13 @@ INLINE uint32_t run_append_fields(struct worker *w, struct run *run, struct reco
 	for (uint32_t i = 0; i < r->count; i++)
 		missing |= run->key_length[i] == 0;
 	r->some_missing = missing;
-	run_key_slots(w, run, r);
+	run_hash_keys(w, run, r);
 	return run_append(w, run, r, append_labels(run->plan, run->vlan) | append_key_kind(RECORD_KEY_STORED));
 }
 
 INLINE struct records run_datagrams(const struct run *run, const struct md5_key *keys)
 {
-	return (struct records){run->count, run->bytes, run->length, keys, NULL, false};
+	return (struct records){.count = run->count, .bytes = run->bytes, .length = run->length, .keys = keys};
 }
 
 INLINE void tally_datagrams(struct worker *w, const struct run *run, uint32_t bytes)
@@ -412,10 +412,27 @@ static __attribute__((noinline)) void run_flows(struct worker *w, struct run *ru
 	struct records r = run_datagrams(run, NULL);
 
 	key_flow_hashes(run->source, run->destination, run->ports, run->count, run->hash);
-	for (uint32_t i = 0; i < run->count && !run_exact(run->plan); i++)
-		run->slot[i] = slot_of(run->plan, (struct hash_key){run->hash[i], 0});
+	if (!run_exact(run->plan))
+		for (uint32_t i = 0; i < run->count; i++)
+			run->slot[i] = slot_of(run->plan, (struct hash_key){run->hash[i], 0});
 	tally_datagrams(w, run,
 			run_append(w, run, &r, append_labels(run->plan, run->vlan) | append_key_kind(RECORD_KEY_FLOW)));
+}
+
+INLINE void run_find_keys(struct run *run, struct md5_key *keys)
+{
+#ifdef USUAL16
+	uint32_t longest = 0;
+
+	for (uint32_t i = 0; i < run->count; i++)
+		longest = run->length[i] > longest ? run->length[i] : longest;
+	if (longest <= USUAL_SHORT) {
+		run_short_keys(run, keys);
+		return;
+	}
+#endif
+	for (uint32_t i = 0; i < run->count; i++)
+		run_find_key(run, i, run->bytes[i], run->length[i], keys);
 }
 
 /* Datagrams by one of their fields. */
@@ -423,23 +440,15 @@ static __attribute__((noinline)) void run_fields(struct worker *w, struct run *r
 {
 	struct records r = run_datagrams(run, w->keys);
 
-	uint32_t longest = 0;
-
 	_Static_assert(BURST_MAX <= RECORDS_MAX, "a run's datagrams find room");
-	for (uint32_t i = 0; i < run->count; i++)
-		longest = run->length[i] > longest ? run->length[i] : longest;
-	if (RUN_READS > 0 && longest <= 64)
-		run_short_keys(run, w->keys);
-	else
-		for (uint32_t i = 0; i < run->count; i++)
-			run_find_key(run, i, run->bytes[i], run->length[i], w->keys);
+	run_find_keys(run, w->keys);
 	tally_datagrams(w, run, run_append_fields(w, run, &r));
 }
 
 /* Lines by one of their fields: gathered from all frames, as many as are made together. */
 static __attribute__((noinline)) void run_line_fields(struct worker *w, struct run *run)
 {
-	struct records r = {0, run->record, run->record_length, w->keys, run->origin, false};
+	struct records r = {.bytes = run->record, .length = run->record_length, .keys = w->keys, .origin = run->origin};
 	struct tally tally = {.input = run->plan->index, .frames = run->count};
 
 	for (uint32_t frame = 0; frame < run->count; frame++) {

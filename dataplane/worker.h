@@ -39,7 +39,7 @@ struct frame_origin { /* where a frame came from, for all its records; what is n
 	char text[KEY_SCRATCH];
 };
 
-/* What an append needs: one cache line. */
+/* A lane as an append sees it: one cache line. What it got is in worker.moved. */
 struct worker_lane {
 	struct lane_writer lane;
 	uint64_t roomy; /* a record that ends at or below it is just written; else the lane is looked at. 0 while a gap is
@@ -69,6 +69,8 @@ struct quiet {
 };
 
 struct reassembly;
+
+#define RUN_NONE UINT64_MAX /* no traffic: run_traffic() never says so */
 
 struct worker {
 	/* constant while running */
@@ -106,7 +108,7 @@ struct worker {
 	struct refiner *refiner;           /* made by the main thread before a plan that needs it; refine.h */
 	struct key_random random;
 	struct worker_lane lanes[SHARDS_MAX];
-	/* What each lane got in this burst: records << 32 | their payload bytes (64 frames have less than 2^32). */
+	/* What each lane got since the last commit: records << 32 | their payload bytes (64 frames have less than 2^32). */
 	uint64_t moved[SHARDS_MAX] __rte_cache_aligned;
 	struct job jobs[JOBS_MAX] __rte_cache_aligned;
 	struct md5_key keys[JOBS_MAX];
@@ -118,8 +120,6 @@ struct worker {
 
 // The thread: polls until `stop`, then flushes what it holds. For rte_eal_remote_launch(); 0.
 int worker_run(void *worker);
-
-#define RUN_NONE UINT64_MAX
 
 // From here on the worker works by `plan`. The worker's own, between two bursts, or before it runs.
 static inline void worker_take_plan(struct worker *w, const struct plan *plan)
@@ -142,14 +142,15 @@ uint32_t burst_levels(worker_process **levels);
 // The widest.
 worker_process *burst_choose(void);
 
-// A lane's line of the ledger's private copy. Its position, records and bytes are brought up to date by the commit of a burst
-// that brought it records.
+// A lane's line of the ledger's private copy. Its position, records and bytes are brought up to date by the next commit when
+// records came, its position by worker_touch() as well.
 static inline uint64_t *worker_row(struct worker *w, uint32_t slot)
 {
 	return w->ledger.now + lane_word(slot, 0);
 }
 
-// Notes that a lane's line of the ledger changes in this burst by something else than records, or its position by a gap.
+// Takes a lane's line into the next commit for something else than records (a gap, a refusal, a gap forgotten), with its
+// position, which a gap has moved. The lane is bound: of any other the position is 0.
 static inline void worker_touch(struct worker *w, uint32_t slot)
 {
 	ledger_set(&w->ledger, lane_word(slot, LANE_POSITION), w->lanes[slot].lane.position);

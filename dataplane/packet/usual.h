@@ -6,6 +6,12 @@
 #define DECODE_USUAL_HEADERS (WIRE_ETHERNET_BYTES + WIRE_IPV4_BYTES + WIRE_UDP_BYTES)
 #define DECODE_USUAL_BYTES (DECODE_USUAL_HEADERS + WIRE_VLAN_BYTES)
 
+#define USUAL_SHORT 64u /* bytes of a payload that are looked at as one vector */
+#define USUAL_KEY 32u   /* bytes of a short key, moved as one */
+/* Bytes from a usual frame's start that vectors may read of its buffer, however short it is: a key's from anywhere in a short
+ * payload. */
+#define USUAL_READS (DECODE_USUAL_BYTES + USUAL_SHORT + USUAL_KEY)
+
 /* The usual frame, whose IPv4 header lies at a constant offset. */
 static inline __attribute__((always_inline)) bool decode_usual_at(const uint8_t *frame, uint32_t length, uint32_t l3,
 								  const struct host *host, uint32_t verified,

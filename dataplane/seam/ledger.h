@@ -58,7 +58,7 @@ struct ledger_writer { /* private to the owning thread; zero it, then ledger_wri
 	uint32_t lines;
 	uint64_t epoch;
 	uint64_t dirty[LEDGER_LINES_MAX / 64], previous[LEDGER_LINES_MAX / 64];
-	uint64_t written[LEDGER_LINES_MAX / 64]; /* by ledger_lines_put(), for the next commit */
+	uint64_t written[LEDGER_LINES_MAX / 64]; /* what ledger_lines_begin() promised: the next copy has it already */
 };
 
 // Attaches a writer to its ledger and takes up what was last committed, so that a restarted owner goes on counting.
@@ -68,19 +68,6 @@ void ledger_writer_init(struct ledger_writer *w, struct ledger *shared, uint64_t
 static inline void ledger_touch(struct ledger_writer *w, uint32_t line)
 {
 	w->dirty[line / 64] |= 1ull << line % 64;
-}
-
-static inline void ledger_mark_lines(uint64_t *marks, uint32_t first, uint32_t set)
-{
-	marks[first / 64] |= (uint64_t)set << first % 64;
-	if (first % 64 > 32)
-		marks[first / 64 + 1] |= (uint64_t)set >> (64 - first % 64);
-}
-
-// Up to 32 lines: those of `set`, counted from `first`.
-static inline void ledger_touch_lines(struct ledger_writer *w, uint32_t first, uint32_t set)
-{
-	ledger_mark_lines(w->dirty, first, set);
 }
 
 static inline void ledger_add(struct ledger_writer *w, uint32_t word, uint64_t n)
@@ -152,10 +139,13 @@ struct ledger_lines {
 	uint64_t *now;
 };
 
-// Each of `set`, counted from `first`, up to 32 of them, is to be put once, and nothing of it added or set until the commit.
+// Each of `set`, counted from `first`, up to 32 of them, is to be put before the commit. What is added to or set in one of them
+// after it was put is missing from that commit.
 static inline struct ledger_lines ledger_lines_begin(struct ledger_writer *w, uint32_t first, uint32_t set)
 {
-	ledger_mark_lines(w->written, first, set);
+	w->written[first / 64] |= (uint64_t)set << first % 64;
+	if (first % 64 > 32)
+		w->written[first / 64 + 1] |= (uint64_t)set >> (64 - first % 64);
 	return (struct ledger_lines){ledger_next_copy(w) + first, w->now + (size_t)first * LEDGER_LINE_WORDS};
 }
 

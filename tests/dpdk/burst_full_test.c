@@ -210,7 +210,8 @@ static int set_up_lanes(void **state)
 		}
 	}
 	for (uint32_t level = 0; level < rigs_count; level++) {
-		ledger_touch_lines(&rigs[level].worker->ledger, WORKER_LANES_WORD / LEDGER_LINE_WORDS, (1u << SLOTS) - 1);
+		for (uint32_t s = 0; s < SLOTS; s++)
+			ledger_touch(&rigs[level].worker->ledger, lane_word(s, 0) / LEDGER_LINE_WORDS);
 		ledger_commit(&rigs[level].worker->ledger);
 	}
 	return 0;

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "dataplane/packet/usual.h"
 #include "dataplane/worker.h"
 #include "tests/dpdk/mirrored.h"
 #include "tests/dpdk/shard_map.h"
@@ -208,11 +209,14 @@ static inline struct rte_mbuf *make_segment(const uint8_t *bytes, uint32_t lengt
 	return m;
 }
 
+/* Bytes of the buffers of a burst's frames, as they are of one pool; 0: each has its own. */
+static uint32_t usual_room;
+
 /* As nearly every driver hands out a whole frame: behind the headroom, alone. Its block ends with it, or where the hot path may
- * read it to: 64 bytes of a frame, 68 of one with a tag. */
+ * read it to, or a little earlier. */
 static inline struct rte_mbuf *make_usual_segment(const uint8_t *bytes, uint32_t length)
 {
-	uint32_t reads = draw(2) ? 64 : 68, room = length < reads ? reads : length;
+	uint32_t reads = usual_room ? usual_room : draw(2) ? USUAL_READS : draw(USUAL_READS), room = length < reads ? reads : length;
 	struct rte_mbuf *m = make_segment(bytes, 0);
 
 	free(m->buf_addr);
@@ -323,10 +327,13 @@ static inline void run_burst(struct chain *chains, uint16_t count)
 	}
 	for (uint32_t level = 0; level < rigs_count; level++) {
 		rigs[level].process(rigs[level].worker, frames, count);
-		worker_commit(rigs[level].worker);
 		for (uint32_t s = 0; s < SLOTS; s++)
 			expect_lane(&rigs[level], s);
 		expect_ledger(&rigs[level]);
+		if (draw(2)) { /* the other copy, and which one the next burst goes to */
+			worker_commit(rigs[level].worker);
+			expect_ledger(&rigs[level]);
+		}
 	}
 	reference_clear(&reference);
 	for (uint16_t i = 0; i < count; i++)

@@ -45,6 +45,7 @@ static void sixteen_frames_at_once_are_what_they_are_one_by_one(void **state)
 		uint32_t most = round % 3 == 0 ? 63 : round % 10 ? 300 : 9000; /* many small ones are written another way */
 		uint32_t odd = draw(3) ? draw(2 * count) : UINT32_MAX;
 
+		usual_room = round % 5 ? most < 96 ? USUAL_READS : most + 100 : 0;
 		for (uint16_t i = 0; i < count; i++) {
 			uint8_t source[4] = {192, 0, 2, (uint8_t)draw(256)};
 			uint32_t bytes = 1 + draw(draw(4) ? 60 : most), length;
@@ -82,8 +83,10 @@ static void keys_end_anywhere_in_short_datagrams(void **state)
 	(void)state;
 	for (uint32_t port_at = 0; port_at < 3; port_at++)
 		for (uint32_t bytes = 1; bytes < sizeof text; bytes++) {
+			usual_room = USUAL_READS;
 			for (uint32_t i = 0; i < 16; i++) {
-				struct frame_build what = {.destination_port = ports[port_at], .payload = bytes};
+				/* Tagged ones come one by one. */
+				struct frame_build what = {.destination_port = ports[port_at], .payload = bytes, .tags = bytes % 3 == 0};
 				struct datagram d;
 				uint32_t length = frame_build(&what, frame);
 
