@@ -46,9 +46,11 @@ static void bury_three(bool mend)
 	break_destination();
 	rig.config.retry_seconds = 1;
 	for (uint32_t i = 0; i < 3; i++) {
+		/* Nobody looks meanwhile, or the ten might come in two objects. */
+		if (i > 0)
+			assert_int_equal(delivery_rig_stop(&rig, false, 0), 0);
 		rig_fill(&rig, 0, i * 10, 10, BYTES);
-		if (i == 0)
-			assert_int_equal(delivery_rig_start(&rig), 0);
+		assert_int_equal(delivery_rig_start(&rig), 0);
 		while (rig_status(&rig, 0).failed_records < (i + 1) * 10)
 			usleep(10000);
 	}
