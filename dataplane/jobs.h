@@ -162,14 +162,15 @@ INLINE void jobs_put_record(struct worker *w, enum config_key kind, const struct
 	jobs_put_random(w, &common);
 }
 
-/* Cuts the bytes of a datagram or frame for an input into records and puts them into lanes or the queue to them. */
-INLINE void jobs_put_records(struct worker *w, uint8_t codec, enum config_key kind, const struct source *source,
-			const struct job *common, const uint8_t *bytes, uint32_t length, struct tally *tally)
+/* Cuts the bytes of a datagram or frame for an input into records and puts them into lanes or the queue to them; without a
+ * `source` they are only counted. How many. */
+INLINE uint64_t jobs_put_records(struct worker *w, uint8_t codec, enum config_key kind, const struct source *source,
+				 const struct job *common, const uint8_t *bytes, uint32_t length, struct tally *tally)
 {
 	uint64_t records = length > 0, payload = length;
 
 	if (codec != CODEC_LINES) {
-		if (length > 0)
+		if (source && length > 0)
 			jobs_put_record(w, kind, source, *common, bytes, length);
 	} else {
 		records = payload = 0;
@@ -178,7 +179,8 @@ INLINE void jobs_put_records(struct worker *w, uint8_t codec, enum config_key ki
 
 			for (uint32_t i = 0; i < count; i++) {
 				payload += w->slices[i].length;
-				jobs_put_record(w, kind, source, *common, bytes + w->slices[i].offset, w->slices[i].length);
+				if (source)
+					jobs_put_record(w, kind, source, *common, bytes + w->slices[i].offset, w->slices[i].length);
 			}
 			records += count;
 			bytes += consumed;
@@ -189,30 +191,15 @@ INLINE void jobs_put_records(struct worker *w, uint8_t codec, enum config_key ki
 	tally->records += records;
 	tally->bytes += payload;
 	tally->accepted += records > 0;
+	return records;
 }
 
 /* For an input whose stream does not exist (yet): the records are cut, to be counted. */
 static __attribute__((cold, noinline)) void jobs_refuse(struct worker *w, const struct plan_input *plan,
-							    const uint8_t *bytes, uint32_t length, struct tally *tally)
+							const uint8_t *bytes, uint32_t length, struct tally *tally)
 {
-	uint64_t records = length > 0, payload = length;
+	uint64_t records = jobs_put_records(w, plan->codec, plan->key.kind, NULL, NULL, bytes, length, tally);
 
-	if (plan->codec == CODEC_LINES) {
-		records = payload = 0;
-		while (length > 0) {
-			uint32_t consumed, count = split_lines(bytes, length, w->slices, SLICES_MAX, &consumed);
-
-			for (uint32_t i = 0; i < count; i++)
-				payload += w->slices[i].length;
-			records += count;
-			bytes += consumed;
-			length -= consumed;
-		}
-	}
-	tally->frames++;
-	tally->records += records;
-	tally->bytes += payload;
-	tally->accepted += records > 0;
 	ledger_add(&w->ledger, RECORD_NO_STREAM, records);
 	ledger_add(&w->ledger, input_word(plan->index, INPUT_REFUSED), records);
 }
