@@ -281,16 +281,21 @@ INLINE uint32_t group_begins(uint32_t count, uint32_t n)
 	return count < n * LANES ? count : n * LANES;
 }
 
+INLINE void compress(struct group *g, const __mmask16 *active, uint32_t groups)
+{
+	if (groups == 1)
+		compress_one(g, active);
+	else if (groups == 2)
+		compress_two(g, active);
+	else
+		compress_four(g, active);
+}
+
 INLINE void compress_all(struct group *g, uint32_t groups)
 {
 	static const __mmask16 all[GROUPS] = {0xffff, 0xffff, 0xffff, 0xffff};
 
-	if (groups == 1)
-		compress_one(g, all);
-	else if (groups == 2)
-		compress_two(g, all);
-	else
-		compress_four(g, all);
+	compress(g, all, groups);
 }
 
 /* False, and nothing done, when a key has more than TINY_MAX bytes. */
@@ -343,12 +348,7 @@ AVX512 static void long_burst(struct group *g, const struct md5_key *keys, uint3
 
 		for (uint32_t n = 0; n < groups; n++)
 			active[n] = fill_group(g + n, keys + group_begins(count, n), in_group(count, n), block);
-		if (groups == 1)
-			compress_one(g, active);
-		else if (groups == 2)
-			compress_two(g, active);
-		else
-			compress_four(g, active);
+		compress(g, active, groups);
 	}
 }
 
