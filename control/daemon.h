@@ -12,8 +12,6 @@
 #include "control/store/store.h"
 #include "control/streams.h"
 
-#define PENSTOCK_VERSION "0.1.0"
-
 struct daemon { /* all of it constant once the server runs; what it points to takes care of its own threads */
 	const struct config *config; /* penstockd started with it: what cannot change while it runs */
 	struct metadata *metadata;

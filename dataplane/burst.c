@@ -47,7 +47,7 @@ static __attribute__((noinline)) void add_general(struct worker *w, const struct
 		return;
 	}
 	if (w->tally.input != plan->index) {
-		flush_tally(w, &w->tally);
+		tally_flush(w, &w->tally);
 		w->tally = (struct tally){.input = plan->index};
 	}
 	if (!plan->router) {
@@ -169,7 +169,7 @@ INLINE void run_loop(struct worker *w, const struct run *run, uint8_t codec, enu
 			source.origin->text_length = 0;
 		jobs_put_records(w, codec, kind, &source, &common, run->bytes[i], run->length[i], &tally);
 	}
-	flush_tally(w, &tally);
+	tally_flush(w, &tally);
 }
 
 INLINE void run_codec(struct worker *w, const struct run *run, uint8_t codec)
@@ -204,7 +204,7 @@ static __attribute__((noinline)) void run_end(struct worker *w, struct run *run)
 
 		for (uint32_t i = 0; i < run->count; i++)
 			jobs_refuse(w, run->plan, run->bytes[i], run->length[i], &tally);
-		flush_tally(w, &tally);
+		tally_flush(w, &tally);
 	} else if (run->plan->key.kind == KEY_FLOW && run->plan->codec != CODEC_LINES && w->jobs_count == 0) {
 		run_flows(w, run);
 	} else if (run->plan->key.kind == KEY_FIELD && run->plan->codec != CODEC_LINES && w->jobs_count == 0) {
@@ -414,7 +414,7 @@ bool BURST(struct worker *w, struct rte_mbuf **frames, uint32_t count)
 		jobs_append(w);
 	if (__builtin_expect(w->refining, 0))
 		refine_flush(w);
-	flush_tally(w, &w->tally);
+	tally_flush(w, &w->tally);
 	w->tally = (struct tally){0};
 	ledger_add(&w->ledger, WORKER_POLLED, count);
 	ledger_add(&w->ledger, WORKER_POLLED_BYTES, total);

@@ -27,7 +27,7 @@ static __attribute__((noinline)) void jobs_append(struct worker *w)
 
 		if (__builtin_expect(!job->hashed, 1))
 			job->hash = hash_key_of_digest(w->digests[i]);
-		job->slot = slot_of(job->plan, job->hash);
+		job->slot = run_slot(job->plan, job->hash);
 	}
 	/* Then all places: see run_reserve(). */
 	for (uint32_t i = 0; i < count; i++) {
@@ -71,7 +71,7 @@ INLINE void jobs_put_hashed(struct worker *w, struct job *job, struct md5_key ke
 	job->hashed = true;
 	job->hash = hash;
 	if (__builtin_expect(w->jobs_count == 0, 1))
-		append(w, slot_of(job->plan, hash), job, key.bytes, hash.upper);
+		append(w, run_slot(job->plan, hash), job, key.bytes, hash.upper);
 	else
 		jobs_queue(w, job, key);
 }

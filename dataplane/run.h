@@ -9,12 +9,12 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE uint32_t slot_of(const struct plan_input *plan, struct hash_key hash)
+INLINE uint32_t run_slot(const struct plan_input *plan, struct hash_key hash)
 {
 	return plan->only_slot != PLAN_NO_SLOT ? plan->only_slot : route_find(plan->router, hash.upper, hash.lower);
 }
 
-static inline void flush_tally(struct worker *w, const struct tally *t)
+static inline void tally_flush(struct worker *w, const struct tally *t)
 {
 	if (t->frames == 0)
 		return;
@@ -80,7 +80,7 @@ INLINE uint64_t run_traffic(const uint8_t *payload, uint16_t vlan)
 	return wire_raw16(payload - 6) | (uint64_t)vlan << 16;
 }
 
-INLINE const uint8_t *origin_of(const struct records *r, uint32_t i)
+INLINE const uint8_t *run_origin(const struct records *r, uint32_t i)
 {
 	return r->origin ? r->origin[i] : r->bytes[i] - RUN_ORIGIN_BEFORE;
 }
@@ -91,7 +91,7 @@ static __attribute__((cold, noinline)) void run_append_single(struct worker *w, 
 							      uint64_t labels)
 {
 	struct job job = {.payload = r->bytes[i],
-			  .origin = origin_of(r, i),
+			  .origin = run_origin(r, i),
 			  .sizes = run->sizes[i],
 			  .labels = labels,
 			  .plan = run->plan};
@@ -279,7 +279,7 @@ INLINE void run_write(const struct run *run, const struct records *r, const stru
 			run_write_plain(at, head, &run->sizes[i], &run->hash[i], r->bytes[i], r->length[i], false);
 			continue;
 		}
-		run_origin_write(at, head, &run->sizes[i], &run->hash[i], origin_of(r, i));
+		run_origin_write(at, head, &run->sizes[i], &run->hash[i], run_origin(r, i));
 		at += HEAD_KEY;
 		copy_over(at, r->keys[i].bytes, run->key_length[i]);
 		at += run->key_length[i];
@@ -375,7 +375,7 @@ INLINE void run_hash_keys(struct worker *w, struct run *run, const struct record
 		else if (!one_lane)
 			hash = hash_key_of_digest(w->digests[i]);
 		run->hash[i] = hash.upper;
-		run->slot[i] = slot_of(run->plan, hash);
+		run->slot[i] = run_slot(run->plan, hash);
 	}
 }
 
@@ -397,9 +397,9 @@ INLINE struct records run_datagrams(const struct run *run, const struct md5_key 
 	return (struct records){.count = run->count, .bytes = run->bytes, .length = run->length, .keys = keys};
 }
 
-INLINE void tally_datagrams(struct worker *w, const struct run *run, uint32_t bytes)
+INLINE void run_tally(struct worker *w, const struct run *run, uint32_t bytes)
 {
-	flush_tally(w, &(struct tally){.input = run->plan->index,
+	tally_flush(w, &(struct tally){.input = run->plan->index,
 				       .frames = run->count,
 				       .records = run->count,
 				       .accepted = run->count,
@@ -414,8 +414,8 @@ static __attribute__((noinline)) void run_flows(struct worker *w, struct run *ru
 	key_flow_hashes(run->source, run->destination, run->ports, run->count, run->hash);
 	if (!run_exact(run->plan))
 		for (uint32_t i = 0; i < run->count; i++)
-			run->slot[i] = slot_of(run->plan, (struct hash_key){run->hash[i], 0});
-	tally_datagrams(w, run,
+			run->slot[i] = run_slot(run->plan, (struct hash_key){run->hash[i], 0});
+	run_tally(w, run,
 			run_append(w, run, &r, append_labels(run->plan, run->vlan) | append_key_kind(RECORD_KEY_FLOW)));
 }
 
@@ -442,7 +442,7 @@ static __attribute__((noinline)) void run_fields(struct worker *w, struct run *r
 
 	_Static_assert(BURST_MAX <= RECORDS_MAX, "a run's datagrams find room");
 	run_find_keys(run, w->keys);
-	tally_datagrams(w, run, run_append_fields(w, run, &r));
+	run_tally(w, run, run_append_fields(w, run, &r));
 }
 
 /* Lines by one of their fields: gathered from all frames, as many as are made together. */
@@ -481,5 +481,5 @@ static __attribute__((noinline)) void run_line_fields(struct worker *w, struct r
 	}
 	if (r.count > 0)
 		tally.bytes += run_append_fields(w, run, &r);
-	flush_tally(w, &tally);
+	tally_flush(w, &tally);
 }

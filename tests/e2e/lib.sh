@@ -290,7 +290,7 @@ e2e_settled() {
 		before=$(e2e_ctl ledger --json 2>&1)
 		sleep 1.5
 		after=$(e2e_ctl ledger --json 2>&1)
-		if [ "$before" = "$after" ] && jq -e '.balanced and .unaccounted == 0 and ([.sections[] | (.left[], .right[]) |
+		if [ -n "$after" ] && [ "$before" = "$after" ] && jq -e '.balanced and .unaccounted == 0 and ([.sections[] | (.left[], .right[]) |
 			select(.label == "in flight" or .label == "waiting") | .value] | add // 0) == 0' <<<"$after" >/dev/null 2>&1; then
 			return 0
 		fi

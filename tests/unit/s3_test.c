@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "control/delivery/dead_letters.h"
 #include "control/delivery/s3_request.h"
 #include "tests/support/delivery_rig.h"
 
@@ -219,6 +220,22 @@ static uint32_t number(int argc, char **argv, const char *name, const char *fall
 	return (uint32_t)strtoul(argument(argc, argv, name, fallback), NULL, 10);
 }
 
+/* Puts every dead object to the bucket after all; 0 or what the first one left over said. */
+static int redrive_all(void)
+{
+	char **names, reason[256] = "";
+	uint32_t count;
+	int result = dead_letters_list(&rig.config, &names, &count);
+
+	if (result)
+		return result;
+	for (uint32_t i = 0; i < count && result == 0; i++)
+		result = delivery_redrive(rig.delivery, names[i], 10000, reason, sizeof reason);
+	printf("redriven %u: %s\n", count, result ? reason : "done");
+	dead_letters_free(names, count);
+	return result;
+}
+
 static int deliver(int argc, char **argv)
 {
 	struct config_delivery *c = &rig.config;
@@ -251,6 +268,9 @@ static int deliver(int argc, char **argv)
 				break;
 			usleep(100000);
 		}
+		if (number(argc, argv, "redrive", "0") && redrive_all() == 0)
+			for (uint32_t i = 0; i < RIG_SHARDS; i++)
+				s[i] = rig_status(&rig, i);
 		for (uint32_t i = 0; i < RIG_SHARDS; i++)
 			printf("shard %u taken %lu delivered %lu pending %lu failed %lu expired %lu objects %lu error "
 			       "%s\n",
