@@ -23,10 +23,10 @@
 #define BURST 32u
 #define RECORD_BYTES 64u
 #define AHEAD 1024u /* bytes that the lane is prefetched ahead: half a burst of records */
-#define LANE_BYTES (2u << 20)
-#define RING_ELEMENTS 32768u /* as many as the lane holds records */
+#define RING_ELEMENTS 32768u /* as many as the lane holds, of either kind */
+#define RING_RECORDS (RING_ELEMENTS + 2 * BURST) /* what the ring's pointers point at: none is written while one is in the ring */
 #define ELEMENTS (128u << 10)     /* a run is shorter than a time slice */
-#define GATHER_US 50u
+#define GATHER_US 10u
 #define GATHER_ELEMENTS 8192u /* a quarter of what the ring holds */
 #define LANE_PAIRS 31u
 #define LANE_TRIES 300u
@@ -46,11 +46,13 @@ struct bench {
 	/* Constant during a run. */
 	_Alignas(128) enum element element;
 	struct region_writer region;
+	uint32_t round;
+	uint64_t lane_bytes;
 	struct rte_ring *ring;
-	uint8_t (*records)[RECORD_BYTES]; /* what the ring's pointers point at: more than it holds */
+	uint8_t (*records)[RECORD_BYTES]; /* RING_RECORDS */
 	/* The consumer's. */
 	_Alignas(128) uint64_t sum;
-	uint8_t copy[LANE_BYTES];
+	uint8_t copy[RING_ELEMENTS * RECORD_BYTES];
 };
 
 static inline void fill_record(uint8_t *at, uint64_t n, bool non_temporal)
@@ -106,20 +108,21 @@ static void lane_produce(struct bench *b)
 
 /* Both consumers look again only after a while when they have found little, as the drain does, which sleeps longer than this. A
  * reader close behind its writer takes lines from it: those it looks at, and those behind the last that its core prefetches. With
- * looks every 2 us a lane's 8 bytes take 4 to 8 ns instead of 2. */
-static void let_gather(uint64_t elements)
+ * looks every 2 us a lane's 8 bytes take 4 to 8 ns instead of 2 between cores of different caches; after 50 us the producer has long
+ * filled what there is, and its waiting is what is measured. */
+static void let_gather(struct bench *b, uint64_t elements)
 {
 	uint64_t until = rte_rdtsc() + rte_get_tsc_hz() / 1000000 * GATHER_US;
 
 	if (elements >= GATHER_ELEMENTS)
 		return;
-	while (rte_rdtsc() < until)
+	while (rte_rdtsc() < until && atomic_load_explicit(&b->done, memory_order_acquire) != b->round)
 		rte_pause();
 }
 
 static void lane_consume(struct bench *b)
 {
-	struct lane_reader reader = {b->region.lanes[0], LANE_BYTES, atomic_load(&b->head), 0};
+	struct lane_reader reader = {b->region.lanes[0], b->lane_bytes, atomic_load(&b->head), 0};
 	uint64_t bytes = b->element == ELEMENT_8B ? 8 : RECORD_BYTES, line[LEDGER_LINE_WORDS];
 	uint64_t end = reader.position + ELEMENTS * bytes;
 
@@ -130,7 +133,7 @@ static void lane_consume(struct bench *b)
 		if (!ledger_read(b->ledger.shared, worker_lines(1), lane_word(0, 0) / LEDGER_LINE_WORDS, 1, line))
 			continue;
 		span = lane_span(&reader, line[LANE_POSITION], UINT64_MAX, &from);
-		let_gather(span > 0 ? (uint64_t)span / bytes : 0);
+		let_gather(b, span > 0 ? (uint64_t)span / bytes : 0);
 		if (span <= 0)
 			continue;
 		memcpy(b->copy, from, (size_t)span);
@@ -144,15 +147,17 @@ static void ring_produce(struct bench *b)
 {
 	bool records = b->element != ELEMENT_8B;
 	void *pointers[BURST];
+	uint32_t next = 0; /* of the records, which are used in turn */
 
-	for (uint64_t n = 0; n < ELEMENTS;) {
+	for (uint64_t n = 0; n < ELEMENTS; n += BURST) {
 		uint32_t sent = 0;
 
-		for (uint32_t i = 0; i < BURST; i++, n++) {
-			pointers[i] = b->records[n % (2 * RING_ELEMENTS)];
+		for (uint32_t i = 0; i < BURST; i++) {
+			pointers[i] = b->records[next + i];
 			if (records)
-				fill_record(pointers[i], n, false);
+				fill_record(pointers[i], n + i, false);
 		}
+		next = next + BURST < RING_RECORDS ? next + BURST : 0;
 		while ((sent += rte_ring_enqueue_burst(b->ring, pointers + sent, BURST - sent, NULL)) < BURST)
 			rte_pause();
 	}
@@ -167,10 +172,11 @@ static void ring_consume(struct bench *b)
 		uint32_t count = rte_ring_dequeue_burst(b->ring, pointers, BURST, NULL);
 
 		if (count < BURST)
-			let_gather(count);
+			let_gather(b, count);
 		for (uint32_t i = 0; i < count; i++) {
 			if (records)
-				memcpy(b->copy + (n + i) % RING_ELEMENTS * RECORD_BYTES, pointers[i], RECORD_BYTES);
+				/* As far as a lane's consumer goes, which begins anew with every look. */
+				memcpy(b->copy + (n + i) % GATHER_ELEMENTS * RECORD_BYTES, pointers[i], RECORD_BYTES);
 			else
 				b->sum += (uint64_t)pointers[i];
 		}
@@ -219,6 +225,7 @@ static double run(struct bench *b, struct rte_ring *ring)
 	long before = preempted() + atomic_load(&b->switches);
 	double start, spent;
 
+	b->round = round;
 	b->ring = ring;
 	b->produce = ring ? ring_produce : lane_produce;
 	start = bench_ns();
@@ -271,23 +278,31 @@ static void print_commit(struct bench *b)
 	}
 }
 
-static bool start(struct bench *b, char *directory)
+/* A lane for as many elements as the ring has. The one before stays mapped until the end. */
+static void new_lane(struct bench *b, uint32_t element_bytes)
 {
-	struct region_geometry geometry = {.workers = 1, .shards = 1, .lane_bytes = LANE_BYTES};
+	char directory[] = "/dev/shm/penstock-bench-XXXXXX", path[64];
+	struct region_geometry geometry = {.workers = 1, .shards = 1, .lane_bytes = RING_ELEMENTS * element_bytes};
 	uint32_t lines = worker_lines(1);
 
-	if (region_create(directory, &geometry, &b->region) != 0 || region_populate(&b->region, 0, 0, -1) != 0)
-		return false;
+	if (!mkdtemp(directory) || region_create(directory, &geometry, &b->region) != 0 ||
+	    region_populate(&b->region, 0, 0, -1) != 0) {
+		fprintf(stderr, "lane_bench: cannot set up %s\n", directory);
+		exit(1);
+	}
 	ledger_writer_init(&b->ledger, (struct ledger *)((uint8_t *)b->region.region + b->region.region->ledgers_offset),
 			   aligned_alloc(64, lines * sizeof(struct ledger_line)), lines);
-	lane_writer_init(&b->writer, b->region.lanes[0], LANE_BYTES, 0, &b->ledger, &b->head);
-	b->records = rte_zmalloc(NULL, 2 * RING_ELEMENTS * sizeof *b->records, 64);
-	return b->records != NULL;
+	atomic_store(&b->head, 0);
+	b->lane_bytes = geometry.lane_bytes;
+	lane_writer_init(&b->writer, b->region.lanes[0], b->lane_bytes, 0, &b->ledger, &b->head);
+	snprintf(path, sizeof path, "%s/data", directory);
+	unlink(path);
+	rmdir(directory);
 }
 
 int main(void)
 {
-	char prefix[64], directory[] = "/dev/shm/penstock-bench-XXXXXX", path[64];
+	char prefix[64];
 	char *eal[] = {"lane_bench", "--no-huge", "--no-pci", "-m", "64", "--no-shconf", "-l", "0", "--log-level", "3",
 		       "--file-prefix", prefix};
 	static struct bench b;
@@ -305,19 +320,19 @@ int main(void)
 	}
 	single = rte_ring_create("single", RING_ELEMENTS, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
 	multiple = rte_ring_create("multiple", RING_ELEMENTS, SOCKET_ID_ANY, RING_F_EXACT_SZ);
-	if (!single || !multiple || !mkdtemp(directory) || !start(&b, directory)) {
-		fprintf(stderr, "lane_bench: cannot set up %s\n", directory);
+	b.records = rte_zmalloc(NULL, RING_RECORDS * sizeof *b.records, 64);
+	if (!single || !multiple || !b.records) {
+		fprintf(stderr, "lane_bench: no memory for the rings\n");
 		return 1;
 	}
-	snprintf(path, sizeof path, "%s/data", directory);
-	unlink(path);
-	rmdir(directory);
 	pin(0);
 	pthread_create(&thread, NULL, producer, &b);
+	new_lane(&b, RECORD_BYTES);
 	compare(&b, "lane_vs_ring_spsc_64B", single, ELEMENT_64B);
 	compare(&b, "lane_vs_ring_mpmc_64B", multiple, ELEMENT_64B);
 	compare(&b, "lane_vs_ring_spsc_64B_nt", single, ELEMENT_64B_NT);
 	compare(&b, "lane_vs_ring_mpmc_64B_nt", multiple, ELEMENT_64B_NT);
+	new_lane(&b, 8);
 	compare(&b, "lane_vs_ring_spsc_8B", single, ELEMENT_8B);
 	compare(&b, "lane_vs_ring_mpmc_8B", multiple, ELEMENT_8B);
 	b.produce = NULL;
