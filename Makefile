@@ -121,17 +121,29 @@ $(BUILD)/tests/describe: $(call obj,tests/describe/describe.c) $(BUILD)/libsuppo
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) $(LINKED) -lpcap $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
 
-tests: $(UNIT_TESTS) $(DPDK_TESTS) $(SENDER) $(BUILD)/tests/describe
+FUZZERS := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
+# The fuzz targets without a fuzzer, all in one program: on their seeds. Those that need DPDK and the sanitizers are compiled.
+SEEDED := $(filter-out refine,$(FUZZERS))
+SEEDED_OBJ := $(SEEDED:%=$(BUILD)/obj/seeded/%.o)
+$(SEEDED_OBJ): $(BUILD)/obj/seeded/%.o: tests/fuzz/%_fuzz.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -DLLVMFuzzerTestOneInput=fuzz_$* -DLLVMFuzzerInitialize=fuzz_begin_$* -MMD -MP -c $< -o $@
+$(call obj,tests/fuzz/seeds_test.c): EXTRA_CFLAGS := '-DFUZZ_TARGETS=$(foreach target,$(SEEDED),X($(target)))'
+$(BUILD)/tests/seeds_test: $(call obj,tests/fuzz/seeds_test.c) $(SEEDED_OBJ) $(BUILD)/libsupport.a $(LIBS) | $(BUILD)/seeds
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) $(LINKED) -lcmocka $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) $(CONTROL_LIBS) -o $@
+SEEDS_TEST := $(if $(THREADS),,$(BUILD)/tests/seeds_test)
+
+tests: $(UNIT_TESTS) $(DPDK_TESTS) $(SEEDS_TEST) $(SENDER) $(BUILD)/tests/describe
 check: all tests ## run the unit tests (SAN=address,undefined or SAN=thread under sanitizers; THREADS=1: those with threads)
 	$(if $(CHOSEN),@echo "$(CHOSEN)")
-	JOBS=$${JOBS:-4} tests/runner $(DPDK_TESTS) $(UNIT_TESTS)
+	JOBS=$${JOBS:-4} tests/runner $(SEEDS_TEST) $(DPDK_TESTS) $(UNIT_TESTS)
 
 benches: all $(BENCHES) $(DPDK_BENCHES)
 bench: benches ## ratios against the field's own programs, interleaved, medians
 	tests/bench/run
 
 # The targets are libFuzzer's: clang, and a build folder of their own. SECONDS for each, TARGETS to take some.
-FUZZERS := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
 TARGETS ?= $(FUZZERS)
 SECONDS ?= 60
 FUZZ_SUPPORT := flow_build frame_build samples tunnel_build store_feed store_rig

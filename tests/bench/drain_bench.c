@@ -80,8 +80,10 @@ static double drain_once(const char *directory, uint64_t bytes)
 	}
 	for (uint32_t w = 0; w < WORKERS; w++)
 		pthread_join(threads[w], NULL);
-	if (!rig_settle(&rig, 60000))
-		fprintf(stderr, "drain_bench: did not become durable\n");
+	if (!rig_settle(&rig, 60000)) {
+		fprintf(stderr, "drain_bench: did not become durable within a minute\n");
+		exit(1);
+	}
 	took = seconds() - start;
 	rig_destroy(&rig);
 	return (double)bytes / took / 1e6;
@@ -95,7 +97,7 @@ static double fio_once(const char *directory, uint64_t bytes)
 
 	snprintf(command, sizeof command,
 		 "fio --name=penstock-fio --directory='%s' --size=%llu --direct=1 --ioengine=io_uring --rw=write "
-		 "--bs=1M "
+		 "--bs=4M --iodepth=3 " /* what a shard has in flight at most: FLIGHTS_MAX batches */
 		 "--end_fsync=1 --output-format=terse --terse-version=3 2>/dev/null; rm -f '%s'/penstock-fio.*",
 		 directory, (unsigned long long)bytes, directory);
 	out = popen(command, "r");

@@ -2,7 +2,8 @@
 // come, without reading them, and prints what the dataplane's ledger counted meanwhile.
 //
 //   ingest_sink REGION-DIRECTORY STREAM SHARDS SECONDS      prints "measuring" when it begins, and at the
-//                                                      end "frames/s records/s refused frames dropped"
+//                                      end "frames/s records/s refused frames dropped". A frame counts as far as its records
+//                                      came into lanes: one that is dropped, or whose records are refused, is none.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,8 @@
 #include <time.h>
 
 #include "dataplane/seam/region.h"
+
+#define START_S 30 /* within which the dataplane has made its region and polled a frame */
 
 static void pause_us(long us)
 {
@@ -83,12 +86,14 @@ int main(int argc, char **argv)
 	struct totals first, last;
 	double start, end;
 	uint32_t shards;
+	double deadline = now() + START_S;
+	double frames, accepted, appended, refused;
 	int fd, error;
 
 	if (argc != 5)
 		return 2;
 	shards = (uint32_t)atoi(argv[3]);
-	while ((error = region_open(argv[1], &region)) == -ENOENT || error == -EAGAIN)
+	while (((error = region_open(argv[1], &region)) == -ENOENT || error == -EAGAIN) && now() < deadline)
 		pause_us(1000);
 	if (!error)
 		error = control_create(argv[1], &region, &control, &fd);
@@ -100,7 +105,11 @@ int main(int argc, char **argv)
 	do {
 		pause_us(1000);
 		give_room(&region, control, shards, &first);
-	} while (first.polled == 0);
+	} while (first.polled == 0 && now() < deadline);
+	if (first.polled == 0) {
+		fprintf(stderr, "ingest_sink: no frame in %d s\n", START_S);
+		return 1;
+	}
 	for (start = now(); now() - start < 0.5; look_again()) /* warm */
 		give_room(&region, control, shards, &first);
 	printf("measuring\n");
@@ -111,8 +120,11 @@ int main(int argc, char **argv)
 		give_room(&region, control, shards, &last);
 		end = now();
 	} while (end - start < atof(argv[4]));
-	printf("%.0f %.0f %lu %lu\n", (double)(last.polled - first.polled) / (end - start),
-	       (double)(last.appended - first.appended) / (end - start), last.refused - first.refused,
-	       last.polled - first.polled - (last.accepted - first.accepted));
+	accepted = (double)(last.accepted - first.accepted);
+	appended = (double)(last.appended - first.appended);
+	refused = (double)(last.refused - first.refused);
+	frames = appended > 0 ? accepted * appended / (appended + refused) : 0;
+	printf("%.0f %.0f %.0f %.0f\n", frames / (end - start), appended / (end - start), refused,
+	       (double)(last.polled - first.polled) - accepted);
 	return 0;
 }

@@ -270,9 +270,22 @@ e2e_section() {
 	esac
 }
 
+# A row that nobody has is an error, not 0: rows of 0 are told too. A penstockd that does not answer just now is asked again.
 e2e_ledger() {
-	e2e_ctl ledger --json | jq --arg row "$1" --arg title "$(e2e_section "$1")" '[.sections[] | select(.title | test($title)) |
-		(.left[], .right[]) | select(.label == $row) | .value] | add // 0'
+	local answer value title
+	title=$(e2e_section "$1")
+	for _ in {1..50}; do
+		if answer=$(e2e_ctl ledger --json 2>/dev/null) && [ -n "$answer" ] && value=$(jq --arg row "$1" --arg title "$title" \
+			'[.sections[] | select(.title | test($title)) | (.left[], .right[]) | select(.label == $row) | .value] |
+			if length == 0 then error("no row") else add end' <<<"$answer" 2>/dev/null); then
+			echo "$value"
+			return 0
+		fi
+		sleep 0.1
+	done
+	echo "e2e_ledger: no row '$1' in the ledger" >&2
+	echo -1
+	return 1
 }
 
 # Frames that no worker met. Some of the kernel's own may have come before the first poll: how many is known a moment after it.

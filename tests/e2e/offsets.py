@@ -3,9 +3,11 @@
 header's offset and addresses, UDP's offset and ports, tunnel and its number. Prints what differs; exit status 1 then.
 
 tshark goes on into much that penstock does not look into. So its layers are followed only as far as they are of the kinds
-below, and frames that either finds faulty are counted, not compared."""
+below, and frames that tshark finds faulty are counted, not compared. One that penstock alone finds faulty is a difference,
+but for those of REFUSED."""
 import collections
 import ipaddress
+import os
 import sys
 import xml.etree.ElementTree as tree
 
@@ -103,6 +105,14 @@ STOPPED = {"runt", "too_long", "vlan_truncated", "vlan_depth", "ipv4_truncated",
            "mpls", "pppoe", "vxlan", "geneve", "gre", "erspan", "gtp"}
 
 
+# Captures with frames that tshark follows all the same: an IPv4 total length of 0 (segmentation offload) or beyond the frame, an
+# IPv6 payload beyond it, a routing header with segments left (what follows it is not yet for the address it names).
+REFUSED = {"hncp_dhcpv4data-oobr.pcap": 1, "icmp-cksum-oobr-3.pcapng": 1, "icmp-length-zero.pcapng": 1,
+           "ipv4_invalid_total_length.pcap": 1, "ipv4_tcp_http_xml_tso.pcap": 1, "ipv6-routing-header.pcap": 4,
+           "ipv6-srh-ext-header.pcap": 1, "ipv6-srh-insert-cksum.pcap": 1, "ipv6_invalid_length_2.pcap": 1, "kday4.pcap": 1,
+           "kday7.pcap": 1}
+
+
 def compare(line, theirs):
     """The differences of one frame: a list of texts."""
     (_, fate, vlan, tags, layers, tunnel, vni, family, l3, source, destination, l4, sport, dport) = line.split()
@@ -133,7 +143,7 @@ def compare(line, theirs):
 def main():
     ours = [line for line in open(sys.argv[1], encoding="ascii") if not line.startswith("#")]
     files = [line[2:].strip() for line in open(sys.argv[1], encoding="utf-8") if line.startswith("#")]
-    count, different = collections.Counter(), 0
+    count, refused, different = collections.Counter(), collections.Counter(), 0
     index = 0
     for _, packet in tree.iterparse(sys.argv[2]):
         if packet.tag != "packet":
@@ -145,6 +155,11 @@ def main():
             count["found faulty by tshark"] += 1
         elif line.split()[1] in STOPPED:
             count["found faulty by penstock"] += 1
+            name = os.path.basename(file)
+            refused[name] += 1
+            if refused[name] > REFUSED.get(name, 0):
+                different += 1
+                print(f"{file}, frame {index}: only penstock finds it faulty: {line.strip()}")
         else:
             wrong = compare(line, theirs)
             count["compared"] += 1

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void each_of_file(const char *path, void (*take)(int link, const uint8_t *bytes, uint32_t length))
+static bool each_of_file(const char *path, void (*take)(int link, const uint8_t *bytes, uint32_t length))
 {
 	char error[PCAP_ERRBUF_SIZE];
 	pcap_t *file = pcap_open_offline(path, error);
@@ -14,15 +14,17 @@ static void each_of_file(const char *path, void (*take)(int link, const uint8_t 
 	const uint8_t *bytes;
 
 	if (!file)
-		return; /* formats that libpcap does not read are among them on purpose */
+		return false; /* formats that libpcap does not read are among them on purpose */
 	while (pcap_next_ex(file, &header, &bytes) == 1)
 		take(pcap_datalink(file), bytes, header->caplen);
 	pcap_close(file);
+	return true;
 }
 
 bool captures_each(void (*take)(int link, const uint8_t *bytes, uint32_t length))
 {
 	const char *directory = getenv("PENSTOCK_CAPTURES");
+	uint32_t files = 0, opened = 0;
 	char path[PATH_MAX];
 	struct dirent *entry;
 	DIR *dir;
@@ -35,8 +37,14 @@ bool captures_each(void (*take)(int link, const uint8_t *bytes, uint32_t length)
 	}
 	while ((entry = readdir(dir)))
 		if (entry->d_name[0] != '.' &&
-		    snprintf(path, sizeof path, "%s/%s", directory, entry->d_name) < (int)sizeof path)
-			each_of_file(path, take);
+		    snprintf(path, sizeof path, "%s/%s", directory, entry->d_name) < (int)sizeof path) {
+			files++;
+			opened += each_of_file(path, take);
+		}
 	closedir(dir);
+	if (opened * 2 <= files) {
+		fprintf(stderr, "of %u captures at %s only %u are readable\n", files, directory, opened);
+		exit(1);
+	}
 	return true;
 }
