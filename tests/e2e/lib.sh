@@ -9,6 +9,7 @@
 #   e2e_send_start / e2e_send_stop     the same in the background
 #   e2e_read STREAM                    every record of a stream, raw, to stdout
 #   e2e_ledger LABEL                   a row of the ledger, summed over ports, streams or deliveries
+#   e2e_look PROGRAM WHEN              notes the resident memory of dataplane or penstockd; e2e_own tells what of it is its own
 #   e2e_json FILTER COMMAND...         is jq's FILTER true of what penstock COMMAND --json answers?
 #   e2e_missed                         frames that no worker met, those before the first poll included
 #   e2e_settled                        waits until nothing moves any more, then: is the ledger balanced?
@@ -293,6 +294,28 @@ e2e_missed() {
 	wait_for 10 e2e_json 'all(.ports[]; .settling == false)' status || echo "not settled" >&2
 	echo $(($(e2e_ledger missed) + $(e2e_ledger down)))
 }
+
+e2e_own_kib=$((64 * 1024)) # what a daemon may take beside what was asked for by its size
+e2e_batch_kib=$((4 * 1024)) # the default of store.batch_bytes
+
+# All three kinds of resident memory as the kernel counts them: a comment, and lines "KIND KIB" in $dir/PROGRAM.WHEN.
+e2e_look() { # PROGRAM WHEN
+	local pid
+	pid=$(e2e_pid "$1")
+	awk '/^Rss(Anon|File|Shmem):/ { sub(":", "", $1); print $1, $2 }' "/proc/$pid/status" >"$dir/$1.$2"
+	# What was asked for by its size: the region and packet memory, by the names of their mappings. Batch buffers are
+	# mappings without a name of a batch's size and a little (guard pages keep the kernel from joining others to them);
+	# how much of each is resident follows from how long the disk let batches grow.
+	awk -v batch=$e2e_batch_kib -v store="$([ "$1" != penstockd ] || echo 1)" '
+		/^[0-9a-f]+-[0-9a-f]+ / { name = $6 }
+		/^Size:/ { size = $2 }
+		/^Rss:/ { if (name ~ /\/region\/|^\/memfd:nohuge/) asked += $2; else if (store && name == "" && size >= batch && size < batch + 64) buffers += $2 }
+		END { print "asked", asked + 0; print "buffers", buffers + 0 }' "/proc/$pid/smaps" >>"$dir/$1.$2"
+	echo "# $1 $2: $(tr '\n' ' ' <"$dir/$1.$2")KiB"
+}
+
+# Everything resident beside those.
+e2e_own() { awk '/^Rss/ { kib += $2 } /^(asked|buffers)/ { kib -= $2 } END { print kib }' "$dir/$1.$2"; }
 
 e2e_balanced() { e2e_json '.balanced and .unaccounted == 0' ledger; }
 
