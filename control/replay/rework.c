@@ -28,6 +28,7 @@ struct rework {
 
 	/* of the dead letter in hand */
 	const struct record *source;
+	const struct dead_letter *taken;
 	struct rework_sink *sink;
 	bool ended;
 
@@ -246,6 +247,21 @@ static bool replace_key(struct rework *r, const struct piece *piece, struct key 
 	return true;
 }
 
+/* What there is of a message whose other chunks did not come. Nobody asks `invalid` of it: it is no record, and stays a dead letter
+ * unless a rule says otherwise or the input has no stream for such any more. */
+static void take_incomplete(struct rework *r, struct piece *piece)
+{
+	const struct dead_letter_header *header = &r->taken->header;
+
+	piece->kept = piece->bytes;
+	if (settle_rules(r, piece))
+		return;
+	if (r->input->dead_letter[0])
+		bury(r, piece, header->stage, header->reason, header->detail);
+	else
+		r->sink->dropped++;
+}
+
 static void take(struct rework *r, struct piece *piece, uint8_t stage, uint16_t reason)
 {
 	enum codec_fault fault;
@@ -308,9 +324,12 @@ bool rework_apply(struct rework *r, const struct record *record, const struct de
 	struct piece piece = {.bytes = letter->bytes, .length = letter->length};
 
 	r->source = record;
+	r->taken = letter;
 	r->sink = sink;
 	r->ended = false;
-	if (letter->header.stage == DEAD_LETTER_AT_REASSEMBLY && r->input->codec == CODEC_GELF)
+	if (r->input->codec == CODEC_GELF && dead_letter_is_incomplete(&letter->header))
+		take_incomplete(r, &piece);
+	else if (letter->header.stage == DEAD_LETTER_AT_REASSEMBLY && r->input->codec == CODEC_GELF)
 		take(r, &piece, DEAD_LETTER_AT_REASSEMBLY, letter->header.reason);
 	else if (r->input->codec == CODEC_GELF && gelf_is_chunk(piece.bytes, piece.length))
 		take(r, &piece, DEAD_LETTER_AT_REASSEMBLY, CODEC_CHUNK);

@@ -13,7 +13,7 @@
 /*
  * The same as dataplane/refine.h, built of the same functions: cut -> rules -> decode -> key. A dead letter that ended when it
  * was cut or put together is cut anew, and so is one whose input has another codec by now; any other is one record already.
- * Chunks of a message that never came are not put together: they are a dead letter as before.
+ * Chunks of a message that never came are not put together: they are a dead letter as before, with the reason they had.
  */
 
 struct rework; /* an input made ready, about 1.3 MiB; one thread */

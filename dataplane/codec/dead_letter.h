@@ -96,6 +96,13 @@ _Static_assert(CODEC_FAULT_END <= (int)DEAD_LETTER_FAULT_END, "faults would run 
 /* An original may have this many bytes: any UDP payload, but not the longest frames of a tap. */
 #define DEAD_LETTER_BYTES_MAX (RECORD_PAYLOAD_MAX - (uint32_t)sizeof(struct dead_letter_header))
 
+// Whether it is what there was of a message whose other chunks did not come. A chunk that was refused is none: of that no chunks
+// were counted.
+static inline bool dead_letter_is_incomplete(const struct dead_letter_header *header)
+{
+	return header->stage == DEAD_LETTER_AT_REASSEMBLY && header->detail != 0;
+}
+
 struct dead_letter { /* one read back: `header` is a copy, `bytes` stands in what was read */
 	struct dead_letter_header header;
 	const uint8_t *bytes;
