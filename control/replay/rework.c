@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <xxhash.h>
 
 #include "dataplane/codec/gelf.h"
 #include "dataplane/codec/kpl.h"
@@ -132,6 +133,32 @@ static bool settle_invalid(struct rework *r, const struct piece *piece, uint8_t 
 	return r->input->invalid != INVALID_KEEP;
 }
 
+/* Rules have had it before them as it is now, and let it pass: what ended it came later. A dead letter of a rule is none of these. */
+static bool sampled_before(const struct rework *r, const struct piece *piece)
+{
+	return r->taken->header.stage != DEAD_LETTER_AT_RULE && piece->bytes == r->taken->bytes &&
+	       piece->length == r->taken->length;
+}
+
+/*
+ * One in `every` of a step's records, beginning with one that is drawn from its first letter. So a dry run says what will come of
+ * it, a step that failed and comes again gives the same, and no step uses up what another one counts by: the counters in the
+ * scratch, which all share, are not asked.
+ */
+static bool sampled_out(struct rework *r, const struct piece *piece, uint32_t rule)
+{
+	uint32_t *next = &r->sink->samples[rule], every = r->config->rules[rule].every;
+
+	if (sampled_before(r, piece))
+		return false;
+	if (*next == 0)
+		*next = 1 + (uint32_t)(XXH64(r->taken->bytes, r->taken->length, r->taken->header.arrival_ns) % every);
+	if (--*next > 0)
+		return true;
+	*next = every;
+	return false;
+}
+
 /* True: a rule settles it. */
 static bool settle_rules(struct rework *r, struct piece *piece)
 {
@@ -145,6 +172,8 @@ static bool settle_rules(struct rework *r, struct piece *piece)
 	piece->kept = r->kept;
 	ruleset_scan_each(r->rules, r->scratch, &record, 1, &verdict);
 	piece->tags = verdict.tags;
+	if (verdict.rule != RULE_NONE && r->config->rules[verdict.rule].verdict == VERDICT_SAMPLE)
+		verdict.action = sampled_out(r, piece, verdict.rule) ? RULE_SAMPLED_OUT : RULE_KEEP;
 	switch (verdict.action) {
 	case RULE_DROP:
 	case RULE_SAMPLED_OUT:

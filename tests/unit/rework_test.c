@@ -224,12 +224,94 @@ static void a_refused_chunk_is_what_the_input_does_with_invalid_ones(void **stat
 	close_bench(&b);
 }
 
+/* ---- samples ---- */
+
+static void open_sampling(struct bench *b)
+{
+	new_bench(b, CODEC_LINES, KEY_RANDOM);
+	add_rule(b, "line", VERDICT_SAMPLE)->every = 10;
+	open_bench(b);
+}
+
+static void what_a_sample_kept_before_it_failed_is_kept(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	open_sampling(&b);
+	for (uint32_t i = 0; i < 20; i++)
+		replay_text(&b, i % 2 ? DEAD_LETTER_AT_KEY : DEAD_LETTER_AT_DECODE, i % 2 ? DEAD_LETTER_KEY_MISSING : CODEC_SYNTAX,
+			    "a line");
+	assert_int_equal(b.count, 20);
+	assert_int_equal(b.sink.dropped, 0);
+	close_bench(&b);
+}
+
+/* Dead by a rule that there is no more, or whole datagrams: nobody has sampled those. */
+static void others_are_sampled_one_in_so_many(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	open_sampling(&b);
+	for (uint32_t i = 0; i < 40; i++)
+		replay_text(&b, DEAD_LETTER_AT_RULE, DEAD_LETTER_RULE, "a line");
+	assert_int_equal(b.count, 4);
+	assert_int_equal(b.sink.dropped, 36);
+	new_step(&b);
+	replay_text(&b, DEAD_LETTER_AT_CUT, CODEC_LENGTH,
+		    "line 0\nline 1\nline 2\nline 3\nline 4\nline 5\nline 6\nline 7\nline 8\nline 9\n");
+	assert_int_equal(b.count, 1);
+	assert_int_equal(b.sink.dropped, 9);
+	close_bench(&b);
+}
+
+/* Lines that differ, told apart by their number: which of them a step keeps, one bit each. */
+static uint64_t take_numbered(struct bench *b, uint32_t from, uint32_t count)
+{
+	uint64_t kept = 0;
+
+	new_step(b);
+	for (uint32_t i = from; i < from + count; i++) {
+		uint32_t before = b->count;
+		char text[32];
+
+		snprintf(text, sizeof text, "line %u", i);
+		replay_text(b, DEAD_LETTER_AT_RULE, DEAD_LETTER_RULE, text);
+		kept = kept << 1 | (b->count > before);
+	}
+	return kept;
+}
+
+static void a_dry_run_or_a_step_that_failed_changes_no_sample(void **state)
+{
+	uint32_t kept = 0;
+	struct bench b;
+
+	(void)state;
+	open_sampling(&b);
+	for (uint32_t from = 0; from < 1000; from += 7) {
+		uint64_t dry = take_numbered(&b, from, 7);
+
+		take_numbered(&b, from, 3); /* it failed, half through */
+		assert_int_equal(take_numbered(&b, from, 7), dry);
+	}
+	/* Steps shorter than a sample's distance still keep a tenth. */
+	for (uint32_t from = 0; from < 5000; from++)
+		kept += (uint32_t)take_numbered(&b, from, 1);
+	assert_in_range(kept, 400, 600);
+	close_bench(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_incomplete_message_stays_a_dead_letter_whatever_is_done_with_invalid_ones),
 		cmocka_unit_test(rules_see_an_incomplete_message_but_do_not_route_it),
 		cmocka_unit_test(a_refused_chunk_is_what_the_input_does_with_invalid_ones),
+		cmocka_unit_test(what_a_sample_kept_before_it_failed_is_kept),
+		cmocka_unit_test(others_are_sampled_one_in_so_many),
+		cmocka_unit_test(a_dry_run_or_a_step_that_failed_changes_no_sample),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
