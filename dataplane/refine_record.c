@@ -27,11 +27,8 @@ static bool own_key(const struct refine_own *own, struct key *out)
 {
 	if (own->key.length == 0)
 		return false;
-	*out = (struct key){.text = own->hashed ? (struct md5_key){NULL, 0} : own->key,
-			    .hash = own->hash,
-			    .stored = (uint16_t)own->key.length,
-			    .bytes = own->key.bytes,
-			    .kind = RECORD_KEY_STORED};
+	*out = own->hashed ? key_of_hashed(own->key.bytes, own->key.length, own->hash)
+			   : key_of_bytes(own->key.bytes, own->key.length);
 	return true;
 }
 
@@ -43,14 +40,8 @@ static bool plain_key(struct worker *w, const struct plan_input *plan, const str
 	bool found = key_find(&plan->key, &w->random, record->bytes, record->length, piece->origin,
 			      plan->key.kind == KEY_SOURCE ? piece->addresses : piece->ports, piece->text, out);
 
-	/* Without an origin in the record there is nothing to read the text from again. */
-	if (piece->family == RECORD_ORIGIN_NONE && out->kind == RECORD_KEY_SOURCE) {
-		out->kind = RECORD_KEY_STORED;
-		out->stored = (uint16_t)out->text.length;
-		out->bytes = out->text.bytes;
-	} else if (piece->family == RECORD_ORIGIN_NONE && out->kind == RECORD_KEY_FLOW) {
-		out->kind = RECORD_KEY_HASH;
-	}
+	if (piece->family == RECORD_ORIGIN_NONE)
+		key_leave_origin(out);
 	return found;
 }
 
@@ -61,10 +52,8 @@ static bool replace_key(struct worker *w, const struct plan_input *plan, const s
 	ledger_add(&w->ledger, WORKER_KEY_MISSING, 1);
 	switch (plan->refine->missing) {
 	case MISSING_CONSTANT:
-		*out = (struct key){.hash = plan->refine->missing_hash,
-				    .stored = (uint16_t)plan->refine->missing_key.length,
-				    .bytes = plan->refine->missing_key.bytes,
-				    .kind = RECORD_KEY_STORED};
+		*out = key_of_hashed(plan->refine->missing_key.bytes, plan->refine->missing_key.length,
+				     plan->refine->missing_hash);
 		return true;
 	case MISSING_DEAD_LETTER:
 		refine_dead_letter(w, plan, &w->refiner->pieces[record->piece], DEAD_LETTER_AT_KEY,
@@ -73,7 +62,7 @@ static bool replace_key(struct worker *w, const struct plan_input *plan, const s
 	case MISSING_RANDOM:
 		break;
 	}
-	*out = (struct key){.hash = {key_random_next(&w->random), 0}, .kind = RECORD_KEY_HASH};
+	*out = key_of_hash(key_random_next(&w->random), RECORD_KEY_HASH);
 	return true;
 }
 
@@ -144,16 +133,11 @@ static bool captured_key(struct worker *w, const struct refine *refine, const st
 			 struct key *out)
 {
 	struct slice group;
-	uint32_t length;
 
 	if (!refine->capture ||
 	    !rule_capture_find(refine->capture, w->refiner->capture, record->bytes, record->length, &group))
 		return false;
-	length = key_cut(record->bytes + group.offset, group.length);
-	*out = (struct key){.text = {record->bytes + group.offset, length},
-			    .stored = (uint16_t)length,
-			    .bytes = record->bytes + group.offset,
-			    .kind = RECORD_KEY_STORED};
+	*out = key_of_bytes(record->bytes + group.offset, key_cut(record->bytes + group.offset, group.length));
 	return true;
 }
 
@@ -168,10 +152,7 @@ static bool find_key(struct worker *w, const struct plan_input *plan, uint32_t i
 	case KEY_CAPTURE:
 		return captured_key(w, plan->refine, record, out);
 	case KEY_PATH:
-		*out = (struct key){.text = decoded,
-				    .stored = (uint16_t)decoded.length,
-				    .bytes = decoded.bytes,
-				    .kind = RECORD_KEY_STORED};
+		*out = key_of_bytes(decoded.bytes, decoded.length);
 		return decoded.length > 0;
 	default:
 		return plain_key(w, plan, record, out);

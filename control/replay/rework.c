@@ -9,6 +9,7 @@
 #include "dataplane/codec/gelf.h"
 #include "dataplane/codec/kpl.h"
 #include "dataplane/codec/path.h"
+#include "dataplane/packet/tunnel.h"
 #include "dataplane/rule/capture.h"
 #include "dataplane/rule/rule.h"
 
@@ -26,12 +27,15 @@ struct rework {
 	struct rule_scratch *scratch;
 	struct rule_capture *capture;
 	struct rule_capture_scratch *capture_scratch;
+	struct host tap; /* codec frame */
 
 	/* of the dead letter in hand */
 	const struct record *source;
 	const struct dead_letter *taken;
 	struct rework_sink *sink;
 	bool ended;
+	uint8_t addresses, ports; /* of it, enum record_origin: see datagram_copy_known() */
+	uint8_t origin[sizeof(struct origin6)];
 
 	struct slice slices[SLICES];
 	struct kpl_record kpl[SLICES];
@@ -104,18 +108,14 @@ static void put(struct rework *r, const struct rework_record *to, const struct p
 	r->ended = !r->sink->put(r->sink, &out);
 }
 
-/* By flow, as the worker has it. */
 static void bury(struct rework *r, const struct piece *piece, uint8_t stage, uint16_t reason, uint32_t detail)
 {
 	struct dead_letter_header header = {.stage = stage, .codec = r->input->codec, .reason = reason,
 					    .input = input_id(r->input->name), .detail = detail,
 					    .arrival_ns = r->source->arrival_ns};
 	struct piece dead = {.bytes = r->letter, .kept = r->letter};
-	bool flow = r->source->origin != RECORD_ORIGIN_NONE;
-	struct key key = {.kind = flow ? RECORD_KEY_FLOW : RECORD_KEY_HASH};
+	struct key key = key_of_dead(r->origin, r->ports, r->source->origin, &r->random);
 
-	key.hash.upper = flow ? key_flow_hash(record_origin(r->source), record_origin_bytes(r->source->origin)) :
-				key_random_next(&r->random);
 	/* It came out of a dead letter, so it fits into one. */
 	dead.length = dead_letter_write(&header, piece->kept, piece->length, r->letter, sizeof r->letter);
 	put(r, &(struct rework_record){.stream = r->input->dead_letter, .dead = true}, &dead, &key, CODEC_DEAD_LETTER);
@@ -198,12 +198,12 @@ static bool take_all(struct field_sink *sink, const struct field *field)
 
 static struct codec_record codec_record(struct rework *r, const struct piece *piece)
 {
-	uint8_t origin = r->source->origin;
-
 	return (struct codec_record){.bytes = piece->bytes,
 				     .length = piece->length,
-				     .source_bytes = origin == RECORD_ORIGIN_IPV4 ? 4 : origin == RECORD_ORIGIN_IPV6 ? 16 : 0,
-				     .source = record_origin(r->source),
+				     .source_bytes = r->addresses == RECORD_ORIGIN_IPV4   ? 4
+						     : r->addresses == RECORD_ORIGIN_IPV6 ? 16
+											  : 0,
+				     .source = r->origin,
 				     .arrival_ns = r->source->arrival_ns,
 				     .scratch = r->decode};
 }
@@ -220,9 +220,15 @@ static enum codec_fault check(struct rework *r, const struct piece *piece)
 	return fault == CODEC_NO_TEMPLATE ? CODEC_OK : fault; /* it may still come */
 }
 
-static void stored_key(struct key *out, const uint8_t *bytes, uint32_t length)
+/* From the bytes and the origin, as for any input. */
+static bool plain_key(struct rework *r, const struct piece *piece, struct key *out)
 {
-	*out = (struct key){.text = {bytes, length}, .stored = (uint16_t)length, .bytes = bytes, .kind = RECORD_KEY_STORED};
+	bool found = key_find(&r->key, &r->random, piece->bytes, piece->length, r->origin,
+			      r->key.kind == KEY_SOURCE ? r->addresses : r->ports, r->key_text, out);
+
+	if (r->source->origin == RECORD_ORIGIN_NONE)
+		key_leave_origin(out);
+	return found;
 }
 
 static bool find_key(struct rework *r, const struct piece *piece, struct key *out)
@@ -235,25 +241,21 @@ static bool find_key(struct rework *r, const struct piece *piece, struct key *ou
 	case KEY_OWN:
 		if (piece->own.length == 0)
 			return false;
-		stored_key(out, piece->own.bytes, piece->own.length);
-		if (piece->own_hashed) {
-			out->text.length = 0;
-			out->hash = piece->own_hash;
-		}
+		*out = piece->own_hashed ? key_of_hashed(piece->own.bytes, piece->own.length, piece->own_hash)
+					 : key_of_bytes(piece->own.bytes, piece->own.length);
 		return true;
 	case KEY_CAPTURE:
 		if (!r->capture || !rule_capture_find(r->capture, r->capture_scratch, piece->bytes, piece->length, &group))
 			return false;
-		stored_key(out, piece->bytes + group.offset, key_cut(piece->bytes + group.offset, group.length));
+		*out = key_of_bytes(piece->bytes + group.offset, key_cut(piece->bytes + group.offset, group.length));
 		return true;
 	case KEY_PATH:
 		in = codec_record(r, piece);
 		length = field_path_find(&r->path, r->codec, &in, r->key_text, KEY_BYTES_MAX);
-		stored_key(out, (const uint8_t *)r->key_text, length);
+		*out = key_of_bytes((const uint8_t *)r->key_text, length);
 		return length > 0;
 	default:
-		return key_find(&r->key, &r->random, piece->bytes, piece->length, record_origin(r->source), r->source->origin,
-				r->key_text, out);
+		return plain_key(r, piece, out);
 	}
 }
 
@@ -267,12 +269,9 @@ static bool replace_key(struct rework *r, const struct piece *piece, struct key 
 		return false;
 	}
 	if (r->input->missing == MISSING_CONSTANT)
-		*out = (struct key){.hash = r->missing_hash,
-				    .stored = (uint16_t)strnlen(r->input->key_constant, RECORD_KEY_MAX),
-				    .bytes = constant,
-				    .kind = RECORD_KEY_STORED};
+		*out = key_of_hashed(constant, (uint32_t)strnlen(r->input->key_constant, RECORD_KEY_MAX), r->missing_hash);
 	else
-		*out = (struct key){.hash = {key_random_next(&r->random), 0}, .kind = RECORD_KEY_HASH};
+		*out = key_of_hash(key_random_next(&r->random), RECORD_KEY_HASH);
 	return true;
 }
 
@@ -347,6 +346,21 @@ static void cut_slices(struct rework *r, const uint8_t *bytes, uint32_t length)
 	}
 }
 
+/* What keys are made of beside the bytes. A tap's frame is stored without an origin: it is in the frame. */
+static void find_origin(struct rework *r)
+{
+	const struct dead_letter *letter = r->taken;
+	struct datagram d;
+
+	r->addresses = r->ports = r->source->origin;
+	memcpy(r->origin, record_origin(r->source), record_origin_bytes(r->source->origin));
+	if (r->input->codec != CODEC_FRAME || letter->header.codec != CODEC_FRAME)
+		return;
+	tunnel_enter(letter->bytes, letter->length, &r->tap,
+		     decode_frame(letter->bytes, letter->length, &r->tap, DECODE_ALL_GOOD, &d), &d);
+	datagram_copy_known(&d, r->origin, &r->addresses, &r->ports);
+}
+
 bool rework_apply(struct rework *r, const struct record *record, const struct dead_letter *letter, struct rework_sink *sink)
 {
 	bool whole = letter->header.stage != DEAD_LETTER_AT_CUT && letter->header.codec == r->input->codec;
@@ -356,6 +370,7 @@ bool rework_apply(struct rework *r, const struct record *record, const struct de
 	r->taken = letter;
 	r->sink = sink;
 	r->ended = false;
+	find_origin(r);
 	if (r->input->codec == CODEC_GELF && dead_letter_is_incomplete(&letter->header))
 		take_incomplete(r, &piece);
 	else if (letter->header.stage == DEAD_LETTER_AT_REASSEMBLY && r->input->codec == CODEC_GELF)
@@ -389,6 +404,20 @@ static int open_capture(struct rework *r, FILE *errors)
 	return r->capture_scratch ? 0 : -ENOMEM;
 }
 
+/* The port as its workers have it. */
+static int make_tap(struct rework *r)
+{
+	const struct config_port *port = &r->config->ports[r->input->port_index];
+	int error = host_init_tap(&r->tap, r->config->vlan_depth);
+
+	if (r->input->port_index < r->config->ports_count) {
+		r->tap.vxlan_port = (uint16_t)port->vxlan_port;
+		r->tap.geneve_port = (uint16_t)port->geneve_port;
+		r->tap.gtp_port = (uint16_t)port->gtp_port;
+	}
+	return error;
+}
+
 static void hash_missing(struct rework *r)
 {
 	struct md5_key constant = {(const uint8_t *)r->input->key_constant,
@@ -415,7 +444,9 @@ int rework_open(const struct config *config, uint32_t input, FILE *errors, struc
 		seed = (uint64_t)(uintptr_t)r;
 	key_random_init(&r->random, seed);
 	hash_missing(r);
-	error = r->codec ? ruleset_compile(config, input, errors, &r->rules) : -EINVAL;
+	error = r->codec ? make_tap(r) : -EINVAL;
+	if (!error)
+		error = ruleset_compile(config, input, errors, &r->rules);
 	if (!error && r->rules)
 		error = rule_scratch_new((const struct ruleset *const[]){r->rules}, 1, &r->scratch);
 	if (!error && r->input->key == KEY_CAPTURE)

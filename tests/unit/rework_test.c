@@ -9,6 +9,7 @@
 
 #include "control/replay/rework.h"
 #include "dataplane/codec/codec.h"
+#include "tests/support/frame_build.h"
 
 #define ARRIVAL 1767268800123456789ull
 #define ENDS_MAX 64u
@@ -303,6 +304,102 @@ static void a_dry_run_or_a_step_that_failed_changes_no_sample(void **state)
 	close_bench(&b);
 }
 
+/* ---- frames of a tap ---- */
+
+/* A letter of a tap's frame to peer's flow; `frame` has FRAME_BUILD_MAX. */
+static struct end letter_of_frame(uint8_t *frame, struct origin4 *flow)
+{
+	struct dead_letter_header header = {.stage = DEAD_LETTER_AT_RULE, .codec = CODEC_FRAME, .reason = DEAD_LETTER_RULE,
+					    .input = input_id("in"), .arrival_ns = ARRIVAL};
+	uint32_t length = frame_build(&(struct frame_build){.payload = 40}, frame);
+
+	memcpy(flow, frame + 26, sizeof *flow); /* addresses and ports: there are no tags or options */
+	return letter_of(&header, frame, length, NULL);
+}
+
+static struct hash_key hash_of(const void *text, size_t length)
+{
+	struct md5_key key = {text, (uint32_t)length};
+	uint8_t digest[1][16];
+
+	md5_batch(&key, 1, digest);
+	return hash_key_of_digest(digest[0]);
+}
+
+static void a_frame_of_a_tap_has_the_key_of_the_addresses_in_it(void **state)
+{
+	static uint8_t frame[FRAME_BUILD_MAX];
+	const struct record *record;
+	struct origin4 flow;
+	struct end letter = letter_of_frame(frame, &flow);
+	struct bench b;
+
+	(void)state;
+	new_bench(&b, CODEC_FRAME, KEY_SOURCE)->missing = MISSING_DEAD_LETTER;
+	open_bench(&b);
+	replay(&b, &letter);
+	assert_int_equal(b.count, 1);
+	assert_string_equal(b.ends[0].stream, "main");
+	record = record_of(&b.ends[0]);
+	assert_int_equal(record->origin, RECORD_ORIGIN_NONE);
+	assert_int_equal(record->key_kind, RECORD_KEY_STORED);
+	assert_int_equal(record->key_length, 10);
+	assert_memory_equal(record_key(record), "192.0.2.99", 10);
+	assert_memory_equal(&b.ends[0].hash, &(struct hash_key[]){hash_of("192.0.2.99", 10)}, sizeof(struct hash_key));
+	close_bench(&b);
+
+	new_bench(&b, CODEC_FRAME, KEY_FLOW)->missing = MISSING_DEAD_LETTER;
+	open_bench(&b);
+	replay(&b, &letter);
+	assert_int_equal(b.count, 1);
+	assert_string_equal(b.ends[0].stream, "main");
+	record = record_of(&b.ends[0]);
+	assert_int_equal(record->key_kind, RECORD_KEY_HASH);
+	assert_true(record->hash == key_flow_hash((const uint8_t *)&flow, sizeof flow));
+	close_bench(&b);
+}
+
+static void a_frame_that_is_dead_again_stays_with_its_flow(void **state)
+{
+	static uint8_t frame[FRAME_BUILD_MAX];
+	struct origin4 flow;
+	struct end letter = letter_of_frame(frame, &flow);
+	struct bench b;
+
+	(void)state;
+	new_bench(&b, CODEC_FRAME, KEY_RANDOM);
+	add_rule(&b, "\\x08\\x00", VERDICT_DEAD_LETTER); /* the type of IPv4 */
+	open_bench(&b);
+	replay(&b, &letter);
+	assert_int_equal(b.count, 1);
+	assert_true(b.ends[0].dead);
+	assert_int_equal(record_of(&b.ends[0])->key_kind, RECORD_KEY_HASH);
+	assert_true(b.ends[0].hash.upper == key_flow_hash((const uint8_t *)&flow, sizeof flow));
+	close_bench(&b);
+}
+
+static void what_is_no_frame_of_ip_lacks_the_key(void **state)
+{
+	struct dead_letter_header header = {.stage = DEAD_LETTER_AT_RULE, .codec = CODEC_FRAME, .reason = DEAD_LETTER_RULE,
+					    .input = input_id("in"), .arrival_ns = ARRIVAL};
+	struct end letter;
+	struct bench b;
+
+	(void)state;
+	new_bench(&b, CODEC_FRAME, KEY_SOURCE)->missing = MISSING_DEAD_LETTER;
+	open_bench(&b);
+	for (uint32_t length = 0; length < 40; length++) {
+		uint8_t bytes[40] = {0};
+
+		letter = letter_of(&header, bytes, length, NULL);
+		b.count = 0;
+		replay(&b, &letter);
+		assert_int_equal(b.count, 1);
+		assert_true(b.ends[0].dead);
+	}
+	close_bench(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -312,6 +409,9 @@ int main(void)
 		cmocka_unit_test(what_a_sample_kept_before_it_failed_is_kept),
 		cmocka_unit_test(others_are_sampled_one_in_so_many),
 		cmocka_unit_test(a_dry_run_or_a_step_that_failed_changes_no_sample),
+		cmocka_unit_test(a_frame_of_a_tap_has_the_key_of_the_addresses_in_it),
+		cmocka_unit_test(a_frame_that_is_dead_again_stays_with_its_flow),
+		cmocka_unit_test(what_is_no_frame_of_ip_lacks_the_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
