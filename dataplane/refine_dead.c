@@ -2,8 +2,20 @@
 #include "dataplane/append.h"
 #include "dataplane/refiner.h"
 
-void refine_dead_letter(struct worker *w, const struct plan_input *plan, const struct refine_piece *piece,
-			uint8_t stage, uint16_t reason, uint32_t detail, const uint8_t *bytes, uint32_t length)
+static struct key find_key(struct worker *w, const struct refine_piece *piece, const struct refine_own *own)
+{
+	struct key key;
+
+	if (!own)
+		return key_of_dead(piece->origin, piece->ports, piece->family, &w->random);
+	key = key_of_own(own->key, own->hashed, own->hash);
+	key_hash_now(&key);
+	return key;
+}
+
+void refine_dead_record(struct worker *w, const struct plan_input *plan, const struct refine_piece *piece,
+			const struct refine_own *own, uint8_t stage, uint16_t reason, uint32_t detail,
+			const uint8_t *bytes, uint32_t length)
 {
 	struct dead_letter_header header = {.stage = stage,
 					    .codec = (uint8_t)(plan->labels >> 48),
@@ -27,11 +39,11 @@ void refine_dead_letter(struct worker *w, const struct plan_input *plan, const s
 		return;
 	}
 	r->dead_used += bytes_written;
-	job.sizes = append_sizes(piece->family, 0, bytes_written);
-	key = key_of_dead(piece->origin, piece->ports, piece->family, &w->random);
+	key = find_key(w, piece, own);
+	job.sizes = append_sizes(piece->family, key.stored, bytes_written);
 	job.labels |= append_key_kind(key.kind);
 	job.hash = key.hash;
 	job.hashed = true;
 	ledger_add(&w->ledger, WORKER_DEAD_LETTERS, 1);
-	refine_queue(w, &plan->refine->dead_letter, &job, (struct md5_key){NULL, 0}, NULL);
+	refine_queue(w, &plan->refine->dead_letter, &job, (struct md5_key){NULL, 0}, key.bytes);
 }

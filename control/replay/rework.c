@@ -114,8 +114,10 @@ static void bury(struct rework *r, const struct piece *piece, uint8_t stage, uin
 					    .input = input_id(r->input->name), .detail = detail,
 					    .arrival_ns = r->source->arrival_ns};
 	struct piece dead = {.bytes = r->letter, .kept = r->letter};
-	struct key key = key_of_dead(r->origin, r->ports, r->source->origin, &r->random);
+	struct key key = piece->own.length > 0 ? key_of_own(piece->own, piece->own_hashed, piece->own_hash)
+					       : key_of_dead(r->origin, r->ports, r->source->origin, &r->random);
 
+	key_hash_now(&key);
 	/* It came out of a dead letter, so it fits into one. */
 	dead.length = dead_letter_write(&header, piece->kept, piece->length, r->letter, sizeof r->letter);
 	put(r, &(struct rework_record){.stream = r->input->dead_letter, .dead = true}, &dead, &key, CODEC_DEAD_LETTER);
@@ -241,8 +243,7 @@ static bool find_key(struct rework *r, const struct piece *piece, struct key *ou
 	case KEY_OWN:
 		if (piece->own.length == 0)
 			return false;
-		*out = piece->own_hashed ? key_of_hashed(piece->own.bytes, piece->own.length, piece->own_hash)
-					 : key_of_bytes(piece->own.bytes, piece->own.length);
+		*out = key_of_own(piece->own, piece->own_hashed, piece->own_hash);
 		return true;
 	case KEY_CAPTURE:
 		if (!r->capture || !rule_capture_find(r->capture, r->capture_scratch, piece->bytes, piece->length, &group))
@@ -346,6 +347,25 @@ static void cut_slices(struct rework *r, const uint8_t *bytes, uint32_t length)
 	}
 }
 
+/*
+ * The key that the record brought stands with the letter, and its hash, which is not the key's own where the sender gave it one. Of
+ * that the lower half is lost. All bits set stand for it: a hash that is the first of a shard, as senders that choose shards
+ * give it, stays in that shard.
+ */
+static void find_own(const struct rework *r, struct piece *piece)
+{
+	const struct record *source = r->source;
+	struct key key;
+
+	if (r->taken->header.codec != CODEC_KPL || record_key_kind(source) != RECORD_KEY_STORED || record_key_bytes(source) == 0)
+		return;
+	piece->own = (struct md5_key){record_key(source), record_key_bytes(source)};
+	key = key_of_bytes(piece->own.bytes, piece->own.length);
+	key_hash_now(&key);
+	piece->own_hashed = key.hash.upper != source->hash;
+	piece->own_hash = (struct hash_key){source->hash, UINT64_MAX};
+}
+
 /* What keys are made of beside the bytes. A tap's frame is stored without an origin: it is in the frame. */
 static void find_origin(struct rework *r)
 {
@@ -381,8 +401,10 @@ bool rework_apply(struct rework *r, const struct record *record, const struct de
 		cut_kpl(r, letter->bytes, letter->length);
 	else if (!whole && r->codec->cut)
 		cut_slices(r, letter->bytes, letter->length);
-	else
+	else {
+		find_own(r, &piece);
 		take(r, &piece, 0, 0);
+	}
 	return !r->ended;
 }
 

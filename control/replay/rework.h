@@ -13,6 +13,7 @@
 /*
  * The same as dataplane/refine.h, built of the same functions: cut -> rules -> decode -> key. A dead letter that ended when it
  * was cut or put together is cut anew, and so is one whose input has another codec by now; any other is one record already.
+ * The key that a record of codec kpl brought, and the upper half of its hash, are those of the record that holds the letter.
  * The addresses of a tap's frame, which is stored without an origin, are found in its bytes.
  * Records that a sample rule kept before they failed are not sampled again.
  * Chunks of a message that never came are not put together: they are a dead letter as before, with the reason they had.

@@ -16,7 +16,8 @@
  *   +----+----+----+----+------+-------+-----+------+------------+-----------
  *
  * Little endian. The record's own header has the original's origin, VLAN and time; its input is the one the original
- * came in by, here once more so that it survives a replay of dead letters into another stream.
+ * came in by, here once more so that it survives a replay of dead letters into another stream. The record has the key
+ * that the original brought (codec kpl), stored, with its hash; any other has the hash of its flow, or a random one, and no key.
  *
  * The layout is read back from disk for ever. To change it: raise DEAD_LETTER_VERSION and go on reading version 1.
  * Numbers of stages and reasons are never reused; new ones are put at the end of their group.

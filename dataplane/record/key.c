@@ -2,17 +2,29 @@
 
 #include <string.h>
 
-void key_rule_init(struct key_rule *rule, const struct config_input *input)
+static struct hash_key hash_of(struct md5_key text)
 {
 	uint8_t digest[1][16];
 
+	md5_batch(&text, 1, digest);
+	return hash_key_of_digest(digest[0]);
+}
+
+void key_rule_init(struct key_rule *rule, const struct config_input *input)
+{
 	*rule = (struct key_rule){.kind = input->key, .field = input->key_field, .separator = input->key_separator};
 	if (input->key != KEY_CONSTANT)
 		return;
 	rule->constant = (struct md5_key){(const uint8_t *)input->key_constant,
 					  (uint32_t)strnlen(input->key_constant, RECORD_KEY_MAX)};
-	md5_batch(&rule->constant, 1, digest);
-	rule->constant_hash = hash_key_of_digest(digest[0]);
+	rule->constant_hash = hash_of(rule->constant);
+}
+
+void key_hash_now(struct key *key)
+{
+	if (key->text.length > 0)
+		key->hash = hash_of(key->text);
+	key->text = (struct md5_key){NULL, 0};
 }
 
 void key_random_init(struct key_random *random, uint64_t seed)

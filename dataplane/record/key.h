@@ -224,6 +224,12 @@ static inline struct key key_of_hash(uint64_t hash, uint8_t kind)
 	return (struct key){.hash = {hash, 0}, .kind = kind};
 }
 
+// A key that its sender gave the record, with a hash of its own or without.
+static inline struct key key_of_own(struct md5_key text, bool hashed, struct hash_key hash)
+{
+	return hashed ? key_of_hashed(text.bytes, text.length, hash) : key_of_bytes(text.bytes, text.length);
+}
+
 // For a record that keeps no origin, a tap's frame: nobody could read the key's text from that again.
 static inline void key_leave_origin(struct key *key)
 {
@@ -242,6 +248,10 @@ static inline struct key key_of_dead(const uint8_t *origin, uint8_t ports, uint8
 	return key_of_hash(key_flow_hash(origin, record_origin_bytes(ports)),
 			   kept == RECORD_ORIGIN_NONE ? RECORD_KEY_HASH : RECORD_KEY_FLOW);
 }
+
+// Hashes the text now, if that is still to be done: for a record that is stored with its hash whether or not its stream has
+// several shards. Not for a fast path.
+void key_hash_now(struct key *key);
 
 // A record without the key its rule asks for (no such field, no origin to take an address or a flow from) gets a random
 // hash instead, kind RECORD_KEY_HASH. That is what key_find() returns false for, so that the caller can count it.

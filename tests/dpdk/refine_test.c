@@ -2,6 +2,7 @@
 #include <openssl/evp.h>
 
 #include "tests/dpdk/refine_send.h"
+#include "tests/support/samples.h"
 
 #define BURST 32u
 #define FLOOD_ROUNDS 600u
@@ -202,6 +203,38 @@ static void what_a_killed_or_stopped_worker_held_is_counted(void **state)
 	counters[WORKER_PARSED] += 3;
 	counters[RECORD_INCOMPLETE] += 3;
 	check_rigs();
+}
+
+/* ---- keys that records brought ---- */
+
+static void user_records_with_a_rule(void)
+{
+	strcpy(add_input(CODEC_KPL, KEY_OWN, "a")->dead_letter, "dead");
+	add_rule(0, "bad", "temperature", VERDICT_DEAD_LETTER);
+}
+
+/* Nothing in their bytes says it: it would be lost. */
+static void dead_letters_of_user_records_have_their_keys(void **state)
+{
+	const char *data = "{\"n\":0,\"temperature\":21.5}";
+
+	(void)state;
+	start_rigs(user_records_with_a_rule);
+	expect_nothing();
+	memset(burst, 0, offsetof(struct sent, wants));
+	send_bytes(burst, 0, sample_kpl_aggregate.bytes, sample_kpl_aggregate.length);
+	for (uint32_t i = 0; i < 6; i++) {
+		uint32_t length = (uint32_t)strlen(data);
+		struct want *w = want_dead(burst, length, DEAD_LETTER_AT_RULE, DEAD_LETTER_RULE, input_id("bad"), data, length);
+
+		w->payload[24 + 5] = (uint8_t)('0' + i);
+		sprintf(w->key_text, "sensor-%u", i % 3);
+		w->key = i % 3 == 2 ? WANT_HASH : WANT_STORED;
+		w->hash = (struct hash_key){1ull << 63, 0};
+	}
+	run_burst(burst, 1, NULL);
+	end_rigs();
+	set = NULL;
 }
 
 /* ---- no rules ---- */
@@ -410,6 +443,7 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_rule_drops_a_message_that_stays_incomplete, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_a_killed_or_stopped_worker_held_is_counted, set_up, tear_down),
+		cmocka_unit_test(dead_letters_of_user_records_have_their_keys),
 		cmocka_unit_test(rules_of_another_input_change_nothing_for_one_without),
 		cmocka_unit_test_setup_teardown(a_flood_on_one_key_leaves_other_shards_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_flood_of_colliding_keys_leaves_other_shards_alone, set_up, tear_down),

@@ -10,6 +10,7 @@
 #include "control/replay/rework.h"
 #include "dataplane/codec/codec.h"
 #include "tests/support/frame_build.h"
+#include "tests/support/samples.h"
 
 #define ARRIVAL 1767268800123456789ull
 #define ENDS_MAX 64u
@@ -400,6 +401,77 @@ static void what_is_no_frame_of_ip_lacks_the_key(void **state)
 	close_bench(&b);
 }
 
+/* ---- keys that records brought ---- */
+
+static void replay_aggregate(struct bench *b)
+{
+	struct dead_letter_header header = {.stage = DEAD_LETTER_AT_CUT, .codec = CODEC_KPL, .reason = CODEC_CHECKSUM,
+					    .input = input_id("in"), .arrival_ns = ARRIVAL};
+	struct end letter = letter_of(&header, sample_kpl_aggregate.bytes, sample_kpl_aggregate.length, &sender);
+
+	replay(b, &letter);
+}
+
+/* Six user records of three keys, the third with an explicit hash; twice through dead letters, or never. */
+static void user_records_keep_their_keys_and_hashes_through_dead_letters(void **state)
+{
+	static struct bench straight, dead, again, back;
+
+	(void)state;
+	new_bench(&straight, CODEC_KPL, KEY_OWN);
+	open_bench(&straight);
+	replay_aggregate(&straight);
+	new_bench(&dead, CODEC_KPL, KEY_OWN);
+	add_rule(&dead, "temperature", VERDICT_DEAD_LETTER);
+	open_bench(&dead);
+	replay_aggregate(&dead);
+	new_bench(&again, CODEC_KPL, KEY_OWN);
+	add_rule(&again, "temperature", VERDICT_DEAD_LETTER);
+	open_bench(&again);
+	new_bench(&back, CODEC_KPL, KEY_OWN)->missing = MISSING_DEAD_LETTER;
+	open_bench(&back);
+	assert_int_equal(straight.count, 6);
+	assert_int_equal(dead.count, 6);
+	for (uint32_t i = 0; i < 6; i++) {
+		const struct record *record = record_of(&dead.ends[i]);
+		char key[] = {'s', 'e', 'n', 's', 'o', 'r', '-', (char)('0' + i % 3)};
+		struct hash_key hash = i % 3 == 2 ? (struct hash_key){1ull << 63, 0} : hash_of(key, sizeof key);
+
+		assert_true(dead.ends[i].dead);
+		assert_int_equal(record->key_kind, RECORD_KEY_STORED);
+		assert_int_equal(record->key_length, sizeof key);
+		assert_memory_equal(record_key(record), key, sizeof key);
+		assert_true(record->hash == hash.upper);
+		replay(&again, &dead.ends[i]);
+		assert_int_equal(again.ends[i].bytes, dead.ends[i].bytes);
+		assert_memory_equal(again.ends[i].record, dead.ends[i].record, dead.ends[i].bytes);
+		replay(&back, &again.ends[i]);
+		assert_string_equal(back.ends[i].stream, "main");
+		assert_int_equal(back.ends[i].bytes, straight.ends[i].bytes);
+		assert_memory_equal(back.ends[i].record, straight.ends[i].record, straight.ends[i].bytes);
+		assert_true(back.ends[i].hash.upper == hash.upper);
+		assert_true(i % 3 == 2 || back.ends[i].hash.lower == hash.lower);
+	}
+	close_bench(&straight);
+	close_bench(&dead);
+	close_bench(&again);
+	close_bench(&back);
+}
+
+static void an_old_letter_of_a_user_record_has_no_key(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	new_bench(&b, CODEC_KPL, KEY_OWN)->missing = MISSING_RANDOM;
+	open_bench(&b);
+	replay_text(&b, DEAD_LETTER_AT_RULE, DEAD_LETTER_RULE, "a user record");
+	assert_int_equal(b.count, 1);
+	assert_string_equal(b.ends[0].stream, "main");
+	assert_int_equal(record_of(&b.ends[0])->key_kind, RECORD_KEY_HASH);
+	close_bench(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -412,6 +484,8 @@ int main(void)
 		cmocka_unit_test(a_frame_of_a_tap_has_the_key_of_the_addresses_in_it),
 		cmocka_unit_test(a_frame_that_is_dead_again_stays_with_its_flow),
 		cmocka_unit_test(what_is_no_frame_of_ip_lacks_the_key),
+		cmocka_unit_test(user_records_keep_their_keys_and_hashes_through_dead_letters),
+		cmocka_unit_test(an_old_letter_of_a_user_record_has_no_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
