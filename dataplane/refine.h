@@ -25,7 +25,8 @@
  *   2. it does not follow its format, and the input drops such or makes them dead letters;
  *   3. it has not the key its input asks for, and that makes it a dead letter;
  *   4. it goes to the stream of the rule that decided, or of the input.
- * Dead letters and everything else that is stored hold redacted bytes where a rule redacts.
+ * Dead letters and everything else that is stored hold redacted bytes where a rule redacts. A replay of dead letters has
+ * only those, and cannot go by what was sent.
  */
 
 struct worker;

@@ -15,6 +15,7 @@
  * was cut or put together is cut anew, and so is one whose input has another codec by now; any other is one record already.
  * The key that a record of codec kpl brought, and the upper half of its hash, are those of the record that holds the letter.
  * The addresses of a tap's frame, which is stored without an origin, are found in its bytes.
+ * Where a rule has redacted, the letter is all there is: here rules, keys and decoding see '*'.
  * Records that a sample rule kept before they failed are not sampled again.
  * Chunks of a message that never came are not put together: they are a dead letter as before, with the reason they had.
  */
