@@ -42,8 +42,7 @@ struct refine { /* of one input; constant while workers run, part of the plan */
 	bool has_dead_letter;
 	enum config_missing missing;
 	enum config_invalid invalid;
-	struct md5_key missing_key; /* MISSING_CONSTANT; the bytes are the configuration's */
-	struct hash_key missing_hash;
+	struct key missing_key;             /* MISSING_CONSTANT; the bytes are the configuration's */
 	struct field_path path;             /* KEY_PATH */
 	const struct ruleset *rules;        /* NULL: none */
 	const struct rule_capture *capture; /* KEY_CAPTURE */

@@ -61,19 +61,10 @@ static bool plain_key(struct worker *w, const struct plan_input *plan, const str
 static bool replace_key(struct worker *w, const struct plan_input *plan, uint32_t index, struct key *out)
 {
 	ledger_add(&w->ledger, WORKER_KEY_MISSING, 1);
-	switch (plan->refine->missing) {
-	case MISSING_CONSTANT:
-		*out = key_of_hashed(plan->refine->missing_key.bytes, plan->refine->missing_key.length,
-				     plan->refine->missing_hash);
+	if (key_replace(plan->refine->missing, &plan->refine->missing_key, &w->random, out))
 		return true;
-	case MISSING_DEAD_LETTER:
-		bury(w, plan, index, DEAD_LETTER_AT_KEY, DEAD_LETTER_KEY_MISSING);
-		return false;
-	case MISSING_RANDOM:
-		break;
-	}
-	*out = key_of_hash(key_random_next(&w->random), RECORD_KEY_HASH);
-	return true;
+	bury(w, plan, index, DEAD_LETTER_AT_KEY, DEAD_LETTER_KEY_MISSING);
+	return false;
 }
 
 /* The same record with its tags: behind the key, which is copied to have them there. */

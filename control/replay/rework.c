@@ -21,7 +21,7 @@ struct rework {
 	const struct codec *codec;
 	struct key_rule key;
 	struct key_random random;
-	struct hash_key missing_hash; /* MISSING_CONSTANT */
+	struct key missing; /* MISSING_CONSTANT */
 	struct field_path path;
 	struct ruleset *rules;
 	struct rule_scratch *scratch;
@@ -81,17 +81,12 @@ static void put(struct rework *r, const struct rework_record *to, const struct p
 				.codec = codec,
 				.key_kind = tags ? record_tagged_kind(key->kind, tags) : key->kind};
 	struct rework_record out = *to;
+	struct key hashed = *key;
 	uint8_t *at = r->formed + sizeof header;
 
-	if (key->text.length > 0) {
-		uint8_t digest[1][16];
-
-		md5_batch(&key->text, 1, digest);
-		out.hash = hash_key_of_digest(digest[0]);
-		out.hashed = true;
-	} else {
-		out.hash = key->hash;
-	}
+	key_hash_now(&hashed);
+	out.hash = hashed.hash;
+	out.hashed = key->text.length > 0;
 	header.hash = out.hash.upper;
 	out.bytes = record_bytes(header.origin, header.key_length, header.length);
 	memset(r->formed + out.bytes - RECORD_ALIGN, 0, RECORD_ALIGN);
@@ -191,20 +186,11 @@ static bool settle_rules(struct rework *r, struct piece *piece)
 	return false;
 }
 
-static bool take_all(struct field_sink *sink, const struct field *field)
-{
-	(void)sink;
-	(void)field;
-	return true;
-}
-
 static struct codec_record codec_record(struct rework *r, const struct piece *piece)
 {
 	return (struct codec_record){.bytes = piece->bytes,
 				     .length = piece->length,
-				     .source_bytes = r->addresses == RECORD_ORIGIN_IPV4   ? 4
-						     : r->addresses == RECORD_ORIGIN_IPV6 ? 16
-											  : 0,
+				     .source_bytes = record_source_bytes(r->addresses),
 				     .source = r->origin,
 				     .arrival_ns = r->source->arrival_ns,
 				     .scratch = r->decode};
@@ -213,13 +199,8 @@ static struct codec_record codec_record(struct rework *r, const struct piece *pi
 static enum codec_fault check(struct rework *r, const struct piece *piece)
 {
 	struct codec_record in = codec_record(r, piece);
-	struct field_sink sink = {take_all};
-	enum codec_fault fault;
 
-	if (r->input->invalid == INVALID_KEEP || !r->codec->decode)
-		return CODEC_OK;
-	fault = r->codec->decode(&in, &sink);
-	return fault == CODEC_NO_TEMPLATE ? CODEC_OK : fault; /* it may still come */
+	return r->input->invalid == INVALID_KEEP || !r->codec->decode ? CODEC_OK : codec_check(r->codec, &in);
 }
 
 /* From the bytes and the origin, as for any input. */
@@ -263,17 +244,10 @@ static bool find_key(struct rework *r, const struct piece *piece, struct key *ou
 /* The key of a record that lacks the one it should have. False: it is a dead letter by now. */
 static bool replace_key(struct rework *r, const struct piece *piece, struct key *out)
 {
-	const uint8_t *constant = (const uint8_t *)r->input->key_constant;
-
-	if (r->input->missing == MISSING_DEAD_LETTER) {
-		bury(r, piece, DEAD_LETTER_AT_KEY, DEAD_LETTER_KEY_MISSING, 0);
-		return false;
-	}
-	if (r->input->missing == MISSING_CONSTANT)
-		*out = key_of_hashed(constant, (uint32_t)strnlen(r->input->key_constant, RECORD_KEY_MAX), r->missing_hash);
-	else
-		*out = key_of_hash(key_random_next(&r->random), RECORD_KEY_HASH);
-	return true;
+	if (key_replace(r->input->missing, &r->missing, &r->random, out))
+		return true;
+	bury(r, piece, DEAD_LETTER_AT_KEY, DEAD_LETTER_KEY_MISSING, 0);
+	return false;
 }
 
 /* What there is of a message whose other chunks did not come. Nobody asks `invalid` of it: it is no record, and stays a dead letter
@@ -440,16 +414,6 @@ static int make_tap(struct rework *r)
 	return error;
 }
 
-static void hash_missing(struct rework *r)
-{
-	struct md5_key constant = {(const uint8_t *)r->input->key_constant,
-				   (uint32_t)strnlen(r->input->key_constant, RECORD_KEY_MAX)};
-	uint8_t digest[1][16];
-
-	md5_batch(&constant, 1, digest);
-	r->missing_hash = hash_key_of_digest(digest[0]);
-}
-
 int rework_open(const struct config *config, uint32_t input, FILE *errors, struct rework **out)
 {
 	struct rework *r = calloc(1, sizeof *r);
@@ -465,7 +429,7 @@ int rework_open(const struct config *config, uint32_t input, FILE *errors, struc
 	if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
 		seed = (uint64_t)(uintptr_t)r;
 	key_random_init(&r->random, seed);
-	hash_missing(r);
+	r->missing = key_for_missing(r->input);
 	error = r->codec ? make_tap(r) : -EINVAL;
 	if (!error)
 		error = ruleset_compile(config, input, errors, &r->rules);

@@ -10,14 +10,26 @@ static struct hash_key hash_of(struct md5_key text)
 	return hash_key_of_digest(digest[0]);
 }
 
+static struct md5_key constant_of(const struct config_input *input)
+{
+	return (struct md5_key){(const uint8_t *)input->key_constant,
+				(uint32_t)strnlen(input->key_constant, RECORD_KEY_MAX)};
+}
+
 void key_rule_init(struct key_rule *rule, const struct config_input *input)
 {
 	*rule = (struct key_rule){.kind = input->key, .field = input->key_field, .separator = input->key_separator};
 	if (input->key != KEY_CONSTANT)
 		return;
-	rule->constant = (struct md5_key){(const uint8_t *)input->key_constant,
-					  (uint32_t)strnlen(input->key_constant, RECORD_KEY_MAX)};
+	rule->constant = constant_of(input);
 	rule->constant_hash = hash_of(rule->constant);
+}
+
+struct key key_for_missing(const struct config_input *input)
+{
+	struct md5_key constant = constant_of(input);
+
+	return key_of_hashed(constant.bytes, constant.length, hash_of(constant));
 }
 
 void key_hash_now(struct key *key)

@@ -55,6 +55,9 @@ struct key { /* of one record */
 // Prepares the rule of an input. Keeps pointing into `input`.
 void key_rule_init(struct key_rule *rule, const struct config_input *input);
 
+// The key of records that lack theirs (MISSING_CONSTANT), hashed. Keeps pointing into `input`.
+struct key key_for_missing(const struct config_input *input);
+
 // Starts a stream of random hashes. Workers differ in `seed` (any value; from the system's random source).
 void key_random_init(struct key_random *random, uint64_t seed);
 
@@ -228,6 +231,15 @@ static inline struct key key_of_hash(uint64_t hash, uint8_t kind)
 static inline struct key key_of_own(struct md5_key text, bool hashed, struct hash_key hash)
 {
 	return hashed ? key_of_hashed(text.bytes, text.length, hash) : key_of_bytes(text.bytes, text.length);
+}
+
+// What a record gets that lacks its key, `constant` being key_for_missing(). False: it is a dead letter.
+static inline bool key_replace(enum config_missing missing, const struct key *constant, struct key_random *random, struct key *out)
+{
+	if (missing == MISSING_DEAD_LETTER)
+		return false;
+	*out = missing == MISSING_CONSTANT ? *constant : key_of_hash(key_random_next(random), RECORD_KEY_HASH);
+	return true;
 }
 
 // For a record that keeps no origin, a tap's frame: nobody could read the key's text from that again.
