@@ -1,6 +1,7 @@
 // Records of inputs that ask for more than lines and a plain key: what is sent says what must become of it.
 #include <openssl/evp.h>
 
+#include "control/replay/rework.h"
 #include "tests/dpdk/refine_send.h"
 #include "tests/support/samples.h"
 
@@ -237,6 +238,71 @@ static void dead_letters_of_user_records_have_their_keys(void **state)
 	set = NULL;
 }
 
+/* ---- replayed ---- */
+
+struct letter {
+	struct rework_sink sink;
+	const struct record *record;
+	uint32_t again;
+};
+
+static bool expect_the_same(struct rework_sink *sink, const struct rework_record *record)
+{
+	struct letter *letter = (struct letter *)((char *)sink - offsetof(struct letter, sink));
+	const struct record *r = letter->record;
+	uint32_t bytes = (uint32_t)(record_payload(r) + r->length - (const uint8_t *)r);
+
+	assert_true(record->dead);
+	assert_int_equal(record->bytes, record_bytes(r->origin, r->key_length, r->length));
+	assert_memory_equal(record->record, r, bytes);
+	letter->again++;
+	return true;
+}
+
+static void replay_letter(struct rework **reworks, const struct record *r)
+{
+	struct letter state = {.sink = {.put = expect_the_same}, .record = r};
+	struct dead_letter letter;
+
+	assert_int_equal(r->codec, CODEC_DEAD_LETTER);
+	assert_int_equal(dead_letter_read(record_payload(r), r->length, &letter), CODEC_OK);
+	for (uint32_t i = 0; i < config.inputs_count; i++)
+		if (input_id(config.inputs[i].name) == letter.header.input)
+			assert_true(rework_apply(reworks[i], r, &letter, &state.sink));
+	assert_int_equal(state.again, 1);
+	assert_int_equal(state.sink.dropped, 0);
+}
+
+/* The worker's steps and the replay's are two pieces of code: what the one makes a dead letter of is the same one, byte for byte,
+ * when the other has had it. */
+static void a_replay_by_the_same_configuration_gives_the_same_dead_letters(void **state)
+{
+	struct rework *reworks[INPUTS_MAX];
+	uint32_t letters = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < config.inputs_count; i++)
+		assert_int_equal(rework_open(&config, i, stderr, &reworks[i]), 0);
+	for (int round = 0; round < 600; round++) {
+		uint64_t from[2];
+
+		for (uint32_t i = 0; i < 2; i++)
+			from[i] = rigs[0].worker->lanes[20 + i].lane.position;
+		draw_sent(burst, draw(config.inputs_count));
+		run_burst(burst, 1, NULL);
+		for (uint32_t i = 0; i < 2; i++)
+			for (uint64_t end = rigs[0].worker->lanes[20 + i].lane.position; from[i] < end; letters++) {
+				const struct record *r = (const void *)(rigs[0].lanes[20 + i] + from[i] % LANE_SIZE);
+
+				replay_letter(reworks, r);
+				from[i] += record_bytes(r->origin, r->key_length, r->length);
+			}
+	}
+	assert_true(letters > 100);
+	for (uint32_t i = 0; i < config.inputs_count; i++)
+		rework_close(reworks[i]);
+}
+
 /* ---- no rules ---- */
 
 static void one_without_rules(void)
@@ -443,6 +509,8 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_rule_drops_a_message_that_stays_incomplete, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_a_killed_or_stopped_worker_held_is_counted, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_replay_by_the_same_configuration_gives_the_same_dead_letters, set_up,
+						tear_down),
 		cmocka_unit_test(dead_letters_of_user_records_have_their_keys),
 		cmocka_unit_test(rules_of_another_input_change_nothing_for_one_without),
 		cmocka_unit_test_setup_teardown(a_flood_on_one_key_leaves_other_shards_alone, set_up, tear_down),
