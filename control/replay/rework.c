@@ -365,6 +365,7 @@ bool rework_apply(struct rework *r, const struct record *record, const struct de
 	r->sink = sink;
 	r->ended = false;
 	find_origin(r);
+	find_own(r, &piece);
 	if (r->input->codec == CODEC_GELF && dead_letter_is_incomplete(&letter->header))
 		take_incomplete(r, &piece);
 	else if (letter->header.stage == DEAD_LETTER_AT_REASSEMBLY && r->input->codec == CODEC_GELF)
@@ -375,10 +376,8 @@ bool rework_apply(struct rework *r, const struct record *record, const struct de
 		cut_kpl(r, letter->bytes, letter->length);
 	else if (!whole && r->codec->cut)
 		cut_slices(r, letter->bytes, letter->length);
-	else {
-		find_own(r, &piece);
+	else
 		take(r, &piece, 0, 0);
-	}
 	return !r->ended;
 }
 

@@ -9,8 +9,8 @@
 
 #include "control/replay/rework.h"
 #include "dataplane/codec/codec.h"
-#include "tests/support/frame_build.h"
 #include "tests/support/samples.h"
+#include "tests/support/tunnel_build.h"
 
 #define ARRIVAL 1767268800123456789ull
 #define ENDS_MAX 64u
@@ -360,6 +360,34 @@ static void a_frame_of_a_tap_has_the_key_of_the_addresses_in_it(void **state)
 	close_bench(&b);
 }
 
+static void a_frame_with_a_tunnel_has_the_key_of_the_innermost_addresses(void **state)
+{
+	static const uint8_t inner[4] = {198, 51, 100, 7};
+	static struct stack s;
+	struct dead_letter_header header = {.stage = DEAD_LETTER_AT_RULE, .codec = CODEC_FRAME, .reason = DEAD_LETTER_RULE,
+					    .input = input_id("in"), .arrival_ns = ARRIVAL};
+	struct end letter;
+	struct bench b;
+
+	(void)state;
+	stack_begin(&s, 30);
+	stack_udp(&s, 4, inner, NULL, 514, true);
+	stack_ethernet(&s, 0x0800);
+	stack_vxlan(&s, 7);
+	stack_udp(&s, 4, NULL, NULL, 9999, true);
+	stack_ethernet(&s, 0x0800);
+	letter = letter_of(&header, stack_head(&s), stack_length(&s), NULL);
+	new_bench(&b, CODEC_FRAME, KEY_SOURCE);
+	b.config->ports_count = 1;
+	b.config->ports[0].vxlan_port = 9999;
+	open_bench(&b);
+	replay(&b, &letter);
+	assert_int_equal(b.count, 1);
+	assert_int_equal(record_of(&b.ends[0])->key_length, 12);
+	assert_memory_equal(record_key(record_of(&b.ends[0])), "198.51.100.7", 12);
+	close_bench(&b);
+}
+
 static void a_frame_that_is_dead_again_stays_with_its_flow(void **state)
 {
 	static uint8_t frame[FRAME_BUILD_MAX];
@@ -482,6 +510,7 @@ int main(void)
 		cmocka_unit_test(others_are_sampled_one_in_so_many),
 		cmocka_unit_test(a_dry_run_or_a_step_that_failed_changes_no_sample),
 		cmocka_unit_test(a_frame_of_a_tap_has_the_key_of_the_addresses_in_it),
+		cmocka_unit_test(a_frame_with_a_tunnel_has_the_key_of_the_innermost_addresses),
 		cmocka_unit_test(a_frame_that_is_dead_again_stays_with_its_flow),
 		cmocka_unit_test(what_is_no_frame_of_ip_lacks_the_key),
 		cmocka_unit_test(user_records_keep_their_keys_and_hashes_through_dead_letters),
