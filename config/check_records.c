@@ -87,6 +87,27 @@ static void check_codec_has_key(struct loading *l, uint32_t i)
 			      "only records of codec kpl bring keys of their own");
 }
 
+static bool begins_with(const struct field_path *path, const char *name)
+{
+	return path->step[0].length == strlen(name) && memcmp(path->names + path->step[0].start, name, strlen(name)) == 0;
+}
+
+/* Workers have no templates: what these describe is decoded when it is read. */
+static void check_key_of_flows(struct loading *l, uint32_t i, const struct field_path *path)
+{
+	const struct config *c = l->config;
+
+	if (c->inputs[i].codec != CODEC_NETFLOW)
+		return;
+	if (begins_with(path, "flows"))
+		origin_report(c, &l->reports, SEVERITY_WARNING, "inputs[].key.path", i,
+			      "only flows of NetFlow v5 have this key when they arrive: those of v9 and IPFIX are "
+			      "decoded by templates, later, and lack it");
+	else if (begins_with(path, "options"))
+		origin_report(c, &l->reports, SEVERITY_WARNING, "inputs[].key.path", i,
+			      "options are decoded by templates, after they arrive: every record lacks this key");
+}
+
 static void check_key(struct loading *l, uint32_t i)
 {
 	const struct config *c = l->config;
@@ -105,7 +126,9 @@ static void check_key(struct loading *l, uint32_t i)
 	if (in->key == KEY_PATH && !in->key_path[0] && !origin_bad(c, "inputs[].key.path", i))
 		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key", i,
 			      "a key from a path needs it: {from: path, path: /host}");
-	if (in->key == KEY_PATH && in->key_path[0] && field_path_parse(in->key_path, &path) != 0)
+	if (in->key == KEY_PATH && in->key_path[0] && field_path_parse(in->key_path, &path) == 0)
+		check_key_of_flows(l, i, &path);
+	else if (in->key == KEY_PATH && in->key_path[0])
 		origin_report(c, &l->reports, SEVERITY_ERROR, "inputs[].key.path", i,
 			      "neither the name of a field nor a JSON pointer of at most %u bytes and %u steps, with "
 			      "~0 for ~ and ~1 for /",

@@ -162,7 +162,9 @@ const struct knob knobs[] = {
 	{"inputs[].key.separator", KNOB_BYTE, INPUT(key_separator), .fallback = ",", .aside = true, .example = "\",\"",
 	 .text = "The one character between fields (from: field)."},
 	{"inputs[].key.path", KNOB_TEXT, INPUT(key_path), .least = 1, .fallback = "", .aside = true,
-	 .example = "/host", .text = "The name of a decoded field, or a JSON pointer to it (from: path)."},
+	 .example = "/host",
+	 .text = "The name of a decoded field, or a JSON pointer to it (from: path); of NetFlow v9 and IPFIX none below "
+		 "/flows and /options, which are decoded by templates, after they arrive."},
 	{"inputs[].key.rule", KNOB_NAME, INPUT(key_rule), .fallback = "", .aside = true, .example = "who",
 	 .text = "The rule of this input whose pattern has the group (from: capture)."},
 	{"inputs[].key.group", KNOB_NAME, INPUT(key_group), .fallback = "1", .aside = true,

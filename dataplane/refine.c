@@ -20,11 +20,7 @@ void refine_add(struct worker *w, const struct plan_input *plan, const struct da
 	piece->vlan = d->vlan;
 	piece->family = family;
 	piece->done = false;
-	piece->addresses = d->addresses ? d->family : RECORD_ORIGIN_NONE;
-	piece->ports = datagram_copy_origin(d, piece->origin) ? d->family : RECORD_ORIGIN_NONE;
-	/* Addresses without ports, on a tap. */
-	if (piece->addresses && !piece->ports)
-		memcpy(piece->origin, d->addresses, piece->addresses == RECORD_ORIGIN_IPV4 ? 8 : 32);
+	datagram_copy_known(d, piece->origin, &piece->addresses, &piece->ports);
 }
 
 /* Notes a record that has been cut. `kept` is where the bytes that are stored lie. */

@@ -25,7 +25,8 @@
  *   2. it does not follow its format, and the input drops such or makes them dead letters;
  *   3. it has not the key its input asks for, and that makes it a dead letter;
  *   4. it goes to the stream of the rule that decided, or of the input.
- * Dead letters and everything else that is stored hold redacted bytes where a rule redacts.
+ * Dead letters and everything else that is stored hold redacted bytes where a rule redacts. A replay of dead letters has
+ * only those, and cannot go by what was sent.
  */
 
 struct worker;
@@ -41,8 +42,7 @@ struct refine { /* of one input; constant while workers run, part of the plan */
 	bool has_dead_letter;
 	enum config_missing missing;
 	enum config_invalid invalid;
-	struct md5_key missing_key; /* MISSING_CONSTANT; the bytes are the configuration's */
-	struct hash_key missing_hash;
+	struct key missing_key;             /* MISSING_CONSTANT; the bytes are the configuration's */
 	struct field_path path;             /* KEY_PATH */
 	const struct ruleset *rules;        /* NULL: none */
 	const struct rule_capture *capture; /* KEY_CAPTURE */

@@ -2,24 +2,20 @@
 #include "dataplane/append.h"
 #include "dataplane/refiner.h"
 
-/* By flow, where that is known, so that those of one sender stay in order; nobody asks for them by key. */
-static void give_key(struct worker *w, const struct refine_piece *piece, struct job *job)
+static struct key find_key(struct worker *w, const struct refine_piece *piece, const struct refine_own *own)
 {
-	uint8_t kind = RECORD_KEY_HASH;
+	struct key key;
 
-	job->hashed = true;
-	job->hash = (struct hash_key){0, 0};
-	if (piece->ports == RECORD_ORIGIN_NONE) {
-		job->hash.upper = key_random_next(&w->random);
-	} else {
-		job->hash.upper = key_flow_hash(piece->origin, record_origin_bytes(piece->ports));
-		kind = piece->family == RECORD_ORIGIN_NONE ? RECORD_KEY_HASH : RECORD_KEY_FLOW;
-	}
-	job->labels |= append_key_kind(kind);
+	if (!own)
+		return key_of_dead(piece->origin, piece->ports, piece->family, &w->random);
+	key = key_of_own(own->key, own->hashed, own->hash);
+	key_hash_now(&key);
+	return key;
 }
 
-void refine_dead_letter(struct worker *w, const struct plan_input *plan, const struct refine_piece *piece,
-			uint8_t stage, uint16_t reason, uint32_t detail, const uint8_t *bytes, uint32_t length)
+void refine_dead_record(struct worker *w, const struct plan_input *plan, const struct refine_piece *piece,
+			const struct refine_own *own, uint8_t stage, uint16_t reason, uint32_t detail,
+			const uint8_t *bytes, uint32_t length)
 {
 	struct dead_letter_header header = {.stage = stage,
 					    .codec = (uint8_t)(plan->labels >> 48),
@@ -32,6 +28,7 @@ void refine_dead_letter(struct worker *w, const struct plan_input *plan, const s
 			  .plan = plan,
 			  .labels = header.input | (uint64_t)piece->vlan << 32 | (uint64_t)CODEC_DEAD_LETTER << 48};
 	uint32_t bytes_written;
+	struct key key;
 
 	if (r->dead_used > REFINE_DEAD_BYTES - RECORD_PAYLOAD_MAX)
 		refine_append_jobs(w);
@@ -42,8 +39,11 @@ void refine_dead_letter(struct worker *w, const struct plan_input *plan, const s
 		return;
 	}
 	r->dead_used += bytes_written;
-	job.sizes = append_sizes(piece->family, 0, bytes_written);
-	give_key(w, piece, &job);
+	key = find_key(w, piece, own);
+	job.sizes = append_sizes(piece->family, key.stored, bytes_written);
+	job.labels |= append_key_kind(key.kind);
+	job.hash = key.hash;
+	job.hashed = true;
 	ledger_add(&w->ledger, WORKER_DEAD_LETTERS, 1);
-	refine_queue(w, &plan->refine->dead_letter, &job, (struct md5_key){NULL, 0}, NULL);
+	refine_queue(w, &plan->refine->dead_letter, &job, (struct md5_key){NULL, 0}, key.bytes);
 }

@@ -35,8 +35,6 @@ struct refine_target refine_target_find(const struct plan *plan, const struct sh
 int refine_init(struct refine *out, const struct config_input *input, const struct plan *plan,
 		const struct shard_map *map)
 {
-	uint8_t digest[1][16];
-
 	memset(out, 0, sizeof *out);
 	out->codec = codec_by_id(input->codec);
 	if (!out->codec)
@@ -46,10 +44,7 @@ int refine_init(struct refine *out, const struct config_input *input, const stru
 	out->dead_letter = refine_target_find(plan, map, input->dead_letter);
 	out->missing = input->missing;
 	out->invalid = input->invalid;
-	out->missing_key = (struct md5_key){(const uint8_t *)input->key_constant,
-					    (uint32_t)strnlen(input->key_constant, RECORD_KEY_MAX)};
-	md5_batch(&out->missing_key, 1, digest);
-	out->missing_hash = hash_key_of_digest(digest[0]);
+	out->missing_key = key_for_missing(input);
 	return input->key == KEY_PATH ? field_path_parse(input->key_path, &out->path) : 0;
 }
 

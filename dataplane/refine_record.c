@@ -4,9 +4,23 @@
 #include "dataplane/append.h"
 #include "dataplane/refiner.h"
 
+/* The key that a record brought; NULL when it brought none. */
+static const struct refine_own *find_own(const struct refiner *r, const struct plan_input *plan, uint32_t index)
+{
+	return plan->refine->codec->id == CODEC_KPL && r->own[index].key.length > 0 ? &r->own[index] : NULL;
+}
+
+static void bury(struct worker *w, const struct plan_input *plan, uint32_t index, uint8_t stage, uint16_t reason)
+{
+	const struct refine_record *record = &w->refiner->records[index];
+
+	refine_dead_record(w, plan, &w->refiner->pieces[record->piece], find_own(w->refiner, plan, index), stage,
+			   reason, 0, record->kept, record->length);
+}
+
 /* What becomes of a record that does not follow its format. True when that is settled; false: it is kept as it is. */
-static bool settle_invalid(struct worker *w, const struct plan_input *plan, const struct refine_record *record,
-			   uint8_t stage, uint16_t reason)
+static bool settle_invalid(struct worker *w, const struct plan_input *plan, uint32_t index, uint8_t stage,
+			   uint16_t reason)
 {
 	ledger_add(&w->ledger, WORKER_MALFORMED, 1);
 	switch (plan->refine->invalid) {
@@ -16,8 +30,7 @@ static bool settle_invalid(struct worker *w, const struct plan_input *plan, cons
 		refine_drop(w, plan, RECORD_INVALID);
 		return true;
 	case INVALID_DEAD_LETTER:
-		refine_dead_letter(w, plan, &w->refiner->pieces[record->piece], stage, reason, 0, record->kept,
-				   record->length);
+		bury(w, plan, index, stage, reason);
 		return true;
 	}
 	return false;
@@ -27,11 +40,7 @@ static bool own_key(const struct refine_own *own, struct key *out)
 {
 	if (own->key.length == 0)
 		return false;
-	*out = (struct key){.text = own->hashed ? (struct md5_key){NULL, 0} : own->key,
-			    .hash = own->hash,
-			    .stored = (uint16_t)own->key.length,
-			    .bytes = own->key.bytes,
-			    .kind = RECORD_KEY_STORED};
+	*out = key_of_own(own->key, own->hashed, own->hash);
 	return true;
 }
 
@@ -43,38 +52,19 @@ static bool plain_key(struct worker *w, const struct plan_input *plan, const str
 	bool found = key_find(&plan->key, &w->random, record->bytes, record->length, piece->origin,
 			      plan->key.kind == KEY_SOURCE ? piece->addresses : piece->ports, piece->text, out);
 
-	/* Without an origin in the record there is nothing to read the text from again. */
-	if (piece->family == RECORD_ORIGIN_NONE && out->kind == RECORD_KEY_SOURCE) {
-		out->kind = RECORD_KEY_STORED;
-		out->stored = (uint16_t)out->text.length;
-		out->bytes = out->text.bytes;
-	} else if (piece->family == RECORD_ORIGIN_NONE && out->kind == RECORD_KEY_FLOW) {
-		out->kind = RECORD_KEY_HASH;
-	}
+	if (piece->family == RECORD_ORIGIN_NONE)
+		key_leave_origin(out);
 	return found;
 }
 
 /* The key of a record that lacks the one it should have. False: it is a dead letter by now. */
-static bool replace_key(struct worker *w, const struct plan_input *plan, const struct refine_record *record,
-			struct key *out)
+static bool replace_key(struct worker *w, const struct plan_input *plan, uint32_t index, struct key *out)
 {
 	ledger_add(&w->ledger, WORKER_KEY_MISSING, 1);
-	switch (plan->refine->missing) {
-	case MISSING_CONSTANT:
-		*out = (struct key){.hash = plan->refine->missing_hash,
-				    .stored = (uint16_t)plan->refine->missing_key.length,
-				    .bytes = plan->refine->missing_key.bytes,
-				    .kind = RECORD_KEY_STORED};
+	if (key_replace(plan->refine->missing, &plan->refine->missing_key, &w->random, out))
 		return true;
-	case MISSING_DEAD_LETTER:
-		refine_dead_letter(w, plan, &w->refiner->pieces[record->piece], DEAD_LETTER_AT_KEY,
-				   DEAD_LETTER_KEY_MISSING, 0, record->kept, record->length);
-		return false;
-	case MISSING_RANDOM:
-		break;
-	}
-	*out = (struct key){.hash = {key_random_next(&w->random), 0}, .kind = RECORD_KEY_HASH};
-	return true;
+	bury(w, plan, index, DEAD_LETTER_AT_KEY, DEAD_LETTER_KEY_MISSING);
+	return false;
 }
 
 /* The same record with its tags: behind the key, which is copied to have them there. */
@@ -115,9 +105,10 @@ static void store(struct worker *w, const struct plan_input *plan, const struct 
 	refine_queue(w, target, &job, key->text, stored);
 }
 
-bool refine_verdict(struct worker *w, const struct plan_input *plan, const struct refine_piece *piece,
-		    const struct rule_verdict *verdict, const uint8_t *kept, uint32_t length,
-		    const struct refine_target **target)
+/* refine_verdict() of a record that brought a key, or NULL. */
+static bool settle_rules(struct worker *w, const struct plan_input *plan, const struct refine_piece *piece,
+			 const struct refine_own *own, const struct rule_verdict *verdict, const uint8_t *kept,
+			 uint32_t length, const struct refine_target **target)
 {
 	if (verdict->redacted)
 		ledger_add(&w->ledger, WORKER_REDACTED, 1);
@@ -129,7 +120,7 @@ bool refine_verdict(struct worker *w, const struct plan_input *plan, const struc
 		refine_drop(w, plan, RECORD_SAMPLED_OUT);
 		return true;
 	case RULE_DEAD_LETTER:
-		refine_dead_letter(w, plan, piece, DEAD_LETTER_AT_RULE, DEAD_LETTER_RULE,
+		refine_dead_record(w, plan, piece, own, DEAD_LETTER_AT_RULE, DEAD_LETTER_RULE,
 				   plan->refine->rule_ids[verdict->rule], kept, length);
 		return true;
 	case RULE_ROUTE:
@@ -139,21 +130,23 @@ bool refine_verdict(struct worker *w, const struct plan_input *plan, const struc
 	return false;
 }
 
+bool refine_verdict(struct worker *w, const struct plan_input *plan, const struct refine_piece *piece,
+		    const struct rule_verdict *verdict, const uint8_t *kept, uint32_t length,
+		    const struct refine_target **target)
+{
+	return settle_rules(w, plan, piece, NULL, verdict, kept, length, target);
+}
+
 /* A group of a pattern, in the record as it came. */
 static bool captured_key(struct worker *w, const struct refine *refine, const struct refine_record *record,
 			 struct key *out)
 {
 	struct slice group;
-	uint32_t length;
 
 	if (!refine->capture ||
 	    !rule_capture_find(refine->capture, w->refiner->capture, record->bytes, record->length, &group))
 		return false;
-	length = key_cut(record->bytes + group.offset, group.length);
-	*out = (struct key){.text = {record->bytes + group.offset, length},
-			    .stored = (uint16_t)length,
-			    .bytes = record->bytes + group.offset,
-			    .kind = RECORD_KEY_STORED};
+	*out = key_of_bytes(record->bytes + group.offset, key_cut(record->bytes + group.offset, group.length));
 	return true;
 }
 
@@ -168,10 +161,7 @@ static bool find_key(struct worker *w, const struct plan_input *plan, uint32_t i
 	case KEY_CAPTURE:
 		return captured_key(w, plan->refine, record, out);
 	case KEY_PATH:
-		*out = (struct key){.text = decoded,
-				    .stored = (uint16_t)decoded.length,
-				    .bytes = decoded.bytes,
-				    .kind = RECORD_KEY_STORED};
+		*out = key_of_bytes(decoded.bytes, decoded.length);
 		return decoded.length > 0;
 	default:
 		return plain_key(w, plan, record, out);
@@ -189,19 +179,19 @@ static void take(struct worker *w, const struct plan_input *plan, uint32_t index
 
 	if (r->keys_used > REFINE_KEY_BYTES - REFINE_KEY_ROOM)
 		refine_append_jobs(w);
-	if (refine->rules && refine_verdict(w, plan, &r->pieces[record->piece], &r->verdicts[index], record->kept,
-					    record->length, &target))
+	if (refine->rules && settle_rules(w, plan, &r->pieces[record->piece], find_own(r, plan, index),
+					  &r->verdicts[index], record->kept, record->length, &target))
 		return;
 	if (record->reason) {
-		if (settle_invalid(w, plan, record, record->stage, record->reason))
+		if (settle_invalid(w, plan, index, record->stage, record->reason))
 			return;
 	} else if (refine->codec->decode && (refine->invalid != INVALID_KEEP || plan->key.kind == KEY_PATH)) {
 		refine_decode(w, plan, record, &decoded);
 		if (decoded.fault != CODEC_OK &&
-		    settle_invalid(w, plan, record, DEAD_LETTER_AT_DECODE, (uint16_t)decoded.fault))
+		    settle_invalid(w, plan, index, DEAD_LETTER_AT_DECODE, (uint16_t)decoded.fault))
 			return;
 	}
-	if (!find_key(w, plan, index, decoded.key, &key) && !replace_key(w, plan, record, &key))
+	if (!find_key(w, plan, index, decoded.key, &key) && !replace_key(w, plan, index, &key))
 		return;
 	if (target != &refine->stream)
 		ledger_add(&w->ledger, WORKER_ROUTED, 1);

@@ -75,9 +75,18 @@ void refine_queue(struct worker *w, const struct refine_target *target, const st
 // Appends all that is queued; the rooms for keys and dead letters are free again.
 void refine_append_jobs(struct worker *w);
 
-// refine_dead.c: stores a record as a dead letter of its input. `detail` as in struct dead_letter_header.
-void refine_dead_letter(struct worker *w, const struct plan_input *plan, const struct refine_piece *piece,
-			uint8_t stage, uint16_t reason, uint32_t detail, const uint8_t *bytes, uint32_t length);
+// refine_dead.c: stores a record as a dead letter of its input. `own` is the key it brought, which the letter then has, NULL
+// when it brought none. `detail` as in struct dead_letter_header.
+void refine_dead_record(struct worker *w, const struct plan_input *plan, const struct refine_piece *piece,
+			const struct refine_own *own, uint8_t stage, uint16_t reason, uint32_t detail,
+			const uint8_t *bytes, uint32_t length);
+
+static inline void refine_dead_letter(struct worker *w, const struct plan_input *plan, const struct refine_piece *piece,
+				      uint8_t stage, uint16_t reason, uint32_t detail, const uint8_t *bytes,
+				      uint32_t length)
+{
+	refine_dead_record(w, plan, piece, NULL, stage, reason, detail, bytes, length);
+}
 
 struct refine_decoded {         /* what a look into a record found */
 	enum codec_fault fault; /* of the whole record, when its input asks for that; else CODEC_OK */

@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <xxhash.h>
 
 #include "dataplane/codec/gelf.h"
 #include "dataplane/codec/kpl.h"
 #include "dataplane/codec/path.h"
+#include "dataplane/packet/tunnel.h"
 #include "dataplane/rule/capture.h"
 #include "dataplane/rule/rule.h"
 
@@ -19,17 +21,21 @@ struct rework {
 	const struct codec *codec;
 	struct key_rule key;
 	struct key_random random;
-	struct hash_key missing_hash; /* MISSING_CONSTANT */
+	struct key missing; /* MISSING_CONSTANT */
 	struct field_path path;
 	struct ruleset *rules;
 	struct rule_scratch *scratch;
 	struct rule_capture *capture;
 	struct rule_capture_scratch *capture_scratch;
+	struct host tap; /* codec frame */
 
 	/* of the dead letter in hand */
 	const struct record *source;
+	const struct dead_letter *taken;
 	struct rework_sink *sink;
 	bool ended;
+	uint8_t addresses, ports; /* of it, enum record_origin: see datagram_copy_known() */
+	uint8_t origin[sizeof(struct origin6)];
 
 	struct slice slices[SLICES];
 	struct kpl_record kpl[SLICES];
@@ -75,17 +81,12 @@ static void put(struct rework *r, const struct rework_record *to, const struct p
 				.codec = codec,
 				.key_kind = tags ? record_tagged_kind(key->kind, tags) : key->kind};
 	struct rework_record out = *to;
+	struct key hashed = *key;
 	uint8_t *at = r->formed + sizeof header;
 
-	if (key->text.length > 0) {
-		uint8_t digest[1][16];
-
-		md5_batch(&key->text, 1, digest);
-		out.hash = hash_key_of_digest(digest[0]);
-		out.hashed = true;
-	} else {
-		out.hash = key->hash;
-	}
+	key_hash_now(&hashed);
+	out.hash = hashed.hash;
+	out.hashed = key->text.length > 0;
 	header.hash = out.hash.upper;
 	out.bytes = record_bytes(header.origin, header.key_length, header.length);
 	memset(r->formed + out.bytes - RECORD_ALIGN, 0, RECORD_ALIGN);
@@ -102,18 +103,16 @@ static void put(struct rework *r, const struct rework_record *to, const struct p
 	r->ended = !r->sink->put(r->sink, &out);
 }
 
-/* By flow, as the worker has it. */
 static void bury(struct rework *r, const struct piece *piece, uint8_t stage, uint16_t reason, uint32_t detail)
 {
 	struct dead_letter_header header = {.stage = stage, .codec = r->input->codec, .reason = reason,
 					    .input = input_id(r->input->name), .detail = detail,
 					    .arrival_ns = r->source->arrival_ns};
 	struct piece dead = {.bytes = r->letter, .kept = r->letter};
-	bool flow = r->source->origin != RECORD_ORIGIN_NONE;
-	struct key key = {.kind = flow ? RECORD_KEY_FLOW : RECORD_KEY_HASH};
+	struct key key = piece->own.length > 0 ? key_of_own(piece->own, piece->own_hashed, piece->own_hash)
+					       : key_of_dead(r->origin, r->ports, r->source->origin, &r->random);
 
-	key.hash.upper = flow ? key_flow_hash(record_origin(r->source), record_origin_bytes(r->source->origin)) :
-				key_random_next(&r->random);
+	key_hash_now(&key);
 	/* It came out of a dead letter, so it fits into one. */
 	dead.length = dead_letter_write(&header, piece->kept, piece->length, r->letter, sizeof r->letter);
 	put(r, &(struct rework_record){.stream = r->input->dead_letter, .dead = true}, &dead, &key, CODEC_DEAD_LETTER);
@@ -131,6 +130,32 @@ static bool settle_invalid(struct rework *r, const struct piece *piece, uint8_t 
 	return r->input->invalid != INVALID_KEEP;
 }
 
+/* Rules have had it before them as it is now, and let it pass: what ended it came later. A dead letter of a rule is none of these. */
+static bool sampled_before(const struct rework *r, const struct piece *piece)
+{
+	return r->taken->header.stage != DEAD_LETTER_AT_RULE && piece->bytes == r->taken->bytes &&
+	       piece->length == r->taken->length;
+}
+
+/*
+ * One in `every` of a step's records, beginning with one that is drawn from its first letter. So a dry run says what will come of
+ * it, a step that failed and comes again gives the same, and no step uses up what another one counts by: the counters in the
+ * scratch, which all share, are not asked.
+ */
+static bool sampled_out(struct rework *r, const struct piece *piece, uint32_t rule)
+{
+	uint32_t *next = &r->sink->samples[rule], every = r->config->rules[rule].every;
+
+	if (sampled_before(r, piece))
+		return false;
+	if (*next == 0)
+		*next = 1 + (uint32_t)(XXH64(r->taken->bytes, r->taken->length, r->taken->header.arrival_ns) % every);
+	if (--*next > 0)
+		return true;
+	*next = every;
+	return false;
+}
+
 /* True: a rule settles it. */
 static bool settle_rules(struct rework *r, struct piece *piece)
 {
@@ -144,6 +169,8 @@ static bool settle_rules(struct rework *r, struct piece *piece)
 	piece->kept = r->kept;
 	ruleset_scan_each(r->rules, r->scratch, &record, 1, &verdict);
 	piece->tags = verdict.tags;
+	if (verdict.rule != RULE_NONE && r->config->rules[verdict.rule].verdict == VERDICT_SAMPLE)
+		verdict.action = sampled_out(r, piece, verdict.rule) ? RULE_SAMPLED_OUT : RULE_KEEP;
 	switch (verdict.action) {
 	case RULE_DROP:
 	case RULE_SAMPLED_OUT:
@@ -159,21 +186,12 @@ static bool settle_rules(struct rework *r, struct piece *piece)
 	return false;
 }
 
-static bool take_all(struct field_sink *sink, const struct field *field)
-{
-	(void)sink;
-	(void)field;
-	return true;
-}
-
 static struct codec_record codec_record(struct rework *r, const struct piece *piece)
 {
-	uint8_t origin = r->source->origin;
-
 	return (struct codec_record){.bytes = piece->bytes,
 				     .length = piece->length,
-				     .source_bytes = origin == RECORD_ORIGIN_IPV4 ? 4 : origin == RECORD_ORIGIN_IPV6 ? 16 : 0,
-				     .source = record_origin(r->source),
+				     .source_bytes = record_source_bytes(r->addresses),
+				     .source = r->origin,
 				     .arrival_ns = r->source->arrival_ns,
 				     .scratch = r->decode};
 }
@@ -181,18 +199,19 @@ static struct codec_record codec_record(struct rework *r, const struct piece *pi
 static enum codec_fault check(struct rework *r, const struct piece *piece)
 {
 	struct codec_record in = codec_record(r, piece);
-	struct field_sink sink = {take_all};
-	enum codec_fault fault;
 
-	if (r->input->invalid == INVALID_KEEP || !r->codec->decode)
-		return CODEC_OK;
-	fault = r->codec->decode(&in, &sink);
-	return fault == CODEC_NO_TEMPLATE ? CODEC_OK : fault; /* it may still come */
+	return r->input->invalid == INVALID_KEEP || !r->codec->decode ? CODEC_OK : codec_check(r->codec, &in);
 }
 
-static void stored_key(struct key *out, const uint8_t *bytes, uint32_t length)
+/* From the bytes and the origin, as for any input. */
+static bool plain_key(struct rework *r, const struct piece *piece, struct key *out)
 {
-	*out = (struct key){.text = {bytes, length}, .stored = (uint16_t)length, .bytes = bytes, .kind = RECORD_KEY_STORED};
+	bool found = key_find(&r->key, &r->random, piece->bytes, piece->length, r->origin,
+			      r->key.kind == KEY_SOURCE ? r->addresses : r->ports, r->key_text, out);
+
+	if (r->source->origin == RECORD_ORIGIN_NONE)
+		key_leave_origin(out);
+	return found;
 }
 
 static bool find_key(struct rework *r, const struct piece *piece, struct key *out)
@@ -205,45 +224,45 @@ static bool find_key(struct rework *r, const struct piece *piece, struct key *ou
 	case KEY_OWN:
 		if (piece->own.length == 0)
 			return false;
-		stored_key(out, piece->own.bytes, piece->own.length);
-		if (piece->own_hashed) {
-			out->text.length = 0;
-			out->hash = piece->own_hash;
-		}
+		*out = key_of_own(piece->own, piece->own_hashed, piece->own_hash);
 		return true;
 	case KEY_CAPTURE:
 		if (!r->capture || !rule_capture_find(r->capture, r->capture_scratch, piece->bytes, piece->length, &group))
 			return false;
-		stored_key(out, piece->bytes + group.offset, key_cut(piece->bytes + group.offset, group.length));
+		*out = key_of_bytes(piece->bytes + group.offset, key_cut(piece->bytes + group.offset, group.length));
 		return true;
 	case KEY_PATH:
 		in = codec_record(r, piece);
 		length = field_path_find(&r->path, r->codec, &in, r->key_text, KEY_BYTES_MAX);
-		stored_key(out, (const uint8_t *)r->key_text, length);
+		*out = key_of_bytes((const uint8_t *)r->key_text, length);
 		return length > 0;
 	default:
-		return key_find(&r->key, &r->random, piece->bytes, piece->length, record_origin(r->source), r->source->origin,
-				r->key_text, out);
+		return plain_key(r, piece, out);
 	}
 }
 
 /* The key of a record that lacks the one it should have. False: it is a dead letter by now. */
 static bool replace_key(struct rework *r, const struct piece *piece, struct key *out)
 {
-	const uint8_t *constant = (const uint8_t *)r->input->key_constant;
+	if (key_replace(r->input->missing, &r->missing, &r->random, out))
+		return true;
+	bury(r, piece, DEAD_LETTER_AT_KEY, DEAD_LETTER_KEY_MISSING, 0);
+	return false;
+}
 
-	if (r->input->missing == MISSING_DEAD_LETTER) {
-		bury(r, piece, DEAD_LETTER_AT_KEY, DEAD_LETTER_KEY_MISSING, 0);
-		return false;
-	}
-	if (r->input->missing == MISSING_CONSTANT)
-		*out = (struct key){.hash = r->missing_hash,
-				    .stored = (uint16_t)strnlen(r->input->key_constant, RECORD_KEY_MAX),
-				    .bytes = constant,
-				    .kind = RECORD_KEY_STORED};
+/* What there is of a message whose other chunks did not come. Nobody asks `invalid` of it: it is no record, and stays a dead letter
+ * unless a rule says otherwise or the input has no stream for such any more. */
+static void take_incomplete(struct rework *r, struct piece *piece)
+{
+	const struct dead_letter_header *header = &r->taken->header;
+
+	piece->kept = piece->bytes;
+	if (settle_rules(r, piece))
+		return;
+	if (r->input->dead_letter[0])
+		bury(r, piece, header->stage, header->reason, header->detail);
 	else
-		*out = (struct key){.hash = {key_random_next(&r->random), 0}, .kind = RECORD_KEY_HASH};
-	return true;
+		r->sink->dropped++;
 }
 
 static void take(struct rework *r, struct piece *piece, uint8_t stage, uint16_t reason)
@@ -302,15 +321,54 @@ static void cut_slices(struct rework *r, const uint8_t *bytes, uint32_t length)
 	}
 }
 
+/*
+ * The key that the record brought stands with the letter, and its hash, which is not the key's own where the sender gave it one. Of
+ * that the lower half is lost. All bits set stand for it: a hash that is the first of a shard, as senders that choose shards
+ * give it, stays in that shard.
+ */
+static void find_own(const struct rework *r, struct piece *piece)
+{
+	const struct record *source = r->source;
+	struct key key;
+
+	if (r->taken->header.codec != CODEC_KPL || record_key_kind(source) != RECORD_KEY_STORED || record_key_bytes(source) == 0)
+		return;
+	piece->own = (struct md5_key){record_key(source), record_key_bytes(source)};
+	key = key_of_bytes(piece->own.bytes, piece->own.length);
+	key_hash_now(&key);
+	piece->own_hashed = key.hash.upper != source->hash;
+	piece->own_hash = (struct hash_key){source->hash, UINT64_MAX};
+}
+
+/* What keys are made of beside the bytes. A tap's frame is stored without an origin: it is in the frame. */
+static void find_origin(struct rework *r)
+{
+	const struct dead_letter *letter = r->taken;
+	struct datagram d;
+
+	r->addresses = r->ports = r->source->origin;
+	memcpy(r->origin, record_origin(r->source), record_origin_bytes(r->source->origin));
+	if (r->input->codec != CODEC_FRAME || letter->header.codec != CODEC_FRAME)
+		return;
+	tunnel_enter(letter->bytes, letter->length, &r->tap,
+		     decode_frame(letter->bytes, letter->length, &r->tap, DECODE_ALL_GOOD, &d), &d);
+	datagram_copy_known(&d, r->origin, &r->addresses, &r->ports);
+}
+
 bool rework_apply(struct rework *r, const struct record *record, const struct dead_letter *letter, struct rework_sink *sink)
 {
 	bool whole = letter->header.stage != DEAD_LETTER_AT_CUT && letter->header.codec == r->input->codec;
 	struct piece piece = {.bytes = letter->bytes, .length = letter->length};
 
 	r->source = record;
+	r->taken = letter;
 	r->sink = sink;
 	r->ended = false;
-	if (letter->header.stage == DEAD_LETTER_AT_REASSEMBLY && r->input->codec == CODEC_GELF)
+	find_origin(r);
+	find_own(r, &piece);
+	if (r->input->codec == CODEC_GELF && dead_letter_is_incomplete(&letter->header))
+		take_incomplete(r, &piece);
+	else if (letter->header.stage == DEAD_LETTER_AT_REASSEMBLY && r->input->codec == CODEC_GELF)
 		take(r, &piece, DEAD_LETTER_AT_REASSEMBLY, letter->header.reason);
 	else if (r->input->codec == CODEC_GELF && gelf_is_chunk(piece.bytes, piece.length))
 		take(r, &piece, DEAD_LETTER_AT_REASSEMBLY, CODEC_CHUNK);
@@ -341,14 +399,18 @@ static int open_capture(struct rework *r, FILE *errors)
 	return r->capture_scratch ? 0 : -ENOMEM;
 }
 
-static void hash_missing(struct rework *r)
+/* The port as its workers have it. */
+static int make_tap(struct rework *r)
 {
-	struct md5_key constant = {(const uint8_t *)r->input->key_constant,
-				   (uint32_t)strnlen(r->input->key_constant, RECORD_KEY_MAX)};
-	uint8_t digest[1][16];
+	const struct config_port *port = &r->config->ports[r->input->port_index];
+	int error = host_init_tap(&r->tap, r->config->vlan_depth);
 
-	md5_batch(&constant, 1, digest);
-	r->missing_hash = hash_key_of_digest(digest[0]);
+	if (r->input->port_index < r->config->ports_count) {
+		r->tap.vxlan_port = (uint16_t)port->vxlan_port;
+		r->tap.geneve_port = (uint16_t)port->geneve_port;
+		r->tap.gtp_port = (uint16_t)port->gtp_port;
+	}
+	return error;
 }
 
 int rework_open(const struct config *config, uint32_t input, FILE *errors, struct rework **out)
@@ -366,8 +428,10 @@ int rework_open(const struct config *config, uint32_t input, FILE *errors, struc
 	if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
 		seed = (uint64_t)(uintptr_t)r;
 	key_random_init(&r->random, seed);
-	hash_missing(r);
-	error = r->codec ? ruleset_compile(config, input, errors, &r->rules) : -EINVAL;
+	r->missing = key_for_missing(r->input);
+	error = r->codec ? make_tap(r) : -EINVAL;
+	if (!error)
+		error = ruleset_compile(config, input, errors, &r->rules);
 	if (!error && r->rules)
 		error = rule_scratch_new((const struct ruleset *const[]){r->rules}, 1, &r->scratch);
 	if (!error && r->input->key == KEY_CAPTURE)

@@ -67,6 +67,23 @@ struct codec {
 	enum codec_fault (*decode)(const struct codec_record *record, struct field_sink *sink);
 };
 
+static inline bool codec_take_all(struct field_sink *sink, const struct field *field)
+{
+	(void)sink;
+	(void)field;
+	return true;
+}
+
+// Whether a record follows the format of its codec, which decodes, as far as can be told when it arrives: flows before their
+// template do, for they are decoded when it has come.
+static inline enum codec_fault codec_check(const struct codec *codec, const struct codec_record *record)
+{
+	struct field_sink sink = {codec_take_all};
+	enum codec_fault fault = codec->decode(record, &sink);
+
+	return fault == CODEC_NO_TEMPLATE ? CODEC_OK : fault;
+}
+
 // By enum record_codec; NULL for a number that is none.
 const struct codec *codec_by_id(uint8_t id);
 

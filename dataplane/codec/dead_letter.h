@@ -16,7 +16,8 @@
  *   +----+----+----+----+------+-------+-----+------+------------+-----------
  *
  * Little endian. The record's own header has the original's origin, VLAN and time; its input is the one the original
- * came in by, here once more so that it survives a replay of dead letters into another stream.
+ * came in by, here once more so that it survives a replay of dead letters into another stream. The record has the key
+ * that the original brought (codec kpl), stored, with its hash; any other has the hash of its flow, or a random one, and no key.
  *
  * The layout is read back from disk for ever. To change it: raise DEAD_LETTER_VERSION and go on reading version 1.
  * Numbers of stages and reasons are never reused; new ones are put at the end of their group.
@@ -95,6 +96,13 @@ _Static_assert(CODEC_FAULT_END <= (int)DEAD_LETTER_FAULT_END, "faults would run 
 
 /* An original may have this many bytes: any UDP payload, but not the longest frames of a tap. */
 #define DEAD_LETTER_BYTES_MAX (RECORD_PAYLOAD_MAX - (uint32_t)sizeof(struct dead_letter_header))
+
+// Whether it is what there was of a message whose other chunks did not come. A chunk that was refused is none: of that no chunks
+// were counted.
+static inline bool dead_letter_is_incomplete(const struct dead_letter_header *header)
+{
+	return header->stage == DEAD_LETTER_AT_REASSEMBLY && header->detail != 0;
+}
 
 struct dead_letter { /* one read back: `header` is a copy, `bytes` stands in what was read */
 	struct dead_letter_header header;

@@ -73,6 +73,16 @@ static inline uint32_t datagram_copy_origin(const struct datagram *d, uint8_t *o
 	return sizeof(struct origin6);
 }
 
+// The same of a frame that may be anything: the addresses alone where there are no ports. Sets what of the origin is there, each
+// enum record_origin: *addresses, and *ports with the ports.
+static inline void datagram_copy_known(const struct datagram *d, uint8_t *out, uint8_t *addresses, uint8_t *ports)
+{
+	*addresses = d->addresses ? d->family : RECORD_ORIGIN_NONE;
+	*ports = datagram_copy_origin(d, out) ? d->family : RECORD_ORIGIN_NONE;
+	if (*addresses && !*ports)
+		memcpy(out, d->addresses, *addresses == RECORD_ORIGIN_IPV4 ? 8 : 32);
+}
+
 // The outer VLAN id; 0 for an untagged or only priority-tagged frame (802.1Q 6.9).
 static inline uint32_t datagram_vlan_id(const struct datagram *d)
 {

@@ -55,6 +55,9 @@ struct key { /* of one record */
 // Prepares the rule of an input. Keeps pointing into `input`.
 void key_rule_init(struct key_rule *rule, const struct config_input *input);
 
+// The key of records that lack theirs (MISSING_CONSTANT), hashed. Keeps pointing into `input`.
+struct key key_for_missing(const struct config_input *input);
+
 // Starts a stream of random hashes. Workers differ in `seed` (any value; from the system's random source).
 void key_random_init(struct key_random *random, uint64_t seed);
 
@@ -204,6 +207,63 @@ static inline bool key_field(const uint8_t *bytes, uint32_t length, uint8_t sepa
 	*out = (struct md5_key){bytes, end};
 	return true;
 }
+
+// A key that is a part of the record, or was found in it.
+static inline struct key key_of_bytes(const uint8_t *bytes, uint32_t length)
+{
+	return (struct key){
+		.text = {bytes, length}, .stored = (uint16_t)length, .bytes = bytes, .kind = RECORD_KEY_STORED};
+}
+
+// One whose hash is known, not that of its bytes or hashed before.
+static inline struct key key_of_hashed(const uint8_t *bytes, uint32_t length, struct hash_key hash)
+{
+	return (struct key){.hash = hash, .stored = (uint16_t)length, .bytes = bytes, .kind = RECORD_KEY_STORED};
+}
+
+// A hash and nothing else: random ones, and those of dead letters.
+static inline struct key key_of_hash(uint64_t hash, uint8_t kind)
+{
+	return (struct key){.hash = {hash, 0}, .kind = kind};
+}
+
+// A key that its sender gave the record, with a hash of its own or without.
+static inline struct key key_of_own(struct md5_key text, bool hashed, struct hash_key hash)
+{
+	return hashed ? key_of_hashed(text.bytes, text.length, hash) : key_of_bytes(text.bytes, text.length);
+}
+
+// What a record gets that lacks its key, `constant` being key_for_missing(). False: it is a dead letter.
+static inline bool key_replace(enum config_missing missing, const struct key *constant, struct key_random *random, struct key *out)
+{
+	if (missing == MISSING_DEAD_LETTER)
+		return false;
+	*out = missing == MISSING_CONSTANT ? *constant : key_of_hash(key_random_next(random), RECORD_KEY_HASH);
+	return true;
+}
+
+// For a record that keeps no origin, a tap's frame: nobody could read the key's text from that again.
+static inline void key_leave_origin(struct key *key)
+{
+	if (key->kind == RECORD_KEY_SOURCE)
+		*key = key_of_bytes(key->text.bytes, key->text.length);
+	else if (key->kind == RECORD_KEY_FLOW)
+		key->kind = RECORD_KEY_HASH;
+}
+
+// The key of a dead letter: its flow, where that is known (`ports`: enum record_origin of the block at `origin` when the ports are
+// in it), so that those of one sender stay in order; nobody asks for them by key. `kept` is what the letter itself keeps.
+static inline struct key key_of_dead(const uint8_t *origin, uint8_t ports, uint8_t kept, struct key_random *random)
+{
+	if (ports == RECORD_ORIGIN_NONE)
+		return key_of_hash(key_random_next(random), RECORD_KEY_HASH);
+	return key_of_hash(key_flow_hash(origin, record_origin_bytes(ports)),
+			   kept == RECORD_ORIGIN_NONE ? RECORD_KEY_HASH : RECORD_KEY_FLOW);
+}
+
+// Hashes the text now, if that is still to be done: for a record that is stored with its hash whether or not its stream has
+// several shards. Not for a fast path.
+void key_hash_now(struct key *key);
 
 // A record without the key its rule asks for (no such field, no origin to take an address or a flow from) gets a random
 // hash instead, kind RECORD_KEY_HASH. That is what key_find() returns false for, so that the caller can count it.

@@ -141,6 +141,12 @@ static inline uint32_t record_origin_bytes(uint8_t origin)
 	       origin == RECORD_ORIGIN_IPV6 ? sizeof(struct origin6) : 0;
 }
 
+// Bytes of the source address, with which such a block begins.
+static inline uint8_t record_source_bytes(uint8_t origin)
+{
+	return origin == RECORD_ORIGIN_IPV4 ? 4 : origin == RECORD_ORIGIN_IPV6 ? 16 : 0;
+}
+
 // Bytes a record takes in a lane or batch, padding included.
 static inline uint32_t record_bytes(uint8_t origin, uint32_t key_length, uint32_t length)
 {

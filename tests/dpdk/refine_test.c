@@ -1,7 +1,9 @@
 // Records of inputs that ask for more than lines and a plain key: what is sent says what must become of it.
 #include <openssl/evp.h>
 
+#include "control/replay/rework.h"
 #include "tests/dpdk/refine_send.h"
+#include "tests/support/samples.h"
 
 #define BURST 32u
 #define FLOOD_ROUNDS 600u
@@ -202,6 +204,103 @@ static void what_a_killed_or_stopped_worker_held_is_counted(void **state)
 	counters[WORKER_PARSED] += 3;
 	counters[RECORD_INCOMPLETE] += 3;
 	check_rigs();
+}
+
+/* ---- keys that records brought ---- */
+
+static void user_records_with_a_rule(void)
+{
+	strcpy(add_input(CODEC_KPL, KEY_OWN, "a")->dead_letter, "dead");
+	add_rule(0, "bad", "temperature", VERDICT_DEAD_LETTER);
+}
+
+/* Nothing in their bytes says it: it would be lost. */
+static void dead_letters_of_user_records_have_their_keys(void **state)
+{
+	const char *data = "{\"n\":0,\"temperature\":21.5}";
+
+	(void)state;
+	start_rigs(user_records_with_a_rule);
+	expect_nothing();
+	memset(burst, 0, offsetof(struct sent, wants));
+	send_bytes(burst, 0, sample_kpl_aggregate.bytes, sample_kpl_aggregate.length);
+	for (uint32_t i = 0; i < 6; i++) {
+		uint32_t length = (uint32_t)strlen(data);
+		struct want *w = want_dead(burst, length, DEAD_LETTER_AT_RULE, DEAD_LETTER_RULE, input_id("bad"), data, length);
+
+		w->payload[24 + 5] = (uint8_t)('0' + i);
+		sprintf(w->key_text, "sensor-%u", i % 3);
+		w->key = i % 3 == 2 ? WANT_HASH : WANT_STORED;
+		w->hash = (struct hash_key){1ull << 63, 0};
+	}
+	run_burst(burst, 1, NULL);
+	end_rigs();
+	set = NULL;
+}
+
+/* ---- replayed ---- */
+
+struct letter {
+	struct rework_sink sink;
+	const struct record *record;
+	uint32_t again;
+};
+
+static bool expect_the_same(struct rework_sink *sink, const struct rework_record *record)
+{
+	struct letter *letter = (struct letter *)((char *)sink - offsetof(struct letter, sink));
+	const struct record *r = letter->record;
+	uint32_t bytes = (uint32_t)(record_payload(r) + r->length - (const uint8_t *)r);
+
+	assert_true(record->dead);
+	assert_int_equal(record->bytes, record_bytes(r->origin, r->key_length, r->length));
+	assert_memory_equal(record->record, r, bytes);
+	letter->again++;
+	return true;
+}
+
+static void replay_letter(struct rework **reworks, const struct record *r)
+{
+	struct letter state = {.sink = {.put = expect_the_same}, .record = r};
+	struct dead_letter letter;
+
+	assert_int_equal(r->codec, CODEC_DEAD_LETTER);
+	assert_int_equal(dead_letter_read(record_payload(r), r->length, &letter), CODEC_OK);
+	for (uint32_t i = 0; i < config.inputs_count; i++)
+		if (input_id(config.inputs[i].name) == letter.header.input)
+			assert_true(rework_apply(reworks[i], r, &letter, &state.sink));
+	assert_int_equal(state.again, 1);
+	assert_int_equal(state.sink.dropped, 0);
+}
+
+/* The worker's steps and the replay's are two pieces of code: what the one makes a dead letter of is the same one, byte for byte,
+ * when the other has had it. */
+static void a_replay_by_the_same_configuration_gives_the_same_dead_letters(void **state)
+{
+	struct rework *reworks[INPUTS_MAX];
+	uint32_t letters = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < config.inputs_count; i++)
+		assert_int_equal(rework_open(&config, i, stderr, &reworks[i]), 0);
+	for (int round = 0; round < 600; round++) {
+		uint64_t from[2];
+
+		for (uint32_t i = 0; i < 2; i++)
+			from[i] = rigs[0].worker->lanes[20 + i].lane.position;
+		draw_sent(burst, draw(config.inputs_count));
+		run_burst(burst, 1, NULL);
+		for (uint32_t i = 0; i < 2; i++)
+			for (uint64_t end = rigs[0].worker->lanes[20 + i].lane.position; from[i] < end; letters++) {
+				const struct record *r = (const void *)(rigs[0].lanes[20 + i] + from[i] % LANE_SIZE);
+
+				replay_letter(reworks, r);
+				from[i] += record_bytes(r->origin, r->key_length, r->length);
+			}
+	}
+	assert_true(letters > 100);
+	for (uint32_t i = 0; i < config.inputs_count; i++)
+		rework_close(reworks[i]);
 }
 
 /* ---- no rules ---- */
@@ -410,6 +509,9 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_rule_drops_a_message_that_stays_incomplete, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_a_killed_or_stopped_worker_held_is_counted, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_replay_by_the_same_configuration_gives_the_same_dead_letters, set_up,
+						tear_down),
+		cmocka_unit_test(dead_letters_of_user_records_have_their_keys),
 		cmocka_unit_test(rules_of_another_input_change_nothing_for_one_without),
 		cmocka_unit_test_setup_teardown(a_flood_on_one_key_leaves_other_shards_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_flood_of_colliding_keys_leaves_other_shards_alone, set_up, tear_down),

@@ -328,6 +328,10 @@ static const struct {
 	 "main.yaml:4:65: warning: stream 'z' is not declared"},
 	{PORT STREAM "inputs: [" IN "}]\nrules: [{name: r, input: i, pattern: xäy, verdict: drop}]\n",
 	 "main.yaml:4:38: warning: characters beyond ASCII are several bytes each"},
+	{PORT STREAM "inputs: [{name: i, port: a, codec: netflow, stream: s, key: {from: path, path: /flows/0/sourceIPv4Address}}]\n",
+	 "main.yaml:3:80: warning: only flows of NetFlow v5 have this key"},
+	{PORT STREAM "inputs: [{name: i, port: a, codec: netflow, stream: s, key: {from: path, path: /options/0/samplingInterval}}]\n",
+	 "main.yaml:3:80: warning: options are decoded by templates"},
 	{"dpdk: {memory_mib: 64}\n" PORT,
 	 "main.yaml:1:20: warning: 1 ports with 65535 mbufs each need about 152 MiB, here are 64"},
 };
