@@ -68,6 +68,33 @@ static void first_segment(const struct daemon_rig *rig, const char *name, uint64
 	assert_int_equal(access(path, F_OK), 0);
 }
 
+/* Something else lies where the segment was: the stream's shard cannot be opened at the next start. */
+static void put_aside(const char *path, char aside[520])
+{
+	snprintf(aside, 520, "%s.aside", path);
+	assert_int_equal(rename(path, aside), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+}
+
+static void put_back(struct daemon_rig *rig, const char *path, const char *aside)
+{
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(rename(aside, path), 0);
+	streams_end_retries(rig->daemon.streams);
+	streams_retry(rig->daemon.streams);
+}
+
+/* Every request for it says that it cannot be opened, and why. */
+static void expect_out_of_reach(struct daemon_rig *rig, const char *op, const char *key, const char *name)
+{
+	json_t *answer = daemon_rig_ask(rig, -1, NULL, "{s:s, s:s, s:i, s:i}", "op", op, key, name, "shard", 0, "sequence", 0);
+
+	assert_false(json_is_true(json_object_get(answer, "ok")));
+	assert_string_equal(json_string_value(json_object_get(answer, "error")), "InternalFailure");
+	assert_non_null(strstr(json_string_value(json_object_get(answer, "message")), "cannot be opened: Is a directory"));
+	json_decref(answer);
+}
+
 static void a_stream_that_cannot_be_opened_keeps_none_of_the_others_down(void **state)
 {
 	struct daemon_rig *rig = *state;
@@ -95,9 +122,7 @@ static void a_stream_that_cannot_be_opened_keeps_none_of_the_others_down(void **
 	append(rig, 0, 10);
 	append(rig, 1, 10);
 	first_segment(rig, "orders", id, 0, path);
-	snprintf(aside, sizeof aside, "%s.aside", path);
-	assert_int_equal(rename(path, aside), 0);
-	assert_int_equal(mkdir(path, 0700), 0);
+	put_aside(path, aside);
 
 	daemon_rig_start_daemon(rig);
 	assert_null(streams_hold(rig->daemon.streams, "orders"));
@@ -111,6 +136,9 @@ static void a_stream_that_cannot_be_opened_keeps_none_of_the_others_down(void **
 	append(rig, 2, 50);
 	expect_stored(rig, "other", 0, 150);
 	expect_balance(rig);
+	expect_out_of_reach(rig, "stream.describe", "name", "orders");
+	expect_out_of_reach(rig, "stream.delete", "name", "orders");
+	expect_out_of_reach(rig, "read", "stream", "orders");
 	/* Its name stays taken, by whoever asks. */
 	assert_int_equal(streams_create(rig->daemon.streams, "orders", 1, 3600, 0), -EEXIST);
 	strcpy(config.streams[0].name, "orders");
@@ -118,10 +146,7 @@ static void a_stream_that_cannot_be_opened_keeps_none_of_the_others_down(void **
 	config.streams[0].retention_seconds = 60;
 	assert_int_equal(declare_streams(&config, rig->daemon.streams, NULL), 0);
 
-	assert_int_equal(rmdir(path), 0);
-	assert_int_equal(rename(aside, path), 0);
-	streams_end_retries(rig->daemon.streams);
-	streams_retry(rig->daemon.streams);
+	put_back(rig, path, aside);
 	assert_int_equal(streams_why_unavailable(rig->daemon.streams, "orders"), 0);
 	until = clock_monotonic_ms() + 20000;
 	while (!(orders = streams_hold(rig->daemon.streams, "orders")))
