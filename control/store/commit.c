@@ -191,6 +191,7 @@ static int end_flight(struct shard *shard)
 		log_info("shard %s/%u: stores again", shard->identity.stream, shard->identity.number);
 	shard->refused = 0;
 	shard->backoff_ns = shard->retry_ns = 0;
+	reserve_stored(store);
 	give_room(shard, b);
 	shard->flights_count--;
 	memmove(shard->flights, shard->flights + 1, shard->flights_count * sizeof shard->flights[0]);

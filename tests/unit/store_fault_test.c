@@ -241,11 +241,44 @@ static void any_failing_call_loses_nothing(void **state)
 	assert_true(struck >= KINDS * 6);
 }
 
+/* What is logged from here to read_log(): the file, and where the log went before. */
+static int log_file, log_before;
+
+static void keep_log(void)
+{
+	char path[] = "/tmp/penstock-log.XXXXXX";
+
+	log_file = mkstemp(path);
+	assert_true(log_file >= 0);
+	unlink(path);
+	log_before = dup(STDERR_FILENO);
+	assert_int_equal(dup2(log_file, STDERR_FILENO), STDERR_FILENO);
+}
+
+static void read_log(char *text, size_t size)
+{
+	ssize_t n = pread(log_file, text, size - 1, 0);
+
+	text[n > 0 ? n : 0] = 0;
+	dup2(log_before, STDERR_FILENO);
+	close(log_before);
+	close(log_file);
+}
+
+static int count_of(const char *text, const char *part)
+{
+	int count = 0;
+
+	for (; (text = strstr(text, part)) != NULL; text++)
+		count++;
+	return count;
+}
+
 static void a_disk_that_stays_full_keeps_what_it_has_and_goes_on_when_there_is_room(void **state)
 {
 	struct shard_status status;
 	struct rig_tally tally;
-	char reserve[200];
+	char reserve[200], text[8192];
 	struct stat file;
 	struct rig rig;
 	uint64_t fed = 0;
@@ -253,6 +286,7 @@ static void a_disk_that_stays_full_keeps_what_it_has_and_goes_on_when_there_is_r
 	(void)state;
 	rig_make(&rig, "/tmp", 1, 1);
 	rig_start(&rig);
+	keep_log();
 	rig_feed(&rig, 0, 100, 1000, 10);
 	assert_true(rig_settle(&rig, 5000));
 	snprintf(reserve, sizeof reserve, "%s/reserve", rig.directory);
@@ -261,7 +295,8 @@ static void a_disk_that_stays_full_keeps_what_it_has_and_goes_on_when_there_is_r
 	while (feed_append(&rig.feed, 0, 0, 1000))
 		fed++; /* until the lane is full: that is where the dataplane counts and drops */
 	feed_commit(&rig.feed, 0);
-	assert_false(rig_settle(&rig, 600));
+	assert_false(rig_settle(&rig, 2000));
+	assert_true(atomic_load(&fault.failed) >= 3);
 	shard_get_status(rig.shards[0], &status);
 	assert_false(status.writable);
 	assert_int_equal(status.stored_records, 100);
@@ -277,6 +312,35 @@ static void a_disk_that_stays_full_keeps_what_it_has_and_goes_on_when_there_is_r
 	assert_true(status.writable);
 	assert_int_equal(stat(reserve, &file), 0);
 	assert_int_equal(file.st_size, rig.options.reserve_bytes);
+	/* Each is said once, however often the reserve was made and given up. */
+	read_log(text, sizeof text);
+	assert_int_equal(count_of(text, "gave up the reserve"), 1);
+	assert_int_equal(count_of(text, "has room again"), 1);
+	rig_destroy(&rig);
+}
+
+static void a_reserve_that_could_not_be_made_at_start_is_made_when_there_is_room(void **state)
+{
+	struct rig_tally tally;
+	char reserve[200];
+	struct stat file;
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, "/tmp", 1, 1);
+	arm(FALLOCATE, ENOSPC, 1, 1000000);
+	rig_start(&rig);
+	snprintf(reserve, sizeof reserve, "%s/reserve", rig.directory);
+	assert_int_not_equal(stat(reserve, &file), 0);
+	rig_feed(&rig, 0, 100, 1000, 10);
+	assert_false(rig_settle(&rig, 500));
+	disarm();
+	assert_true(rig_settle(&rig, 10000));
+	assert_int_equal(stat(reserve, &file), 0);
+	assert_int_equal(file.st_size, rig.options.reserve_bytes);
+	tally = rig_read(&rig, 0, 0);
+	assert_all_right(tally);
+	assert_int_equal(tally.records, 100);
 	rig_destroy(&rig);
 }
 
@@ -434,6 +498,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(threads_do_what_the_ring_does, install, uninstall),
 		cmocka_unit_test_setup_teardown(any_failing_call_loses_nothing, install, uninstall),
 		cmocka_unit_test_setup_teardown(a_disk_that_stays_full_keeps_what_it_has_and_goes_on_when_there_is_room,
+						install, uninstall),
+		cmocka_unit_test_setup_teardown(a_reserve_that_could_not_be_made_at_start_is_made_when_there_is_room,
 						install, uninstall),
 		cmocka_unit_test_setup_teardown(a_hanging_sync_only_delays, install, uninstall),
 		cmocka_unit_test_setup_teardown(a_file_system_without_direct_writes_is_used_buffered, install,
