@@ -50,9 +50,27 @@ int database_error(struct metadata *m, int code, const char *doing)
 {
 	int error = errno_of(m->db, code);
 
-	if (error != -EEXIST)
+	if (error == -EEXIST)
+		return error;
+	if (error != m->said)
 		log_error("metadata: cannot %s: %s (%s)", doing, sqlite3_errmsg(m->db), strerror(-error));
+	m->said = error;
+	m->said_changes = sqlite3_total_changes(m->db);
 	return error;
+}
+
+/* Beginning, undoing, and a transaction that changed nothing are no sign that the disk takes anything. */
+static void note_success(struct metadata *m, const sqlite3_stmt *s)
+{
+	int changes = sqlite3_total_changes(m->db);
+
+	if (!m->said || !sqlite3_get_autocommit(m->db))
+		return;
+	if (s != m->statements[SQL_ROLLBACK] && changes != m->said_changes) {
+		m->said = 0;
+		log_info("metadata: changes are kept again");
+	}
+	m->said_changes = changes;
 }
 
 sqlite3_stmt *statement_use(struct metadata *m, enum statement which)
@@ -100,6 +118,8 @@ int statement_run(struct metadata *m, sqlite3_stmt *s, const char *doing)
 	int result = statement_step(m, s, doing);
 
 	sqlite3_reset(s);
+	if (result == 0)
+		note_success(m, s);
 	return result > 0 ? 0 : result;
 }
 

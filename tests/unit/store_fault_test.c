@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "control/store/files.h"
+#include "tests/support/log_rig.h"
 #include "tests/support/store_rig.h"
 
 #define assert_all_right(tally)                                                                                        \
@@ -241,44 +242,11 @@ static void any_failing_call_loses_nothing(void **state)
 	assert_true(struck >= KINDS * 6);
 }
 
-/* What is logged from here to read_log(): the file, and where the log went before. */
-static int log_file, log_before;
-
-static void keep_log(void)
-{
-	char path[] = "/tmp/penstock-log.XXXXXX";
-
-	log_file = mkstemp(path);
-	assert_true(log_file >= 0);
-	unlink(path);
-	log_before = dup(STDERR_FILENO);
-	assert_int_equal(dup2(log_file, STDERR_FILENO), STDERR_FILENO);
-}
-
-static void read_log(char *text, size_t size)
-{
-	ssize_t n = pread(log_file, text, size - 1, 0);
-
-	text[n > 0 ? n : 0] = 0;
-	dup2(log_before, STDERR_FILENO);
-	close(log_before);
-	close(log_file);
-}
-
-static int count_of(const char *text, const char *part)
-{
-	int count = 0;
-
-	for (; (text = strstr(text, part)) != NULL; text++)
-		count++;
-	return count;
-}
-
 static void a_disk_that_stays_full_keeps_what_it_has_and_goes_on_when_there_is_room(void **state)
 {
 	struct shard_status status;
 	struct rig_tally tally;
-	char reserve[200], text[8192];
+	char reserve[200];
 	struct stat file;
 	struct rig rig;
 	uint64_t fed = 0;
@@ -286,7 +254,7 @@ static void a_disk_that_stays_full_keeps_what_it_has_and_goes_on_when_there_is_r
 	(void)state;
 	rig_make(&rig, "/tmp", 1, 1);
 	rig_start(&rig);
-	keep_log();
+	log_rig_begin();
 	rig_feed(&rig, 0, 100, 1000, 10);
 	assert_true(rig_settle(&rig, 5000));
 	snprintf(reserve, sizeof reserve, "%s/reserve", rig.directory);
@@ -313,9 +281,9 @@ static void a_disk_that_stays_full_keeps_what_it_has_and_goes_on_when_there_is_r
 	assert_int_equal(stat(reserve, &file), 0);
 	assert_int_equal(file.st_size, rig.options.reserve_bytes);
 	/* Each is said once, however often the reserve was made and given up. */
-	read_log(text, sizeof text);
-	assert_int_equal(count_of(text, "gave up the reserve"), 1);
-	assert_int_equal(count_of(text, "has room again"), 1);
+	assert_int_equal(log_rig_count("gave up the reserve"), 1);
+	assert_int_equal(log_rig_count("has room again"), 1);
+	log_rig_end();
 	rig_destroy(&rig);
 }
 
