@@ -55,6 +55,9 @@ static const char *explain(int error)
 		       "meanwhile";
 	case -EBUSY:
 		return "the control region is held by another penstockd: stop it";
+	case -ENOSPC:
+		return "its file system has no room for the control region: free some, or make it larger (mount -o remount,size=...; "
+		       "on hugetlbfs more pages); nothing is taken from the lanes until then";
 	default:
 		return strerror(-error);
 	}
