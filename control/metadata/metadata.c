@@ -2,16 +2,14 @@
 #include "control/metadata/metadata.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "control/log.h"
 #include "control/metadata/database.h"
+#include "control/store/files.h"
 
 #define DATABASE_FILE "metadata.db"
 
@@ -167,24 +165,6 @@ int statement_list(struct metadata *m, sqlite3_stmt *s, row_reader *read, size_t
 	return 0;
 }
 
-static int make_directory(const char *directory)
-{
-	char path[PATH_MAX];
-	int n = snprintf(path, sizeof path, "%s", directory);
-
-	if (n <= 0 || n >= PATH_MAX)
-		return -ENAMETOOLONG;
-	for (char *at = path + 1; *at; at++) {
-		if (*at != '/')
-			continue;
-		*at = 0;
-		if (mkdir(path, 0750) != 0 && errno != EEXIST)
-			return -errno;
-		*at = '/';
-	}
-	return mkdir(path, 0750) == 0 || errno == EEXIST ? 0 : -errno;
-}
-
 /* quick_check answers one row "ok", or a row for each thing wrong. */
 static int check_integrity(struct metadata *m)
 {
@@ -246,7 +226,7 @@ int metadata_open(const char *directory, struct metadata **out)
 	if (!m)
 		return -ENOMEM;
 	pthread_mutex_init(&m->lock, NULL);
-	error = make_directory(directory);
+	error = files_make_directory(directory);
 	if (!error && snprintf(path, sizeof path, "%s/" DATABASE_FILE, directory) >= PATH_MAX)
 		error = -ENAMETOOLONG;
 	if (error) {

@@ -312,6 +312,26 @@ static void a_reserve_that_could_not_be_made_at_start_is_made_when_there_is_room
 	rig_destroy(&rig);
 }
 
+/* Whoever made it may have died before it was synced. */
+static void a_directory_that_is_there_is_made_durable_too(void **state)
+{
+	char directory[] = "/tmp/penstock-made.XXXXXX", path[64];
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof path, "%s/a", directory);
+	assert_int_equal(mkdir(path, 0700), 0);
+	arm(SYNC_DIRECTORY, EIO, 3, 1); /* "/", "/tmp", and what `path` is an entry of */
+	assert_int_equal(files_make_directory(path), -EIO);
+	/* One that may not be opened is not ours. */
+	arm(SYNC_DIRECTORY, EACCES, 1, 2);
+	assert_int_equal(files_make_directory(path), 0);
+	assert_int_equal(atomic_load(&fault.failed), 2);
+	disarm();
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(rmdir(directory), 0);
+}
+
 static void a_hanging_sync_only_delays(void **state)
 {
 	struct store_status status;
@@ -469,6 +489,7 @@ int main(void)
 						install, uninstall),
 		cmocka_unit_test_setup_teardown(a_reserve_that_could_not_be_made_at_start_is_made_when_there_is_room,
 						install, uninstall),
+		cmocka_unit_test_setup_teardown(a_directory_that_is_there_is_made_durable_too, install, uninstall),
 		cmocka_unit_test_setup_teardown(a_hanging_sync_only_delays, install, uninstall),
 		cmocka_unit_test_setup_teardown(a_file_system_without_direct_writes_is_used_buffered, install,
 						uninstall),
