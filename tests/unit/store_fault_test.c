@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "control/store/files.h"
+#include "control/store/segment.h"
 #include "tests/support/log_rig.h"
 #include "tests/support/store_rig.h"
 
@@ -96,12 +97,20 @@ static ssize_t faulty_pwrite(int fd, const void *bytes, size_t length, uint64_t 
 
 /* A bad sector: reads that touch it fail. */
 static _Atomic uint64_t bad_at;
+static uint64_t bad_inode; /* of the one file that has it; 0: all have */
+
+static bool is_bad(int fd)
+{
+	struct stat file;
+
+	return is_segment(fd) && (!bad_inode || (fstat(fd, &file) == 0 && file.st_ino == bad_inode));
+}
 
 static ssize_t faulty_pread(int fd, void *bytes, size_t length, uint64_t at)
 {
 	uint64_t bad = atomic_load(&bad_at);
 
-	return bad && is_segment(fd) && at <= bad && bad < at + length ? -EIO : real.pread(fd, bytes, length, at);
+	return bad && at <= bad && bad < at + length && is_bad(fd) ? -EIO : real.pread(fd, bytes, length, at);
 }
 
 static int faulty_fdatasync(int fd)
@@ -425,6 +434,53 @@ static void what_cannot_be_read_is_a_gap_and_the_rest_is_there(void **state)
 	rig_destroy(&rig);
 }
 
+/* The first sequence of the `nth` segment, which is made the bad one. */
+static uint64_t spoil(struct rig *rig, int nth)
+{
+	struct stat file;
+	char path[512];
+	uint64_t first;
+
+	assert_true(rig_segment(rig, 0, nth, path));
+	assert_true(segment_parse_name(strrchr(path, '/') + 1, SEGMENT_SUFFIX, &first));
+	assert_int_equal(stat(path, &file), 0);
+	bad_inode = file.st_ino;
+	atomic_store(&bad_at, SEGMENT_DATA + 100000);
+	return first;
+}
+
+static void a_time_is_found_beside_a_bad_sector(void **state)
+{
+	uint64_t healthy[300], sequence, first;
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, "/tmp", 1, 1);
+	rig.options.segment_bytes = 512 << 10;
+	rig_start(&rig);
+	rig_feed(&rig, 0, 3000, 1000, 20);
+	rig_stop(&rig, true);
+	rig_start(&rig);
+	for (uint64_t i = 0; i < 300; i++)
+		assert_int_equal(shard_find_time(rig.shards[0], 1000000 + i * 10, &healthy[i]), 0);
+	rig_stop(&rig, true);
+	rig_delete_indexes(&rig, 0);
+	first = spoil(&rig, 2);
+	rig_start(&rig);
+	for (uint64_t i = 0; i < 300; i++) {
+		assert_int_equal(shard_find_time(rig.shards[0], 1000000 + i * 10, &sequence), 0);
+		/* Never behind what is looked for; in front of it only where the damage is. */
+		if (sequence != healthy[i])
+			assert_int_equal(sequence, first);
+		assert_true(sequence <= healthy[i]);
+	}
+	assert_int_equal(sequence, healthy[299]);
+	assert_true(first > 1 && first < healthy[299]);
+	bad_inode = 0;
+	atomic_store(&bad_at, 0);
+	rig_destroy(&rig);
+}
+
 /* The real thing, with the ring: a tmpfs of a few megabytes. */
 static void a_small_file_system_fills_up_and_is_emptied_again(void **state)
 {
@@ -494,6 +550,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_file_system_without_direct_writes_is_used_buffered, install,
 						uninstall),
 		cmocka_unit_test_setup_teardown(what_cannot_be_read_is_a_gap_and_the_rest_is_there, install, uninstall),
+		cmocka_unit_test_setup_teardown(a_time_is_found_beside_a_bad_sector, install, uninstall),
 		cmocka_unit_test(a_small_file_system_fills_up_and_is_emptied_again),
 	};
 
