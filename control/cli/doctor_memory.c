@@ -136,7 +136,7 @@ static void check_hugepages(struct doctor *d, uint64_t region_bytes)
 
 static void check_memlock(struct doctor *d)
 {
-	static const char why[] = "AF_XDP sockets, io_uring's fixed buffers and DPDK's memory are locked; a low limit refuses them";
+	static const char why[] = "AF_XDP sockets and DPDK's memory are locked; a low limit refuses them";
 	char text[UNITS_TEXT_MAX];
 	struct rlimit limit;
 

@@ -185,7 +185,8 @@ static void check_room(struct doctor *d, const char *path)
 	}
 	if (wanted > have)
 		doctor_add(d, VERDICT_FAIL, "disk_room", why,
-			   "a larger disk, shorter retention (penstock stream create --retention), or --retention-bytes to choose what goes",
+			   "a larger disk, or a shorter streams[].retention (or a retention_bytes, to choose what goes) in the "
+			   "configuration and penstock reload",
 			   "retention at the present rate needs %s, there are %s", units_bytes(a, wanted), units_bytes(b, have));
 	else
 		doctor_add(d, VERDICT_OK, "disk_room", why, NULL, "retention at the present rate needs %s, there are %s",
