@@ -234,6 +234,9 @@ void config_free(struct config *config);
 // on tmpfs or hugetlbfs and has room. Reports as config_load() does. 0, or -EINVAL when there was an error.
 int config_check_host(const struct config *config, FILE *errors);
 
+// `path`, or the nearest directory above it that is there (and may be looked for), into `out`.
+void config_existing_parent(const char *path, char *out, size_t size);
+
 // One report in the loader's style about a place in the configuration (`file`, `line` and `column` of a port, input,
 // rule, stream or delivery), for what turns out wrong only at start. `severity` is "error" or "warning".
 void config_complain(const struct config *config, FILE *errors, const char *severity, const char *file, uint32_t line,

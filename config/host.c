@@ -61,24 +61,6 @@ static void check_port(struct host *h, uint32_t i)
 	}
 }
 
-// File system facts of the directory, or of the nearest directory above it that is there.
-static int find_filesystem(const struct host *h, const char *directory, struct statfs *out)
-{
-	char path[CONFIG_PATH_MAX], *slash;
-	int error;
-
-	snprintf(path, sizeof path, "%s", directory);
-	while ((error = h->machine->filesystem(path, out)) != 0) {
-		if (error != -ENOENT)
-			return error;
-		slash = strrchr(path, '/');
-		if (!slash || slash == path)
-			return h->machine->filesystem("/", out);
-		*slash = '\0';
-	}
-	return 0;
-}
-
 /* On hugetlbfs only the pages of the machine may limit it. */
 static uint64_t room_bytes(const struct host *h, const struct statfs *fs)
 {
@@ -96,9 +78,12 @@ static void check_region(struct host *h)
 	struct region_geometry geometry = {config_workers(c), c->region_shards, c->lane_bytes};
 	uint32_t shards = 0;
 	uint64_t wanted, room, page;
+	char existing[CONFIG_PATH_MAX];
 	struct statfs fs;
-	int error = find_filesystem(h, c->region_directory, &fs);
+	int error;
 
+	config_existing_parent(c->region_directory, existing, sizeof existing);
+	error = h->machine->filesystem(existing, &fs);
 	if (error) {
 		origin_report(c, &h->reports, SEVERITY_ERROR, "region.directory", 0, "%s: %s", c->region_directory,
 			      strerror(-error));

@@ -99,6 +99,20 @@ static uint64_t huge_pages(uint64_t page_bytes)
 	return count;
 }
 
+void config_existing_parent(const char *path, char *out, size_t size)
+{
+	snprintf(out, size, "%s", path);
+	while (access(out, F_OK) && strlen(out) > 1) {
+		char *slash = strrchr(out, '/');
+
+		if (!slash) {
+			snprintf(out, size, ".");
+			return;
+		}
+		*(slash == out ? slash + 1 : slash) = '\0';
+	}
+}
+
 int config_check_host(const struct config *config, FILE *errors)
 {
 	static const struct machine machine = {

@@ -13,6 +13,7 @@
 #include "control/plane_private.h"
 
 #define LOOK_MS 50u           /* between two looks for a region */
+#define LOOK_MAX_MS 1000u     /* when each fails */
 #define DRAIN_OLD_MS 60000u   /* for what is left in a region that was given up */
 #define LAST_COMMIT_MS 2000u  /* for what was copied of it, once all lanes are empty */
 
@@ -24,6 +25,7 @@ int plane_open(const struct plane_options *options, struct plane **out)
 		return -ENOMEM;
 	plane->options = *options;
 	plane->region.fd = plane->control_fd = -1;
+	plane->look_ms = LOOK_MS;
 	pthread_rwlock_init(&plane->lock, NULL);
 	*out = plane;
 	return 0;
@@ -38,25 +40,47 @@ void plane_close(struct plane *plane)
 	free(plane);
 }
 
-/* Says why there is no region, once for each reason. */
-static void say_problem(struct plane *plane, int error)
+static const char *explain(int error)
+{
+	switch (error) {
+	case -ENOENT:
+		return "the dataplane has not made its region yet";
+	case -EAGAIN:
+		return "the dataplane is making its region";
+	case -EPROTO:
+		return "its region is of another version: start the penstock-dataplane that was installed with this penstockd; "
+		       "streams can be read meanwhile";
+	case -EBADMSG:
+		return "its region's header and size contradict each other: restart penstock-dataplane; streams can be read "
+		       "meanwhile";
+	case -EBUSY:
+		return "the control region is held by another penstockd: stop it";
+	case -ENOSPC:
+		return "its file system has no room for the control region: free some, or make it larger (mount -o remount,size=...; "
+		       "on hugetlbfs more pages); nothing is taken from the lanes until then";
+	default:
+		return strerror(-error);
+	}
+}
+
+/* Says why there is no region, once for each reason. `ours`: it is there, but penstockd's own disk refuses to take it up. */
+static void say_problem(struct plane *plane, int error, bool ours)
 {
 	const char *directory = plane->options.region_directory;
-	const char *text = error == -ENOENT ? "the dataplane has not made its region yet" :
-			   error == -EAGAIN ? "the dataplane is making its region" :
-			   error == -EPROTO ? "its region is of another version: start the penstock-dataplane that was "
-					      "installed with this penstockd; streams can be read meanwhile" :
-			   error == -EBADMSG ? "its region's header and size contradict each other: restart "
-					       "penstock-dataplane; streams can be read meanwhile" :
-			   error == -EBUSY ? "the control region is held by another penstockd: stop it" : strerror(-error);
+	char text[sizeof plane->problem];
 
-	if (error == plane->problem_error)
+	plane->problem_error = ours ? 0 : error;
+	if (ours)
+		snprintf(text, sizeof text, "%s: cannot be taken up: %s: %s under store.directory", directory, strerror(-error),
+			 error == -ENOSPC ? "free some space" : "mend what refuses");
+	else
+		snprintf(text, sizeof text, "%s: %s", directory, explain(error));
+	if (strcmp(text, plane->problem) == 0)
 		return;
-	plane->problem_error = error;
 	pthread_rwlock_wrlock(&plane->lock);
-	snprintf(plane->problem, sizeof plane->problem, "%s: %s", directory, text);
+	memcpy(plane->problem, text, sizeof text);
 	pthread_rwlock_unlock(&plane->lock);
-	if (error == -ENOENT || error == -EAGAIN)
+	if (plane->problem_error == -ENOENT || plane->problem_error == -EAGAIN)
 		log_info("region: %s", plane->problem);
 	else
 		log_error("region: %s", plane->problem);
@@ -113,7 +137,8 @@ static void let_go(struct plane *plane)
 	pthread_rwlock_unlock(&plane->lock);
 }
 
-static int attach(struct plane *plane)
+/* 0 or -errno; *ours: because of what metadata or the store said. */
+static int attach(struct plane *plane, bool *ours)
 {
 	struct region_reader region;
 	struct control *control = NULL;
@@ -135,6 +160,7 @@ static int attach(struct plane *plane)
 	atomic_store_explicit(&control->pid, (uint32_t)getpid(), memory_order_relaxed);
 	atomic_store_explicit(&control->heartbeat_ns, clock_realtime_ns(), memory_order_release);
 	streams_forget_map(plane->options.streams);
+	*ours = true;
 	error = metadata_forget_regions(plane->options.metadata, region.generation);
 	if (!error)
 		error = plane_note_bases(plane); /* before the first record is taken */
@@ -251,19 +277,32 @@ static void advance_deletions(struct plane *plane)
 	streams_advance_deletions(plane->options.streams, &exit);
 }
 
+/* A region that is not there yet is looked for as often as ever: its dataplane waits. What refuses is given time. */
+static void try_attach(struct plane *plane)
+{
+	bool ours = false;
+	int error = attach(plane, &ours);
+
+	if (!error || (!ours && (error == -ENOENT || error == -EAGAIN)))
+		plane->look_ms = LOOK_MS;
+	else if (plane->look_ms < LOOK_MAX_MS)
+		plane->look_ms = plane->look_ms * 2 < LOOK_MAX_MS ? plane->look_ms * 2 : LOOK_MAX_MS;
+	if (error)
+		say_problem(plane, error, ours);
+}
+
 void plane_tick(struct plane *plane)
 {
 	uint64_t now_ms = clock_monotonic_ms();
-	int error;
 
 	if (plane->attached)
 		atomic_store_explicit(&plane->control->heartbeat_ns, clock_realtime_ns(), memory_order_release);
 	if (now_ms >= plane->next_look_ms) {
-		plane->next_look_ms = now_ms + LOOK_MS;
 		if (plane->attached && (plane->replaced_ms || replaced(plane)))
 			leave_old(plane, now_ms);
-		if (!plane->attached && (error = attach(plane)) != 0)
-			say_problem(plane, error);
+		if (!plane->attached)
+			try_attach(plane);
+		plane->next_look_ms = now_ms + plane->look_ms;
 	}
 	if (plane->attached)
 		publish_map(plane);

@@ -13,9 +13,10 @@ struct plane {
 	struct control *control;
 	int control_fd;
 	char problem[256];
-	int problem_error;            /* what was said last, so that it is said once */
+	int problem_error;            /* of the last look for a region; 0: it is there */
 	_Atomic uint64_t map_changes; /* of the map published last */
 	uint64_t next_look_ms;
+	uint32_t look_ms;             /* until the next one: grows while a region that is there cannot be taken up */
 	uint64_t replaced_ms;         /* since when the region is known to be given up, 0: it is not */
 	struct {
 		uint64_t stream_id, base;

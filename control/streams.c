@@ -82,6 +82,17 @@ int streams_why_unavailable(struct streams *streams, const char *name)
 	return error;
 }
 
+bool streams_is_known(struct streams *streams, uint64_t id)
+{
+	bool known = false;
+
+	pthread_mutex_lock(&streams->lock);
+	for (uint32_t i = 0; i < streams->count && !known; i++)
+		known = streams->all[i]->info.id == id && !streams->all[i]->deleting;
+	pthread_mutex_unlock(&streams->lock);
+	return known;
+}
+
 int streams_list_unavailable(struct streams *streams, struct stream_trouble **out, uint32_t *count)
 {
 	struct stream_trouble *rows;

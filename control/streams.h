@@ -71,6 +71,9 @@ void streams_release(struct streams *streams, struct stream *stream);
 // Why stream `name` is unavailable: -errno; 0: it is not.
 int streams_why_unavailable(struct streams *streams, const char *name);
 
+// True while there is a stream of this id that was not deleted, even if nobody can hold it now.
+bool streams_is_known(struct streams *streams, uint64_t id);
+
 struct stream_trouble {
 	char name[129];
 	int error; /* -errno */

@@ -28,21 +28,6 @@ struct place { /* where the region lies or is to lie */
 	uint64_t pool;           /* of that: free pages of hugetlbfs's size */
 };
 
-// The nearest ancestor of `path` that is there.
-static void existing_parent(const char *path, char *out)
-{
-	snprintf(out, PATH_MAX, "%s", path);
-	while (access(out, F_OK) && strlen(out) > 1) {
-		char *slash = strrchr(out, '/');
-
-		if (!slash) {
-			snprintf(out, PATH_MAX, ".");
-			return;
-		}
-		*(slash == out ? slash + 1 : slash) = '\0';
-	}
-}
-
 // False when its file system says nothing.
 static bool find_place(const struct doctor *d, struct place *place)
 {
@@ -51,7 +36,7 @@ static bool find_place(const struct doctor *d, struct place *place)
 	uint64_t page;
 
 	*place = (struct place){.directory = d->config ? d->config->region_directory : "/dev/shm"};
-	existing_parent(place->directory, place->existing);
+	config_existing_parent(place->directory, place->existing, sizeof(place->existing));
 	if (d->filesystem(place->existing, &place->fs))
 		return false;
 	/* A file system of pages may have no limit of its own, and then counts nothing. */
@@ -136,7 +121,7 @@ static void check_hugepages(struct doctor *d, uint64_t region_bytes)
 
 static void check_memlock(struct doctor *d)
 {
-	static const char why[] = "AF_XDP sockets, io_uring's fixed buffers and DPDK's memory are locked; a low limit refuses them";
+	static const char why[] = "AF_XDP sockets and DPDK's memory are locked; a low limit refuses them";
 	char text[UNITS_TEXT_MAX];
 	struct rlimit limit;
 

@@ -18,21 +18,6 @@
 
 #define STORE_DEFAULT "/var/lib/penstock"
 
-// The store's directory or the nearest one above it that is there.
-static void store_place(const struct doctor *d, char *path)
-{
-	snprintf(path, PATH_MAX, "%s", d->config ? d->config->store_directory : STORE_DEFAULT);
-	while (access(path, F_OK) && strlen(path) > 1) {
-		char *slash = strrchr(path, '/');
-
-		if (!slash) {
-			snprintf(path, PATH_MAX, ".");
-			return;
-		}
-		*(slash == path ? slash + 1 : slash) = '\0';
-	}
-}
-
 static const char *system_name(uint64_t type)
 {
 	static const struct {
@@ -185,7 +170,8 @@ static void check_room(struct doctor *d, const char *path)
 	}
 	if (wanted > have)
 		doctor_add(d, VERDICT_FAIL, "disk_room", why,
-			   "a larger disk, shorter retention (penstock stream create --retention), or --retention-bytes to choose what goes",
+			   "a larger disk, or a shorter streams[].retention (or a retention_bytes, to choose what goes) in the "
+			   "configuration and penstock reload",
 			   "retention at the present rate needs %s, there are %s", units_bytes(a, wanted), units_bytes(b, have));
 	else
 		doctor_add(d, VERDICT_OK, "disk_room", why, NULL, "retention at the present rate needs %s, there are %s",
@@ -196,7 +182,7 @@ void doctor_check_store(struct doctor *d)
 {
 	char path[PATH_MAX];
 
-	store_place(d, path);
+	config_existing_parent(d->config ? d->config->store_directory : STORE_DEFAULT, path, sizeof(path));
 	check_system(d, path);
 	check_direct(d, path);
 	check_uring(d);

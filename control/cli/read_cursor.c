@@ -4,15 +4,8 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
-#include <time.h>
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
-}
+#include "control/clock.h"
 
 static int receive(struct cursors *c, const char *op, struct message *answer)
 {
@@ -103,13 +96,13 @@ bool cursors_due(const struct cursors *c)
 {
 	if (c->asked || !c->printed)
 		return false;
-	return c->printed >= CURSOR_COMMIT_RECORDS || now_ms() - c->committed_ms >= CURSOR_COMMIT_MS;
+	return c->printed >= CURSOR_COMMIT_RECORDS || clock_monotonic_ms() - c->committed_ms >= CURSOR_COMMIT_MS;
 }
 
 int cursors_begin(struct cursors *c)
 {
 	c->printed = 0;
-	c->committed_ms = now_ms();
+	c->committed_ms = clock_monotonic_ms();
 	c->left = c->count;
 	return send_next(c);
 }

@@ -2,21 +2,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include "control/cli/read.h"
+#include "control/clock.h"
 #include "dataplane/codec/templates.h"
 
 #define TEMPLATES_BYTES (8u << 20)
 #define ASK_AGAIN_MS 1000u
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
-}
 
 // Takes an answer's definitions. How many there were.
 static uint32_t import(struct reader *r, const struct message *answer)
@@ -58,7 +50,7 @@ static bool ask(struct reader *r)
 bool reader_flows(void *context, bool missing)
 {
 	struct reader *r = context;
-	uint64_t seed = 0, now = now_ms();
+	uint64_t seed = 0, now = clock_monotonic_ms();
 	bool first = !r->templates;
 
 	if (first) {

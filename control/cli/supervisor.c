@@ -9,10 +9,10 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "control/cli/netns.h"
+#include "control/clock.h"
 
 #define DELAY_FIRST_MS 50u
 #define DELAY_MAX_MS 1000u
@@ -21,14 +21,6 @@
 #define FIRST_START_MS 10000u
 #define STATUS_CONFIGURATION 2
 #define STATUS_NOT_STARTED 127
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
-}
 
 uint32_t supervisor_delay(uint64_t lived_ms, uint32_t delay_ms, bool killed)
 {
@@ -97,12 +89,12 @@ static void start(struct supervised *p, const sigset_t *mask, const char *direct
 		become(p, parent, mask);
 	if (pid < 0) {
 		p->delay_ms = supervisor_delay(0, p->delay_ms, false);
-		p->restart_ms = now_ms() + p->delay_ms;
+		p->restart_ms = clock_monotonic_ms() + p->delay_ms;
 		fprintf(stderr, "penstock run: cannot fork for %s: %s; again in %u ms\n", p->name, strerror(errno), p->delay_ms);
 		return;
 	}
 	p->pid = pid;
-	p->started_ms = now_ms();
+	p->started_ms = clock_monotonic_ms();
 	fprintf(stderr, "penstock run: %s started, pid %d\n", p->name, (int)pid);
 	write_pid(p, directory);
 }
@@ -137,7 +129,7 @@ static void reap(struct supervised *programs, unsigned count, const char *direct
 // that the terminal has gone is a SIGTERM.
 static int wait_signal(const sigset_t *signals, uint64_t until_ms)
 {
-	uint64_t now = now_ms(), left = until_ms > now ? until_ms - now : 0;
+	uint64_t now = clock_monotonic_ms(), left = until_ms > now ? until_ms - now : 0;
 	struct timespec timeout = {(time_t)(left / 1000u), (long)(left % 1000u) * 1000000L};
 	siginfo_t info;
 	int number = sigtimedwait(signals, &info, &timeout);
@@ -175,7 +167,7 @@ static void stop(struct supervised *programs, unsigned count, const sigset_t *si
 
 	for (unsigned i = 0; i < count; i++) {
 		struct supervised *p = &programs[i];
-		uint64_t deadline = now_ms() + p->stop_ms;
+		uint64_t deadline = clock_monotonic_ms() + p->stop_ms;
 
 		if (!p->pid)
 			continue;
@@ -188,12 +180,12 @@ static void stop(struct supervised *programs, unsigned count, const sigset_t *si
 				break;
 			if (number && number != SIGCHLD && number != SIGHUP)
 				hurry = true;
-			if (!hurry && now_ms() < deadline)
+			if (!hurry && clock_monotonic_ms() < deadline)
 				continue;
 			fprintf(stderr, "penstock run: %s did not stop within %u ms%s: killed\n", p->name, p->stop_ms,
 				hurry ? " (asked twice)" : "");
 			kill(p->pid, SIGKILL);
-			deadline = now_ms() + 1000;
+			deadline = clock_monotonic_ms() + 1000;
 		}
 		say_ended(p, "");
 	}
@@ -202,12 +194,12 @@ static void stop(struct supervised *programs, unsigned count, const sigset_t *si
 // Starts what is to be started. The time of the next start, or far away.
 static uint64_t start_due(struct supervised *programs, unsigned count, const sigset_t *mask, const char *directory)
 {
-	uint64_t next = now_ms() + 3600u * 1000u;
+	uint64_t next = clock_monotonic_ms() + 3600u * 1000u;
 
 	for (unsigned i = 0; i < count; i++) {
 		struct supervised *p = &programs[i];
 
-		if (!p->pid && p->restart_ms <= now_ms())
+		if (!p->pid && p->restart_ms <= clock_monotonic_ms())
 			start(p, mask, directory);
 		if (!p->pid && p->restart_ms < next)
 			next = p->restart_ms;
@@ -222,7 +214,7 @@ static int plan_restarts(struct supervised *programs, unsigned count)
 		struct supervised *p = &programs[i];
 		char then[64];
 
-		if (p->pid || p->restart_ms > now_ms() || !p->started_ms)
+		if (p->pid || p->restart_ms > clock_monotonic_ms() || !p->started_ms)
 			continue;
 		if (WIFEXITED(p->status) && WEXITSTATUS(p->status) == STATUS_CONFIGURATION) {
 			say_ended(p, ": its configuration is wrong, nothing is restarted");
@@ -230,14 +222,14 @@ static int plan_restarts(struct supervised *programs, unsigned count)
 		}
 		/* What fails at its very first start has something wrong that starting again will not mend. */
 		if (!p->was_up && WIFEXITED(p->status) && WEXITSTATUS(p->status) != 0 &&
-		    now_ms() - p->started_ms < FIRST_START_MS) {
+		    clock_monotonic_ms() - p->started_ms < FIRST_START_MS) {
 			say_ended(p, " at its first start: nothing is restarted");
 			return WEXITSTATUS(p->status);
 		}
 		p->was_up = true;
-		p->delay_ms = supervisor_delay(now_ms() - p->started_ms, p->delay_ms,
+		p->delay_ms = supervisor_delay(clock_monotonic_ms() - p->started_ms, p->delay_ms,
 					       WIFSIGNALED(p->status) && WTERMSIG(p->status) == SIGKILL);
-		p->restart_ms = now_ms() + p->delay_ms;
+		p->restart_ms = clock_monotonic_ms() + p->delay_ms;
 		p->started_ms = 0;
 		snprintf(then, sizeof(then), p->delay_ms ? "; restarted in %u ms" : "; restarted", p->delay_ms);
 		say_ended(p, then);

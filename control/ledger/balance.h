@@ -17,7 +17,7 @@
  *   lane_full = sum of lane drops                          per worker, exact
  *   lane records + put = stored + waiting + deleted        per shard, exact but for what waits
  *   told drops = gap records                               per shard, exact whenever its lanes are empty
- *   stored = retained + expired + lost                     per shard, exact
+ *   stored = retained + expired + lost                     per shard; a definition of retained, it cannot fail
  *   taken  = delivered + pending + failed + expired        per delivery and shard, exact
  *
  * Exact equations hold in every consistent copy of one writer's figures: a difference of 1 is a fault at once.

@@ -10,14 +10,17 @@
 #include "control/log.h"
 
 #define TRIES 5
+#define BUSY_TICKS 5 /* so many in a row may find that everything moves, before it is told */
 
 struct monitor {
 	struct monitor_parts parts;
 	pthread_mutex_t lock; /* of everything below */
 	struct balance_history history;
 	struct told told[SHARDS_MAX];
-	uint64_t unaccounted;
-	char where[512];
+	uint32_t missed;      /* ticks in a row that could not be evaluated */
+	pthread_mutex_t last_lock; /* of the verdict, never held while anything is waited for: status asks for it while the disk,
+				    * and with it an evaluation, stands still */
+	struct monitor_verdict last;
 };
 
 int monitor_open(const struct monitor_parts *parts, struct monitor **out)
@@ -28,6 +31,7 @@ int monitor_open(const struct monitor_parts *parts, struct monitor **out)
 		return -ENOMEM;
 	monitor->parts = *parts;
 	pthread_mutex_init(&monitor->lock, NULL);
+	pthread_mutex_init(&monitor->last_lock, NULL);
 	*out = monitor;
 	return 0;
 }
@@ -36,6 +40,7 @@ void monitor_close(struct monitor *monitor)
 {
 	if (!monitor)
 		return;
+	pthread_mutex_destroy(&monitor->last_lock);
 	pthread_mutex_destroy(&monitor->lock);
 	free(monitor);
 }
@@ -78,32 +83,66 @@ static void name_sections(const struct balance_table *table, char *out, size_t s
 					       (unsigned long long)table->sections[i].unaccounted);
 }
 
+/* Only the tick changes the verdict, under both locks: it may look at it under either. */
+static void keep(struct monitor *monitor, const struct monitor_verdict *verdict)
+{
+	pthread_mutex_lock(&monitor->last_lock);
+	monitor->last = *verdict;
+	pthread_mutex_unlock(&monitor->last_lock);
+}
+
+static void judge(struct monitor *monitor, const struct balance_table *table)
+{
+	const struct monitor_verdict *last = &monitor->last;
+	struct monitor_verdict verdict = {.unaccounted = table->unaccounted};
+	char where[sizeof verdict.problem - 64];
+
+	name_sections(table, where, sizeof where);
+	if (verdict.unaccounted)
+		snprintf(verdict.problem, sizeof verdict.problem, "%llu unaccounted: %s", (unsigned long long)verdict.unaccounted,
+			 where);
+	if (verdict.unaccounted && !last->unaccounted)
+		log_error("ledger: %s", verdict.problem);
+	else if (!verdict.unaccounted && last->problem[0])
+		log_info("ledger: balanced again");
+	keep(monitor, &verdict);
+}
+
+/* What was unaccounted stays so until something else is known. */
+static void miss(struct monitor *monitor, int error)
+{
+	struct monitor_verdict verdict = {.unaccounted = monitor->last.unaccounted};
+
+	if (error == -EAGAIN && monitor->missed <= BUSY_TICKS)
+		return;
+	snprintf(verdict.problem, sizeof verdict.problem, "not evaluated: %s", error == -EAGAIN ?
+		 "streams or counters change faster than they can be copied" : strerror(-error));
+	if (strcmp(verdict.problem, monitor->last.problem) == 0)
+		return;
+	log_error("ledger: %s", verdict.problem);
+	keep(monitor, &verdict);
+}
+
 void monitor_tick(struct monitor *monitor)
 {
 	struct balance_table table;
-	char where[sizeof monitor->where];
+	int error;
 
 	pthread_mutex_lock(&monitor->lock);
-	if (evaluate(monitor, true, &table) == 0) {
-		name_sections(&table, where, sizeof where);
-		if (table.unaccounted && !monitor->unaccounted)
-			log_error("ledger: %llu unaccounted: %s", (unsigned long long)table.unaccounted, where);
-		else if (!table.unaccounted && monitor->unaccounted)
-			log_info("ledger: balanced again");
-		monitor->unaccounted = table.unaccounted;
-		memcpy(monitor->where, where, sizeof where);
+	error = evaluate(monitor, true, &table);
+	monitor->missed = error ? monitor->missed + 1 : 0;
+	if (error) {
+		miss(monitor, error);
+	} else {
+		judge(monitor, &table);
 		balance_free_table(&table);
 	}
 	pthread_mutex_unlock(&monitor->lock);
 }
 
-uint64_t monitor_last(struct monitor *monitor, char *where, size_t size)
+void monitor_last(struct monitor *monitor, struct monitor_verdict *out)
 {
-	uint64_t unaccounted;
-
-	pthread_mutex_lock(&monitor->lock);
-	unaccounted = monitor->unaccounted;
-	snprintf(where, size, "%s", monitor->where);
-	pthread_mutex_unlock(&monitor->lock);
-	return unaccounted;
+	pthread_mutex_lock(&monitor->last_lock);
+	*out = monitor->last;
+	pthread_mutex_unlock(&monitor->last_lock);
 }

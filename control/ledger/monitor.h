@@ -28,5 +28,10 @@ int monitor_evaluate(struct monitor *monitor, struct balance_table *out);
 // To be called every second: evaluates, remembers the figures, logs when the balance is lost or found again.
 void monitor_tick(struct monitor *monitor);
 
-// What the last tick found: how much is unaccounted, and in which sections (text, at most `size` bytes).
-uint64_t monitor_last(struct monitor *monitor, char *where, size_t size);
+struct monitor_verdict {
+	uint64_t unaccounted;
+	char problem[576]; /* how much in which sections, or why nothing could be evaluated; "": all is well */
+};
+
+// What the last tick found. Never waits for one that is under way, so it answers while the disk does not.
+void monitor_last(struct monitor *monitor, struct monitor_verdict *out);

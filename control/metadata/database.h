@@ -106,9 +106,11 @@ struct metadata {
 	pthread_mutex_t lock; /* held over every use of anything below */
 	sqlite3 *db;
 	sqlite3_stmt *statements[STATEMENTS_END];
+	int said;         /* the error last logged, until a change was kept: a full disk is asked again and again */
+	int said_changes; /* SQLite's count of changes then, those undone since included */
 };
 
-// SQLite's word for what went wrong as -errno; logs it with `doing` unless it is a mere conflict.
+// SQLite's word for what went wrong as -errno; logs it with `doing` unless it is a mere conflict, or was said already.
 int database_error(struct metadata *m, int code, const char *doing);
 
 // Brings a new or older database to this version. 0; -EPROTO a newer one, or another program's; -errno.

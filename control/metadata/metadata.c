@@ -2,16 +2,14 @@
 #include "control/metadata/metadata.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "control/log.h"
 #include "control/metadata/database.h"
+#include "control/store/files.h"
 
 #define DATABASE_FILE "metadata.db"
 
@@ -50,9 +48,27 @@ int database_error(struct metadata *m, int code, const char *doing)
 {
 	int error = errno_of(m->db, code);
 
-	if (error != -EEXIST)
+	if (error == -EEXIST)
+		return error;
+	if (error != m->said)
 		log_error("metadata: cannot %s: %s (%s)", doing, sqlite3_errmsg(m->db), strerror(-error));
+	m->said = error;
+	m->said_changes = sqlite3_total_changes(m->db);
 	return error;
+}
+
+/* Beginning, undoing, and a transaction that changed nothing are no sign that the disk takes anything. */
+static void note_success(struct metadata *m, const sqlite3_stmt *s)
+{
+	int changes = sqlite3_total_changes(m->db);
+
+	if (!m->said || !sqlite3_get_autocommit(m->db))
+		return;
+	if (s != m->statements[SQL_ROLLBACK] && changes != m->said_changes) {
+		m->said = 0;
+		log_info("metadata: changes are kept again");
+	}
+	m->said_changes = changes;
 }
 
 sqlite3_stmt *statement_use(struct metadata *m, enum statement which)
@@ -100,6 +116,8 @@ int statement_run(struct metadata *m, sqlite3_stmt *s, const char *doing)
 	int result = statement_step(m, s, doing);
 
 	sqlite3_reset(s);
+	if (result == 0)
+		note_success(m, s);
 	return result > 0 ? 0 : result;
 }
 
@@ -145,24 +163,6 @@ int statement_list(struct metadata *m, sqlite3_stmt *s, row_reader *read, size_t
 	*out = rows;
 	*count = used;
 	return 0;
-}
-
-static int make_directory(const char *directory)
-{
-	char path[PATH_MAX];
-	int n = snprintf(path, sizeof path, "%s", directory);
-
-	if (n <= 0 || n >= PATH_MAX)
-		return -ENAMETOOLONG;
-	for (char *at = path + 1; *at; at++) {
-		if (*at != '/')
-			continue;
-		*at = 0;
-		if (mkdir(path, 0750) != 0 && errno != EEXIST)
-			return -errno;
-		*at = '/';
-	}
-	return mkdir(path, 0750) == 0 || errno == EEXIST ? 0 : -errno;
 }
 
 /* quick_check answers one row "ok", or a row for each thing wrong. */
@@ -226,7 +226,7 @@ int metadata_open(const char *directory, struct metadata **out)
 	if (!m)
 		return -ENOMEM;
 	pthread_mutex_init(&m->lock, NULL);
-	error = make_directory(directory);
+	error = files_make_directory(directory);
 	if (!error && snprintf(path, sizeof path, "%s/" DATABASE_FILE, directory) >= PATH_MAX)
 		error = -ENAMETOOLONG;
 	if (error) {

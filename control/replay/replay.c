@@ -59,7 +59,10 @@ static struct stream *find_target(struct step *s, const char *name)
 		s->targets[s->targets_count++] = stream;
 		return stream;
 	}
-	snprintf(s->reason, s->reason_room, "stream %s does not exist: create it, or change the configuration", name);
+	if (streams_why_unavailable(s->replay->parts.streams, name))
+		snprintf(s->reason, s->reason_room, "stream %s cannot be opened now: penstock status says why", name);
+	else
+		snprintf(s->reason, s->reason_room, "stream %s does not exist: create it, or change the configuration", name);
 	s->error = -ENOENT;
 	return NULL;
 }
@@ -306,8 +309,22 @@ static struct stream *find_by_id(struct stream **streams, uint32_t count, uint64
 	return NULL;
 }
 
-static int put_parts(struct replay *replay, const struct metadata_part *parts, uint32_t count, struct replay_result *out)
+/* Nobody can hold the part's stream. One that was deleted took its records along; one that cannot be opened now waits for
+ * them, and the plan with it. */
+static int pass_over(struct step *s, const struct metadata_part *part)
 {
+	if (streams_is_known(s->replay->parts.streams, part->stream_id)) {
+		snprintf(s->reason, s->reason_room, "a stream that the last replay had records for cannot be opened now (penstock "
+			 "status names it): the next replay after it could goes on with them, none is lost or stored twice");
+		return -EINPROGRESS;
+	}
+	s->out->gone += count_records(part);
+	return 0;
+}
+
+static int put_parts(struct step *s, const struct metadata_part *parts, uint32_t count)
+{
+	struct replay *replay = s->replay;
 	uint64_t until = clock_monotonic_ms() + PUT_MS, now;
 	struct stream **streams;
 	uint32_t streams_count;
@@ -319,7 +336,7 @@ static int put_parts(struct replay *replay, const struct metadata_part *parts, u
 		const struct stream *stream = find_by_id(streams, streams_count, parts[i].stream_id);
 
 		if (!stream) {
-			out->gone += count_records(&parts[i]);
+			error = pass_over(s, &parts[i]);
 			continue;
 		}
 		now = clock_monotonic_ms();
@@ -335,15 +352,16 @@ static int put_parts(struct replay *replay, const struct metadata_part *parts, u
 }
 
 /* A step that a crash, or a disk, has left, of whatever stream: marks are put in order. 0: there is none (any more). */
-static int finish_left(struct replay *replay, struct replay_result *out)
+static int finish_left(struct step *s)
 {
+	struct replay *replay = s->replay;
 	struct metadata_part *parts = NULL;
 	struct metadata_replay step;
 	uint32_t count = 0;
 	int error = metadata_get_replay_step(replay->parts.metadata, &step, &parts, &count);
 
 	if (!error)
-		error = put_parts(replay, parts, count, out);
+		error = put_parts(s, parts, count);
 	if (!error)
 		error = metadata_finish_replay(replay->parts.metadata, &step);
 	for (uint32_t i = 0; i < count; i++)
@@ -370,7 +388,7 @@ static int perform(struct step *s, const struct metadata_replay *before)
 	if (!error)
 		error = metadata_plan_replay(replay->parts.metadata, &step, s->above, parts, s->parts_count);
 	if (!error)
-		error = put_parts(replay, parts, s->parts_count, s->out);
+		error = put_parts(s, parts, s->parts_count);
 	if (!error)
 		error = metadata_finish_replay(replay->parts.metadata, &step);
 	free(parts);
@@ -381,7 +399,7 @@ static int take_step(struct step *s)
 {
 	const struct replay_request *q = s->request;
 	struct metadata_replay before = {.stream_id = q->stream->info.id, .shard = q->shard, .next_sequence = 1};
-	int error = q->dry ? 0 : finish_left(s->replay, s->out);
+	int error = q->dry ? 0 : finish_left(s);
 
 	if (!error) {
 		error = metadata_get_replay(s->replay->parts.metadata, q->stream->info.id, q->shard, &before);

@@ -58,8 +58,8 @@ struct replay_request {
 	bool dry;              /* says what would become of them, and does nothing */
 };
 
-// One step. 0 with *out; -ENOENT: `reason` names a stream that does not exist, and nothing was taken; -EINVAL: `reason` says what
-// is wrong with an input's rules; -EINPROGRESS, -ETIMEDOUT: the disk does not take it now, the next step goes on with it;
-// -errno.
+// One step. 0 with *out; -ENOENT: `reason` names a stream that does not exist or cannot be opened, and nothing was taken;
+// -EINVAL: `reason` says what is wrong with an input's rules; -EINPROGRESS, -ETIMEDOUT: the disk does not take it now, or
+// (`reason` says so) one of its streams cannot be opened now: the next step goes on with it; -errno.
 int replay_step(struct replay *replay, const struct replay_request *request, struct replay_result *out, char *reason,
 		size_t room);

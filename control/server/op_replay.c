@@ -10,7 +10,7 @@ static void refuse(struct answer *answer, int error, const char *reason)
 	else if (error == -EINVAL)
 		answer_refuse(answer, "InvalidArgument", "%s", *reason ? reason : "the configuration cannot be used");
 	else if (error == -EINPROGRESS || error == -ETIMEDOUT)
-		answer_refuse(answer, "InternalFailure",
+		answer_refuse(answer, "InternalFailure", "%s", *reason ? reason :
 			      "the disk does not take the records now; the next replay goes on with them, none is lost or stored twice");
 	else
 		answer_errno(answer, error, "replay");

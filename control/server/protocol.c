@@ -11,8 +11,9 @@
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "control/clock.h"
 
 #define DEPTH_MAX 32
 #define CONNECT_TIMEOUT_S 5
@@ -72,26 +73,18 @@ int message_send(int fd, const json_t *json, const void *data, uint32_t data_byt
 	return error;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000ll + now.tv_nsec / 1000000;
-}
-
 /* Exactly `bytes`, by `deadline` (0: whenever). */
-static int receive_all(int fd, void *out, size_t bytes, int64_t deadline)
+static int receive_all(int fd, void *out, size_t bytes, uint64_t deadline)
 {
 	char *at = out;
 
 	while (bytes > 0) {
 		struct pollfd ready = {.fd = fd, .events = POLLIN};
-		int64_t left = deadline - now_ms();
+		uint64_t now = clock_monotonic_ms();
 		ssize_t n;
 
 		if (deadline) {
-			int polled = left > 0 ? poll(&ready, 1, (int)left) : 0;
+			int polled = deadline > now ? poll(&ready, 1, (int)(deadline - now)) : 0;
 
 			if (polled == 0)
 				return -ETIMEDOUT;
@@ -156,13 +149,13 @@ static bool nested_sanely(const char *text, size_t length)
 
 int message_receive_within(int fd, const struct message_limits *limits, struct message *out)
 {
-	int64_t idle = limits->idle_ms ? now_ms() + limits->idle_ms : 0, deadline;
+	uint64_t idle = limits->idle_ms ? clock_monotonic_ms() + limits->idle_ms : 0, deadline;
 	struct frame frame;
 	char *text = NULL, *data = NULL;
 	int error = receive_all(fd, &frame, 1, idle);
 
 	*out = (struct message){0};
-	deadline = limits->transfer_ms ? now_ms() + limits->transfer_ms : 0;
+	deadline = limits->transfer_ms ? clock_monotonic_ms() + limits->transfer_ms : 0;
 	if (!error)
 		error = receive_all(fd, (char *)&frame + 1, sizeof frame - 1, deadline);
 	if (error)

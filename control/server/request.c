@@ -80,6 +80,18 @@ bool request_number(const json_t *request, const char *key, uint64_t least, uint
 	return false;
 }
 
+/* One that cannot be opened is not one that is not there: its name is taken, and what it holds is only out of reach. */
+static void refuse_stream(struct session *session, const char *name, struct answer *answer)
+{
+	int error = streams_why_unavailable(session->daemon->streams, name);
+
+	if (error)
+		answer_refuse(answer, "InternalFailure", "stream %s cannot be opened: %s; mend what penstockd's log names under "
+			      "store.directory, it is tried again every now and then", name, strerror(-error));
+	else
+		answer_refuse(answer, "ResourceNotFound", "there is no stream %s", name);
+}
+
 struct stream *request_stream(struct session *session, const json_t *request, const char *key, struct answer *answer)
 {
 	struct stream *stream;
@@ -89,7 +101,7 @@ struct stream *request_stream(struct session *session, const json_t *request, co
 		return NULL;
 	stream = streams_hold(session->daemon->streams, name);
 	if (!stream)
-		answer_refuse(answer, "ResourceNotFound", "there is no stream %s", name);
+		refuse_stream(session, name, answer);
 	return stream;
 }
 

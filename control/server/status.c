@@ -268,8 +268,7 @@ void operate_status(struct session *session, const json_t *request, struct answe
 	struct daemon *daemon = session->daemon;
 	struct region_sample *sample;
 	json_t *json, *problems;
-	uint64_t unaccounted;
-	char where[512];
+	struct monitor_verdict verdict;
 	int error = plane_sample(daemon->plane, &sample);
 
 	(void)request;
@@ -280,9 +279,9 @@ void operate_status(struct session *session, const json_t *request, struct answe
 	problems = json_array();
 	json = json_pack("{s:s, s:i, s:I}", "version", PENSTOCK_VERSION, "pid", (int)getpid(), "uptime_seconds",
 			 (json_int_t)((clock_monotonic_ms() - daemon->started_ms) / 1000));
-	unaccounted = monitor_last(daemon->monitor, where, sizeof where);
-	if (unaccounted)
-		add_problem(problems, "ledger: %" PRIu64 " unaccounted: %s", unaccounted, where);
+	monitor_last(daemon->monitor, &verdict);
+	if (verdict.problem[0])
+		add_problem(problems, "ledger: %s", verdict.problem);
 	json_object_set_new(json, "dataplane", dataplane_to_json(sample, problems));
 	json_object_set_new(json, "configuration", configuration_to_json(daemon, sample, problems));
 	json_object_set_new(json, "store", store_to_json(daemon->store, problems));
@@ -292,7 +291,7 @@ void operate_status(struct session *session, const json_t *request, struct answe
 	json_object_set_new(json, "names", names_to_json(daemon));
 	json_object_set_new(json, "streams", streams_to_json(daemon, problems));
 	json_object_set_new(json, "deliveries", deliveries_to_json(daemon, problems));
-	set_number(json, "unaccounted", unaccounted);
+	set_number(json, "unaccounted", verdict.unaccounted);
 	json_object_set_new(json, "healthy", json_boolean(json_array_size(problems) == 0));
 	json_object_set_new(json, "problems", problems);
 	plane_free_sample(sample);

@@ -191,12 +191,13 @@ static int end_flight(struct shard *shard)
 		log_info("shard %s/%u: stores again", shard->identity.stream, shard->identity.number);
 	shard->refused = 0;
 	shard->backoff_ns = shard->retry_ns = 0;
-	give_room(shard, b);
+	reserve_stored(store);
 	shard->flights_count--;
 	memmove(shard->flights, shard->flights + 1, shard->flights_count * sizeof shard->flights[0]);
+	show_oldest(shard); /* before the heads move: who sees these must not find the batch under way still */
+	give_room(shard, b);
 	if (shard->flights_count == 0 || !in_leaving(shard, shard->flights[0]))
 		active_seal(shard, &shard->leaving);
-	show_oldest(shard);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <liburing.h>
 #include <stdio.h>
 #include <string.h>
@@ -138,24 +139,39 @@ uint64_t files_monotonic_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* Makes path[0..end) when it is not there. */
+static int sync_parent(char *path)
+{
+	char *slash = strrchr(path, '/');
+	int error;
+
+	if (!slash || slash == path)
+		return files.sync_directory(slash ? "/" : ".");
+	*slash = 0;
+	error = files.sync_directory(path);
+	*slash = '/';
+	return error;
+}
+
+/* A directory that cannot be opened or written is none that anybody of us made an entry in. */
+static bool is_foreign(int error)
+{
+	return error == -EACCES || error == -EPERM || error == -EROFS || error == -EINVAL;
+}
+
+/* Makes path[0..end) when it is not there. One that is may have been made by somebody who died before the sync. */
 static int make_one(char *path, char *end)
 {
-	char saved = *end, *slash;
-	int error = 0;
+	char saved = *end;
+	int error;
 
 	*end = 0;
-	if (mkdir(path, 0750) != 0) {
-		error = errno == EEXIST ? 0 : -errno;
+	if (mkdir(path, 0750) == 0) {
+		error = sync_parent(path);
+	} else if (errno != EEXIST) {
+		error = -errno;
 	} else {
-		slash = strrchr(path, '/');
-		if (slash && slash > path) {
-			*slash = 0;
-			error = files.sync_directory(path);
-			*slash = '/';
-		} else {
-			error = files.sync_directory(slash ? "/" : ".");
-		}
+		error = sync_parent(path);
+		error = is_foreign(error) ? 0 : error;
 	}
 	*end = saved;
 	return error;

@@ -36,7 +36,7 @@ ssize_t files_read(int fd, void *bytes, size_t length, uint64_t at);
 // CLOCK_MONOTONIC in nanoseconds: for intervals; never replaced.
 uint64_t files_monotonic_ns(void);
 
-// Makes a directory and those above it, each durable in its parent. 0 or -errno.
+// Makes a directory and those above it, each durable in its parent, also one that is there already. 0 or -errno.
 int files_make_directory(const char *path);
 
 // "a/b" into `path` of PATH_MAX bytes. -ENAMETOOLONG.

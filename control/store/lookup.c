@@ -55,26 +55,55 @@ static int find_in_segment(struct shard *shard, const struct segment *s, uint64_
 	return result > 0 ? 1 : result;
 }
 
-int shard_find_time(struct shard *shard, uint64_t ns, uint64_t *sequence)
+/* A segment that can be looked at: 0; -ENOENT it has expired; -errno nothing can be said of it. */
+static int know_segment(struct shard *shard, struct segment *s, uint64_t *bound)
 {
-	uint64_t from = 0, bound;
+	uint64_t first = s->first_sequence;
+	int error = s->learned ? 0 : shard_learn(shard, first);
+
+	if (error || s->learned)
+		return error;
+	return next_segment(shard, first, s, bound) && s->first_sequence == first ? 0 : -ENOENT;
+}
+
+/*
+ * What cannot be read may hold that time: then its beginning is the answer, and whoever reads on is told by a gap and
+ * passes over what is older. Unless one that follows it is older still: records come about in the order they arrived.
+ */
+static bool find_time(struct shard *shard, uint64_t ns, uint64_t *sequence)
+{
+	uint64_t from = 0, found = 0, bound;
+	bool unreadable = false;
 	struct segment s;
-	bool removed;
 	int result;
 
 	while (next_segment(shard, from, &s, &bound)) {
 		from = s.first_sequence + 1;
-		if (!s.learned &&
-		    (shard_learn(shard, s.first_sequence) != 0 || !next_segment(shard, s.first_sequence, &s, &bound)))
-			continue; /* expired, or unreadable: nothing in it can be found */
-		if (s.arrival_max_ns < ns)
+		result = know_segment(shard, &s, &bound);
+		if (result == 0 && s.arrival_max_ns < ns) {
+			unreadable = false;
 			continue;
-		result = find_in_segment(shard, &s, bound, ns, sequence);
-		if (result != 0 && result != -ENOENT)
-			return result < 0 ? result : 0;
+		}
+		if (result == 0)
+			result = find_in_segment(shard, &s, bound, ns, &found);
+		if (result == 0 || result == -ENOENT)
+			continue;
+		if (!unreadable)
+			*sequence = result > 0 ? found : s.first_sequence;
+		if (result > 0)
+			return true;
+		unreadable = true;
 	}
+	return unreadable;
+}
+
+int shard_find_time(struct shard *shard, uint64_t ns, uint64_t *sequence)
+{
+	bool found = find_time(shard, ns, sequence), removed;
+
 	pthread_mutex_lock(&shard->lock);
-	*sequence = shard->durable_sequence;
+	if (!found)
+		*sequence = shard->durable_sequence;
 	removed = shard->removed;
 	pthread_mutex_unlock(&shard->lock);
 	return removed ? -ESTALE : 0;

@@ -35,6 +35,12 @@ int reserve_make(struct store *store)
 	return error;
 }
 
+void reserve_await(struct store *store)
+{
+	store->starved = true;
+	store->reserve_ns = files_monotonic_ns();
+}
+
 void reserve_release(struct store *store)
 {
 	char path[PATH_MAX];
@@ -42,12 +48,12 @@ void reserve_release(struct store *store)
 	if (!store->reserve_held || reserve_path(store, path) != 0 || files.unlink(path) != 0)
 		return;
 	store->reserve_held = false;
-	store->starved = true;
-	store->reserve_ns = files_monotonic_ns();
-	log_error("store: %s is full: gave up the reserve of %llu bytes for metadata; batches wait until there is room "
-		  "for "
-		  "it again: free space, or lower a retention",
-		  store->directory, (unsigned long long)store->options.reserve_bytes);
+	/* It is made again for each try of a batch, in the very space it gave up: that is nothing new. */
+	if (!store->starved)
+		log_error("store: %s is full: gave up the reserve of %llu bytes for metadata; batches wait until there is "
+			  "room for it again: free space, or lower a retention", store->directory,
+			  (unsigned long long)store->options.reserve_bytes);
+	reserve_await(store);
 }
 
 bool reserve_allows(struct store *store, uint64_t now)
@@ -57,9 +63,22 @@ bool reserve_allows(struct store *store, uint64_t now)
 	if (now - store->reserve_ns < TRY_NS)
 		return false;
 	store->reserve_ns = now;
-	if (reserve_make(store) != 0)
-		return false;
+	return reserve_make(store) == 0;
+}
+
+/* A shard may go on in space its file was given long ago while another finds none. */
+static bool is_full(const struct store *store)
+{
+	for (const struct shard *shard = store->shards; shard; shard = shard->next)
+		if (shard->refused == -ENOSPC || shard->refused == -EDQUOT)
+			return true;
+	return false;
+}
+
+void reserve_stored(struct store *store)
+{
+	if (!store->starved || !store->reserve_held || is_full(store))
+		return;
 	store->starved = false;
 	log_info("store: %s has room again", store->directory);
-	return true;
 }

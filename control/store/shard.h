@@ -262,8 +262,14 @@ int reserve_make(struct store *store);
 // The disk is full: gives the reserve up, for metadata; no batch is written until it can be made again.
 void reserve_release(struct store *store);
 
+// The reserve could not be made for want of space: no batch is written until it can be.
+void reserve_await(struct store *store);
+
 // True when batches may be written.
 bool reserve_allows(struct store *store, uint64_t now);
+
+// A batch was stored: the one sign that there is room again.
+void reserve_stored(struct store *store);
 
 /* ---- drain.c ---- */
 

@@ -137,9 +137,15 @@ static int start(struct store *store)
 	if (error)
 		return error;
 	error = reserve_make(store);
-	if (error)
+	if (error == -ENOSPC || error == -EDQUOT) {
+		reserve_await(store);
+		log_error("store: %s is full: there is no room for the reserve of %llu bytes for metadata; batches wait until "
+			  "there is: free space, or lower a retention", store->directory,
+			  (unsigned long long)store->options.reserve_bytes);
+	} else if (error) {
 		log_warning("store: cannot hold %llu bytes back for metadata in %s: %s",
 			    (unsigned long long)store->options.reserve_bytes, store->directory, strerror(-error));
+	}
 	error = writer_open(&store->writer);
 	if (error)
 		return error;

@@ -17,6 +17,25 @@ static bool control_matches(const struct control *c, uint64_t generation, uint32
 	       c->shards == shards;
 }
 
+/* All its pages, now: a file system without room must say so here, not by SIGBUS at the first write to a page of it. An older
+ * file may still have holes. -ENOSPC leaves the file as long as it was. */
+static int allocate(int fd, uint64_t bytes)
+{
+	if (fallocate(fd, 0, 0, (off_t)bytes) == 0)
+		return 0;
+	if (errno != EOPNOTSUPP && errno != ENOSYS)
+		return -errno;
+	return ftruncate(fd, (off_t)bytes) != 0 ? -errno : 0;
+}
+
+/* Where that is not to be had, the pages are touched. Kernels before 5.14 cannot even that. */
+static int populate(struct control *c, uint64_t bytes)
+{
+	if (madvise(c, bytes, MADV_POPULATE_WRITE) == 0 || errno == EINVAL)
+		return 0;
+	return errno == EFAULT ? -ENOSPC : -errno; /* a full file system says EFAULT here */
+}
+
 /* Opens the file under its lock. A file of another size is another version's, which a dataplane may have mapped: it is left
  * as it is and loses its name. */
 static int open_control(const char *directory, int *out)
@@ -38,10 +57,10 @@ static int open_control(const char *directory, int *out)
 		error = -errno;
 	else if (!S_ISREG(file.st_mode))
 		error = -EINVAL;
-	else if (file.st_size == 0)
-		error = ftruncate(fd, bytes) != 0 ? -errno : 0;
-	else if (file.st_size != bytes)
+	else if (file.st_size != 0 && file.st_size != bytes)
 		error = unlink(path) != 0 ? -errno : -ESTALE;
+	else
+		error = allocate(fd, (uint64_t)bytes);
 	if (error)
 		close(fd);
 	else
@@ -52,15 +71,19 @@ static int open_control(const char *directory, int *out)
 int control_create(const char *directory, const struct region_reader *region, struct control **out, int *fd)
 {
 	struct control *c;
+	uint64_t bytes;
 	int error = open_control(directory, fd);
 
 	if (error == -ESTALE)
 		error = open_control(directory, fd);
 	if (error)
 		return error;
-	c = mmap(NULL, region_control_bytes(region_page_bytes(*fd)), PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
-	if (c == MAP_FAILED) {
-		error = -errno;
+	bytes = region_control_bytes(region_page_bytes(*fd));
+	c = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+	error = c == MAP_FAILED ? -errno : populate(c, bytes);
+	if (error) {
+		if (c != MAP_FAILED)
+			munmap(c, bytes);
 		close(*fd);
 		return error;
 	}

@@ -273,7 +273,8 @@ static inline const struct ledger *region_port_ledger(const struct region_reader
 }
 
 // penstockd's side of the control region: opens or makes DIRECTORY/control for `generation`, exclusively locked.
-// A control region of another generation is started afresh (heads 0, no map). 0; -EBUSY; -errno.
+// A control region of another generation is started afresh (heads 0, no map). It has all its pages from here on.
+// 0; -EBUSY; -ENOSPC the file system has no room for it; -errno.
 int control_create(const char *directory, const struct region_reader *region, struct control **out, int *fd);
 
 // The dataplane's side, read-only. 0; -ENOENT; -EPROTO other version, geometry or generation; -errno.

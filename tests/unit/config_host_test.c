@@ -194,6 +194,19 @@ static void everything_that_does_not_suit_the_machine_is_told_at_once(void **sta
 	free(said);
 }
 
+static void what_is_not_there_is_judged_by_what_it_would_lie_in(void **state)
+{
+	static const char *const pairs[][2] = {{"/", "/"}, {"/nowhere/at/all", "/"}, {"/tmp", "/tmp"},
+					       {"/tmp/nobody/made/this", "/tmp"}, {"nobody-made-this/either", "."}};
+	char existing[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+		config_existing_parent(pairs[i][0], existing, sizeof existing);
+		assert_string_equal(existing, pairs[i][1]);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 #define ON_TMPFS(name) cmocka_unit_test_setup_teardown(name, on_tmpfs, fixture_teardown)
 
@@ -208,6 +221,7 @@ int main(void)
 		ON_TMPFS(the_cores_of_a_device_without_a_node_belong_together),
 		ON_TMPFS(a_device_on_a_node_without_cores_is_refused_or_warned_about),
 		ON_TMPFS(everything_that_does_not_suit_the_machine_is_told_at_once),
+		cmocka_unit_test(what_is_not_there_is_judged_by_what_it_would_lie_in),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

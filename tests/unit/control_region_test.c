@@ -1,5 +1,6 @@
 // penstockd's word to the dataplane: the shard map, whole or not at all, and nothing of it believed unchecked.
 #include <pthread.h>
+#include <sys/mount.h>
 
 #include "tests/support/region_rig.h"
 #include "tests/support/rounds.h"
@@ -50,6 +51,37 @@ static void a_published_map_is_read_back(void **state)
 	close(fd);
 	assert_int_equal(truncate(path_of("control"), 64), 0);
 	assert_int_equal(control_open(directory, w.region, &seen), -EPROTO);
+	region_close_reader(&r);
+	region_close_writer(&w);
+}
+
+static void a_file_system_without_room_says_so(void **state)
+{
+	struct region_writer w = create();
+	struct region_reader r;
+	struct control *control;
+	struct stat file;
+	char path[160], small[128];
+	int fd;
+
+	(void)state;
+	assert_int_equal(region_open(directory, &r), 0);
+	snprintf(small, sizeof small, "%s", path_of("small"));
+	snprintf(path, sizeof path, "%s/control", small);
+	assert_int_equal(mkdir(small, 0700), 0);
+	if (mount("none", small, "tmpfs", 0, "size=64k") == 0) {
+		assert_int_equal(control_create(small, &r, &control, &fd), -ENOSPC);
+		assert_int_equal(stat(path, &file), 0);
+		assert_int_equal(file.st_size, 0); /* or the dataplane would map what is not there */
+		assert_int_equal(mount("none", small, "tmpfs", MS_REMOUNT, "size=16m"), 0);
+		assert_int_equal(control_create(small, &r, &control, &fd), 0);
+		assert_int_equal(fstat(fd, &file), 0);
+		assert_true(file.st_blocks * 512 >= file.st_size);
+		control_close(control);
+		close(fd);
+		assert_int_equal(umount(small), 0);
+	}
+	assert_int_equal(rmdir(small), 0);
 	region_close_reader(&r);
 	region_close_writer(&w);
 }
@@ -163,6 +195,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		REGION_TEST(a_published_map_is_read_back),
+		REGION_TEST(a_file_system_without_room_says_so),
 		cmocka_unit_test(hostile_maps_are_refused),
 		cmocka_unit_test(a_map_that_changes_under_the_reader_is_never_taken_by_halves),
 	};

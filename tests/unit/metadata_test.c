@@ -15,6 +15,7 @@
 #include <sqlite3.h>
 
 #include "control/metadata/metadata.h"
+#include "tests/support/log_rig.h"
 
 struct scene {
 	char directory[64], path[128];
@@ -485,6 +486,7 @@ static void a_full_disk_is_said_and_costs_nothing_that_was_there(void **state)
 	while (fwrite(block, 1, sizeof block, file) == sizeof block && fflush(file) == 0)
 		;
 	fclose(file);
+	log_rig_begin();
 	for (cursor.next_sequence = 1; cursor.next_sequence < 5000; cursor.next_sequence++) {
 		error = metadata_put_cursor(m, &cursor);
 		if (error)
@@ -492,13 +494,18 @@ static void a_full_disk_is_said_and_costs_nothing_that_was_there(void **state)
 		written = cursor.next_sequence;
 	}
 	assert_int_equal(error, -ENOSPC);
-	assert_int_equal(metadata_put_cursor(m, &cursor), -ENOSPC);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(metadata_put_cursor(m, &cursor), -ENOSPC);
+	assert_int_equal(log_rig_count("metadata: cannot"), 1);
+	assert_int_equal(log_rig_count("kept again"), 0);
 	if (written) {
 		assert_int_equal(metadata_get_cursor(m, id, 0, "c", &found), 0);
 		assert_int_equal(found.next_sequence, written);
 	}
 	unlink(filler);
 	assert_int_equal(metadata_put_cursor(m, &cursor), 0);
+	assert_int_equal(log_rig_count("kept again"), 1);
+	log_rig_end();
 	metadata_close(m);
 	assert_int_equal(metadata_open(folder, &m), 0);
 	assert_int_equal(metadata_get_cursor(m, id, 0, "c", &found), 0);

@@ -3,6 +3,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "control/metadata/database.h"
+#include "control/store/shard.h"
 #include "tests/support/server_rig.h"
 
 static void the_status_shows_every_part(void **state)
@@ -55,6 +57,71 @@ static void a_lost_frame_makes_penstockd_unhealthy_within_seconds(void **state)
 		usleep(50000);
 	}
 	assert_int_equal(unaccounted, 1);
+}
+
+static void *hold_the_drain(void *store)
+{
+	store_hold(store);
+	sleep(4);
+	store_let_go(store);
+	return NULL;
+}
+
+static void the_status_answers_while_the_disk_does_not(void **state)
+{
+	struct daemon_rig *rig = *state;
+	pthread_t holder;
+	uint64_t began;
+
+	create(rig, "orders", 1);
+	daemon_rig_start_dataplane(rig);
+	daemon_rig_wait_map(rig, 1);
+	assert_int_equal(pthread_create(&holder, NULL, hold_the_drain, rig->daemon.store), 0);
+	usleep(1000000); /* an evaluation waits by now */
+	began = clock_monotonic_ms();
+	expect_ok(daemon_rig_ask(rig, -1, NULL, "{s:s}", "op", "status"));
+	assert_true(clock_monotonic_ms() < began + 2000);
+	pthread_join(holder, NULL);
+}
+
+static void change_database(struct daemon_rig *rig, const char *sql)
+{
+	struct metadata *m = rig->daemon.metadata;
+
+	pthread_mutex_lock(&m->lock);
+	assert_int_equal(sqlite3_exec(m->db, sql, NULL, NULL, NULL), SQLITE_OK);
+	pthread_mutex_unlock(&m->lock);
+}
+
+static void await_problem(struct daemon_rig *rig, const char *problem)
+{
+	uint64_t until = clock_monotonic_ms() + 15000;
+	struct monitor_verdict verdict;
+
+	do {
+		assert_true(clock_monotonic_ms() < until);
+		usleep(50000);
+		monitor_last(rig->daemon.monitor, &verdict);
+	} while (*problem ? !strstr(verdict.problem, problem) : verdict.problem[0]);
+}
+
+static void a_ledger_that_cannot_be_evaluated_is_a_problem(void **state)
+{
+	struct daemon_rig *rig = *state;
+	json_t *a;
+
+	create(rig, "orders", 1);
+	daemon_rig_start_dataplane(rig);
+	daemon_rig_wait_map(rig, 1);
+	append(rig, 0, 0, "a", 0, 50);
+	expect_balance(rig);
+	change_database(rig, "ALTER TABLE discarded RENAME TO mislaid");
+	await_problem(rig, "not evaluated: ");
+	a = daemon_rig_ask(rig, -1, NULL, "{s:s}", "op", "status");
+	assert_false(json_is_true(json_object_get(a, "healthy")));
+	json_decref(a);
+	change_database(rig, "ALTER TABLE mislaid RENAME TO discarded");
+	await_problem(rig, "");
 }
 
 static void requests_that_make_no_sense_are_refused_by_name(void **state)
@@ -208,6 +275,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_status_shows_every_part),
 		TEST(a_lost_frame_makes_penstockd_unhealthy_within_seconds),
+		TEST(the_status_answers_while_the_disk_does_not),
+		TEST(a_ledger_that_cannot_be_evaluated_is_a_problem),
 		TEST(requests_that_make_no_sense_are_refused_by_name),
 		TEST(garbage_is_answered_once_and_hung_up_on),
 		TEST(more_clients_than_there_is_room_for_are_told),

@@ -14,6 +14,8 @@
 #include <cmocka.h>
 
 #include "control/store/files.h"
+#include "control/store/segment.h"
+#include "tests/support/log_rig.h"
 #include "tests/support/store_rig.h"
 
 #define assert_all_right(tally)                                                                                        \
@@ -95,12 +97,20 @@ static ssize_t faulty_pwrite(int fd, const void *bytes, size_t length, uint64_t 
 
 /* A bad sector: reads that touch it fail. */
 static _Atomic uint64_t bad_at;
+static uint64_t bad_inode; /* of the one file that has it; 0: all have */
+
+static bool is_bad(int fd)
+{
+	struct stat file;
+
+	return is_segment(fd) && (!bad_inode || (fstat(fd, &file) == 0 && file.st_ino == bad_inode));
+}
 
 static ssize_t faulty_pread(int fd, void *bytes, size_t length, uint64_t at)
 {
 	uint64_t bad = atomic_load(&bad_at);
 
-	return bad && is_segment(fd) && at <= bad && bad < at + length ? -EIO : real.pread(fd, bytes, length, at);
+	return bad && at <= bad && bad < at + length && is_bad(fd) ? -EIO : real.pread(fd, bytes, length, at);
 }
 
 static int faulty_fdatasync(int fd)
@@ -253,6 +263,7 @@ static void a_disk_that_stays_full_keeps_what_it_has_and_goes_on_when_there_is_r
 	(void)state;
 	rig_make(&rig, "/tmp", 1, 1);
 	rig_start(&rig);
+	log_rig_begin();
 	rig_feed(&rig, 0, 100, 1000, 10);
 	assert_true(rig_settle(&rig, 5000));
 	snprintf(reserve, sizeof reserve, "%s/reserve", rig.directory);
@@ -261,7 +272,8 @@ static void a_disk_that_stays_full_keeps_what_it_has_and_goes_on_when_there_is_r
 	while (feed_append(&rig.feed, 0, 0, 1000))
 		fed++; /* until the lane is full: that is where the dataplane counts and drops */
 	feed_commit(&rig.feed, 0);
-	assert_false(rig_settle(&rig, 600));
+	assert_false(rig_settle(&rig, 2000));
+	assert_true(atomic_load(&fault.failed) >= 3);
 	shard_get_status(rig.shards[0], &status);
 	assert_false(status.writable);
 	assert_int_equal(status.stored_records, 100);
@@ -277,7 +289,56 @@ static void a_disk_that_stays_full_keeps_what_it_has_and_goes_on_when_there_is_r
 	assert_true(status.writable);
 	assert_int_equal(stat(reserve, &file), 0);
 	assert_int_equal(file.st_size, rig.options.reserve_bytes);
+	/* Each is said once, however often the reserve was made and given up. */
+	assert_int_equal(log_rig_count("gave up the reserve"), 1);
+	assert_int_equal(log_rig_count("has room again"), 1);
+	log_rig_end();
 	rig_destroy(&rig);
+}
+
+static void a_reserve_that_could_not_be_made_at_start_is_made_when_there_is_room(void **state)
+{
+	struct rig_tally tally;
+	char reserve[200];
+	struct stat file;
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, "/tmp", 1, 1);
+	arm(FALLOCATE, ENOSPC, 1, 1000000);
+	rig_start(&rig);
+	snprintf(reserve, sizeof reserve, "%s/reserve", rig.directory);
+	assert_int_not_equal(stat(reserve, &file), 0);
+	rig_feed(&rig, 0, 100, 1000, 10);
+	assert_false(rig_settle(&rig, 500));
+	disarm();
+	assert_true(rig_settle(&rig, 10000));
+	assert_int_equal(stat(reserve, &file), 0);
+	assert_int_equal(file.st_size, rig.options.reserve_bytes);
+	tally = rig_read(&rig, 0, 0);
+	assert_all_right(tally);
+	assert_int_equal(tally.records, 100);
+	rig_destroy(&rig);
+}
+
+/* Whoever made it may have died before it was synced. */
+static void a_directory_that_is_there_is_made_durable_too(void **state)
+{
+	char directory[] = "/tmp/penstock-made.XXXXXX", path[64];
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof path, "%s/a", directory);
+	assert_int_equal(mkdir(path, 0700), 0);
+	arm(SYNC_DIRECTORY, EIO, 3, 1); /* "/", "/tmp", and what `path` is an entry of */
+	assert_int_equal(files_make_directory(path), -EIO);
+	/* One that may not be opened is not ours. */
+	arm(SYNC_DIRECTORY, EACCES, 1, 2);
+	assert_int_equal(files_make_directory(path), 0);
+	assert_int_equal(atomic_load(&fault.failed), 2);
+	disarm();
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(rmdir(directory), 0);
 }
 
 static void a_hanging_sync_only_delays(void **state)
@@ -373,6 +434,53 @@ static void what_cannot_be_read_is_a_gap_and_the_rest_is_there(void **state)
 	rig_destroy(&rig);
 }
 
+/* The first sequence of the `nth` segment, which is made the bad one. */
+static uint64_t spoil(struct rig *rig, int nth)
+{
+	struct stat file;
+	char path[512];
+	uint64_t first;
+
+	assert_true(rig_segment(rig, 0, nth, path));
+	assert_true(segment_parse_name(strrchr(path, '/') + 1, SEGMENT_SUFFIX, &first));
+	assert_int_equal(stat(path, &file), 0);
+	bad_inode = file.st_ino;
+	atomic_store(&bad_at, SEGMENT_DATA + 100000);
+	return first;
+}
+
+static void a_time_is_found_beside_a_bad_sector(void **state)
+{
+	uint64_t healthy[300], sequence, first;
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, "/tmp", 1, 1);
+	rig.options.segment_bytes = 512 << 10;
+	rig_start(&rig);
+	rig_feed(&rig, 0, 3000, 1000, 20);
+	rig_stop(&rig, true);
+	rig_start(&rig);
+	for (uint64_t i = 0; i < 300; i++)
+		assert_int_equal(shard_find_time(rig.shards[0], 1000000 + i * 10, &healthy[i]), 0);
+	rig_stop(&rig, true);
+	rig_delete_indexes(&rig, 0);
+	first = spoil(&rig, 2);
+	rig_start(&rig);
+	for (uint64_t i = 0; i < 300; i++) {
+		assert_int_equal(shard_find_time(rig.shards[0], 1000000 + i * 10, &sequence), 0);
+		/* Never behind what is looked for; in front of it only where the damage is. */
+		if (sequence != healthy[i])
+			assert_int_equal(sequence, first);
+		assert_true(sequence <= healthy[i]);
+	}
+	assert_int_equal(sequence, healthy[299]);
+	assert_true(first > 1 && first < healthy[299]);
+	bad_inode = 0;
+	atomic_store(&bad_at, 0);
+	rig_destroy(&rig);
+}
+
 /* The real thing, with the ring: a tmpfs of a few megabytes. */
 static void a_small_file_system_fills_up_and_is_emptied_again(void **state)
 {
@@ -435,10 +543,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(any_failing_call_loses_nothing, install, uninstall),
 		cmocka_unit_test_setup_teardown(a_disk_that_stays_full_keeps_what_it_has_and_goes_on_when_there_is_room,
 						install, uninstall),
+		cmocka_unit_test_setup_teardown(a_reserve_that_could_not_be_made_at_start_is_made_when_there_is_room,
+						install, uninstall),
+		cmocka_unit_test_setup_teardown(a_directory_that_is_there_is_made_durable_too, install, uninstall),
 		cmocka_unit_test_setup_teardown(a_hanging_sync_only_delays, install, uninstall),
 		cmocka_unit_test_setup_teardown(a_file_system_without_direct_writes_is_used_buffered, install,
 						uninstall),
 		cmocka_unit_test_setup_teardown(what_cannot_be_read_is_a_gap_and_the_rest_is_there, install, uninstall),
+		cmocka_unit_test_setup_teardown(a_time_is_found_beside_a_bad_sector, install, uninstall),
 		cmocka_unit_test(a_small_file_system_fills_up_and_is_emptied_again),
 	};
 

@@ -68,6 +68,33 @@ static void first_segment(const struct daemon_rig *rig, const char *name, uint64
 	assert_int_equal(access(path, F_OK), 0);
 }
 
+/* Something else lies where the segment was: the stream's shard cannot be opened at the next start. */
+static void put_aside(const char *path, char aside[520])
+{
+	snprintf(aside, 520, "%s.aside", path);
+	assert_int_equal(rename(path, aside), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+}
+
+static void put_back(struct daemon_rig *rig, const char *path, const char *aside)
+{
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(rename(aside, path), 0);
+	streams_end_retries(rig->daemon.streams);
+	streams_retry(rig->daemon.streams);
+}
+
+/* Every request for it says that it cannot be opened, and why. */
+static void expect_out_of_reach(struct daemon_rig *rig, const char *op, const char *key, const char *name)
+{
+	json_t *answer = daemon_rig_ask(rig, -1, NULL, "{s:s, s:s, s:i, s:i}", "op", op, key, name, "shard", 0, "sequence", 0);
+
+	assert_false(json_is_true(json_object_get(answer, "ok")));
+	assert_string_equal(json_string_value(json_object_get(answer, "error")), "InternalFailure");
+	assert_non_null(strstr(json_string_value(json_object_get(answer, "message")), "cannot be opened: Is a directory"));
+	json_decref(answer);
+}
+
 static void a_stream_that_cannot_be_opened_keeps_none_of_the_others_down(void **state)
 {
 	struct daemon_rig *rig = *state;
@@ -95,9 +122,7 @@ static void a_stream_that_cannot_be_opened_keeps_none_of_the_others_down(void **
 	append(rig, 0, 10);
 	append(rig, 1, 10);
 	first_segment(rig, "orders", id, 0, path);
-	snprintf(aside, sizeof aside, "%s.aside", path);
-	assert_int_equal(rename(path, aside), 0);
-	assert_int_equal(mkdir(path, 0700), 0);
+	put_aside(path, aside);
 
 	daemon_rig_start_daemon(rig);
 	assert_null(streams_hold(rig->daemon.streams, "orders"));
@@ -111,6 +136,9 @@ static void a_stream_that_cannot_be_opened_keeps_none_of_the_others_down(void **
 	append(rig, 2, 50);
 	expect_stored(rig, "other", 0, 150);
 	expect_balance(rig);
+	expect_out_of_reach(rig, "stream.describe", "name", "orders");
+	expect_out_of_reach(rig, "stream.delete", "name", "orders");
+	expect_out_of_reach(rig, "read", "stream", "orders");
 	/* Its name stays taken, by whoever asks. */
 	assert_int_equal(streams_create(rig->daemon.streams, "orders", 1, 3600, 0), -EEXIST);
 	strcpy(config.streams[0].name, "orders");
@@ -118,10 +146,7 @@ static void a_stream_that_cannot_be_opened_keeps_none_of_the_others_down(void **
 	config.streams[0].retention_seconds = 60;
 	assert_int_equal(declare_streams(&config, rig->daemon.streams, NULL), 0);
 
-	assert_int_equal(rmdir(path), 0);
-	assert_int_equal(rename(aside, path), 0);
-	streams_end_retries(rig->daemon.streams);
-	streams_retry(rig->daemon.streams);
+	put_back(rig, path, aside);
 	assert_int_equal(streams_why_unavailable(rig->daemon.streams, "orders"), 0);
 	until = clock_monotonic_ms() + 20000;
 	while (!(orders = streams_hold(rig->daemon.streams, "orders")))
@@ -131,6 +156,75 @@ static void a_stream_that_cannot_be_opened_keeps_none_of_the_others_down(void **
 	expect_stored(rig, "orders", 0, 110);
 	expect_stored(rig, "orders", 1, 110);
 	expect_balance(rig);
+}
+
+/* A journal with one record for shard 0 of stream `id`, of a replay of stream `of`. */
+static void plan_record(struct daemon_rig *rig, uint64_t of, uint64_t id)
+{
+	union {
+		struct record record;
+		uint8_t bytes[128];
+	} made = {.record = {.length = 4, .kind = RECORD_DATA, .vlan = RECORD_VLAN_NONE, .codec = CODEC_DATAGRAM,
+			     .key_kind = RECORD_KEY_HASH}};
+	struct metadata_replay step = {.stream_id = of, .next_sequence = 1};
+	struct metadata_part part = {.stream_id = id, .bytes = made.bytes,
+				     .length = record_bytes(RECORD_ORIGIN_NONE, 0, 4)};
+
+	assert_int_equal(metadata_plan_replay(rig->daemon.metadata, &step, 0, &part, 1), 0);
+}
+
+static json_t *replay(struct daemon_rig *rig, const char *stream)
+{
+	return daemon_rig_ask(rig, -1, NULL, "{s:s, s:s, s:i, s:i}", "op", "replay", "stream", stream, "shard", 0, "end", 1000);
+}
+
+static void a_replay_waits_for_a_stream_that_cannot_be_opened_now(void **state)
+{
+	struct daemon_rig *rig = *state;
+	struct metadata_replay step;
+	struct metadata_part *parts;
+	struct stream *orders;
+	char path[512], aside[520];
+	uint32_t count;
+	json_t *answer;
+
+	assert_int_equal(streams_create(rig->daemon.streams, "orders", 1, 3600, 0), 0);
+	assert_int_equal(streams_create(rig->daemon.streams, "dead", 1, 3600, 0), 0);
+	daemon_rig_start_dataplane(rig);
+	daemon_rig_wait_map(rig, 2);
+	append(rig, 0, 100);
+	expect_stored(rig, "orders", 0, 100);
+	plan_record(rig, 2, 1);
+	daemon_rig_stop_daemon(rig, true);
+	first_segment(rig, "orders", 1, 0, path);
+	put_aside(path, aside);
+	daemon_rig_start_daemon(rig);
+
+	answer = replay(rig, "dead");
+	assert_false(json_is_true(json_object_get(answer, "ok")));
+	assert_non_null(strstr(json_string_value(json_object_get(answer, "message")), "cannot be opened now"));
+	json_decref(answer);
+	assert_int_equal(metadata_get_replay_step(rig->daemon.metadata, &step, &parts, &count), 0);
+	assert_int_equal(count, 1);
+	free(parts[0].bytes);
+	free(parts);
+
+	put_back(rig, path, aside);
+	answer = replay(rig, "dead");
+	assert_true(json_is_true(json_object_get(answer, "ok")));
+	assert_int_equal(json_integer_value(json_object_get(answer, "gone")), 0);
+	json_decref(answer);
+	expect_stored(rig, "orders", 0, 101);
+	/* One that was deleted takes its records along. */
+	orders = streams_hold(rig->daemon.streams, "orders");
+	plan_record(rig, 2, orders->info.id);
+	streams_release(rig->daemon.streams, orders);
+	answer = daemon_rig_ask(rig, -1, NULL, "{s:s, s:s}", "op", "stream.delete", "name", "orders");
+	assert_true(json_is_true(json_object_get(answer, "ok")));
+	json_decref(answer);
+	answer = replay(rig, "dead");
+	assert_int_equal(json_integer_value(json_object_get(answer, "gone")), 1);
+	json_decref(answer);
 }
 
 static void a_lost_database_gives_no_stream_the_folder_of_another(void **state)
@@ -195,6 +289,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_stream_that_cannot_be_opened_keeps_none_of_the_others_down),
+		TEST(a_replay_waits_for_a_stream_that_cannot_be_opened_now),
 		TEST(a_lost_database_gives_no_stream_the_folder_of_another),
 		TEST(a_retention_declared_anew_goes_into_shards_that_run),
 	};
