@@ -57,7 +57,8 @@ struct rule_scratch; /* one worker's memory for scanning, and the counters of it
 int ruleset_compile(const struct config *config, uint32_t input, FILE *errors, struct ruleset **out);
 void ruleset_free(struct ruleset *set);
 
-// Compiles every input's rules as ruleset_compile() does and throws them away, for `penstock check`. 0 or -EINVAL.
+// Compiles every input's rules as ruleset_compile() does and throws them away: for `penstock check`, and for penstockd
+// before it works by a configuration. 0 or -EINVAL.
 int rules_check(const struct config *config, FILE *errors);
 
 // The bytes that the set's databases take.
