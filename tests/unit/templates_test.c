@@ -127,28 +127,6 @@ static void a_withdrawal_ends_a_definition_and_flows_wait_for_the_next(void **st
 	assert_int_equal(in_force(1, 256, 300), 12);
 }
 
-static void all_templates_of_a_kind_are_withdrawn_together(void **state)
-{
-	struct template_field field = {.id = 149, .length = 4};
-	struct template_definition options = {.fields = &field, .count = 1, .scopes = 1, .options = true};
-	struct template_domain domain = domain_of(1);
-
-	(void)state;
-	for (uint16_t id = 256; id < 266; id++)
-		assert_true(learn(1, id, 100, 8, 3));
-	assert_true(templates_learn(t, &domain, 266, 100, &options));
-	templates_withdraw_all(t, &domain, false, 200);
-	templates_withdraw_all(t, &domain, false, 200);
-	for (uint16_t id = 256; id < 266; id++) {
-		assert_int_equal(in_force(1, id, 150), 8);
-		assert_int_equal(in_force(1, id, 200), 0);
-	}
-	assert_int_equal(in_force(1, 266, 250), 149);
-	templates_withdraw_all(t, &domain, true, 300);
-	assert_int_equal(in_force(1, 266, 250), 149);
-	assert_int_equal(in_force(1, 266, 300), 0);
-}
-
 static void malformed_definitions_are_refused(void **state)
 {
 	struct template_field field = {.id = 1, .length = 0};
@@ -256,12 +234,9 @@ static void any_sequence_of_operations_leaves_the_store_whole(void **state)
 		uint32_t random = (uint32_t)((seed = seed * 6364136223846793005ull + 1442695040888963407ull) >> 33);
 		uint32_t exporter = random % 61;
 		uint16_t id = (uint16_t)(256 + random / 61 % 23);
-		struct template_domain domain = domain_of(exporter);
 
 		switch (random >> 27 & 7) {
 		case 0:
-			templates_withdraw_all(t, &domain, false, random % 1000);
-			break;
 		case 1:
 			withdraw(exporter, id, random % 1000);
 			break;
@@ -382,7 +357,6 @@ int main(void)
 		TEST(a_definition_seen_earlier_than_known_is_in_force_earlier),
 		TEST(of_two_definitions_of_one_time_the_later_holds_and_both_are_known),
 		TEST(a_withdrawal_ends_a_definition_and_flows_wait_for_the_next),
-		TEST(all_templates_of_a_kind_are_withdrawn_together),
 		TEST(malformed_definitions_are_refused),
 		TEST(a_template_keeps_its_newest_definitions),
 		TEST(a_full_store_forgets_who_was_used_least_recently),
