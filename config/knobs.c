@@ -166,7 +166,8 @@ const struct knob knobs[] = {
 	{"inputs[].key.rule", KNOB_NAME, INPUT(key_rule), .fallback = "", .aside = true, .example = "who",
 	 .text = "The rule of this input whose pattern has the group (from: capture)."},
 	{"inputs[].key.group", KNOB_NAME, INPUT(key_group), .fallback = "1", .aside = true,
-	 .text = "Which group of the pattern is the key, by its number from 1 or its name (from: capture)."},
+	 .text = "Which group of the pattern is the key, by its number from 1 or its name (from: capture). Only a record's "
+		 "first 2048 bytes are looked at: a group that does not end within them is a missing key."},
 	{"inputs[].key.missing", KNOB_CHOICE, INPUT(missing), .fallback = "random", .words = "random|constant|dead_letter",
 	 .aside = true,
 	 .text = "What becomes of a record without the key: it goes to any shard, or gets the key `value`, or becomes a dead "
