@@ -18,7 +18,7 @@
  *
  * A burst's datagrams are taken input by input, those of one in the order in which they came. They are looked at where
  * they lie; where there are rules they are copied into one block, which is scanned once, and in which rules overwrite
- * bytes: keys and decoding see what was sent.
+ * bytes: keys and decoding see what was sent. Packed GELF messages are unpacked for rules.
  *
  * What becomes of a record, the first that applies:
  *   1. a rule drops it, keeps it out of a sample, or makes it a dead letter;

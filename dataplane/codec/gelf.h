@@ -18,7 +18,7 @@
  *   +----+----------+----------+-------+------
  *
  * At most 128 chunks; all within 5 s of the first, or what came is thrown away. The record is the message as its chunks
- * give it, still compressed.
+ * give it, still compressed, but of inputs with rules: those look for text, and decide about what is stored.
  */
 #define GELF_CHUNK_HEADER 12u
 #define GELF_CHUNKS_MAX 128u
@@ -40,6 +40,13 @@ static inline uint32_t gelf_unpacked_max(uint32_t packed)
 
 	return most < GELF_UNPACKED_MAX ? (uint32_t)most : GELF_UNPACKED_MAX;
 }
+
+// Whether a message is packed, by its first bytes.
+bool gelf_is_packed(const uint8_t *bytes, uint32_t length);
+
+// Unpacks a packed message into `scratch` (CODEC_SCRATCH_BYTES), to be a record in its place: at most GELF_MESSAGE_MAX
+// bytes, at least one, neither packed again nor a chunk. CODEC_OK with *unpacked, or what is wrong with it.
+enum codec_fault gelf_unpack(const uint8_t *bytes, uint32_t length, uint8_t *scratch, uint32_t *unpacked);
 
 /* What became of a datagram: X(name, dead letter reason of the datagram, text for people) */
 #define GELF_OUTCOMES(X)                                                                                               \
