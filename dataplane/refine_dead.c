@@ -44,6 +44,5 @@ void refine_dead_letter(struct worker *w, const struct plan_input *plan, const s
 	r->dead_used += bytes_written;
 	job.sizes = append_sizes(piece->family, 0, bytes_written);
 	give_key(w, piece, &job);
-	ledger_add(&w->ledger, WORKER_DEAD_LETTERS, 1);
-	refine_queue(w, &plan->refine->dead_letter, &job, (struct md5_key){NULL, 0}, NULL);
+	refine_queue(w, &plan->refine->dead_letter, &job, (struct md5_key){NULL, 0}, NULL, REFINE_DEAD);
 }

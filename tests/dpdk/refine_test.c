@@ -343,6 +343,61 @@ static void a_burst_of_large_packed_messages_is_taken_in_several_rounds(void **s
 		}
 }
 
+/* ---- full lanes ---- */
+
+static void rules_and_nobody_who_drains(void)
+{
+	struct config_input *in = add_input(CODEC_LINES, KEY_SOURCE, "one");
+
+	strcpy(in->dead_letter, "dead");
+	add_rule(0, "seen", "alert", VERDICT_TAG);
+	strcpy(add_rule(0, "audit", "audit", VERDICT_ROUTE)->stream, "b");
+	add_rule(0, "bad", "poison", VERDICT_DEAD_LETTER);
+}
+
+static int set_up_full(void **state)
+{
+	(void)state;
+	start_rigs(rules_and_nobody_who_drains);
+	return 0;
+}
+
+static uint64_t in_lanes(const struct rig *rig, uint32_t first, uint32_t end)
+{
+	uint64_t records = 0;
+
+	for (uint32_t s = first; s < end; s++)
+		records += rig->words[lane_word(s, LANE_RECORDS)];
+	return records;
+}
+
+/* Tags, routes and dead letters tell what is in streams. */
+static void what_finds_its_lane_full_is_neither_tagged_nor_routed_nor_a_dead_letter(void **state)
+{
+	static const char *const words[] = {"alert", "audit", "poison"};
+	uint8_t frame[600];
+
+	(void)state;
+	for (uint32_t level = 0; level < rigs_count; level++) {
+		struct rig *rig = &rigs[level];
+
+		for (uint32_t i = 0; i < 6000; i++) {
+			char text[500];
+			uint32_t length = (uint32_t)sprintf(text, "%s %0400u\n", words[i % 3], i);
+			struct rte_mbuf *m = make_mbuf(frame, make_frame(frame, 0, text, length), 0);
+
+			rig->process(rig->worker, &m, 1);
+			free_mbuf(m);
+		}
+		worker_commit(rig->worker);
+		assert_true(rig->words[RECORD_LANE_FULL] > 1000);
+		assert_int_equal(rig->words[RECORD_APPENDED] + rig->words[RECORD_LANE_FULL], 6000);
+		assert_int_equal(rig->words[WORKER_TAGGED], in_lanes(rig, 19, 20));
+		assert_int_equal(rig->words[WORKER_ROUTED], in_lanes(rig, 16, 19));
+		assert_int_equal(rig->words[WORKER_DEAD_LETTERS], in_lanes(rig, 20, 22));
+	}
+}
+
 /* ---- no rules ---- */
 
 static void one_without_rules(void)
@@ -554,6 +609,8 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_burst_of_large_packed_messages_is_taken_in_several_rounds,
 						set_up_packed, tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_finds_its_lane_full_is_neither_tagged_nor_routed_nor_a_dead_letter, set_up_full, tear_down),
 		cmocka_unit_test(rules_of_another_input_change_nothing_for_one_without),
 		cmocka_unit_test_setup_teardown(a_flood_on_one_key_leaves_other_shards_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_flood_of_colliding_keys_leaves_other_shards_alone, set_up, tear_down),
