@@ -164,13 +164,19 @@ static void log_result(const struct reload_result *result)
 		log_warning("reload: dataplane: %s", reload_say_dataplane(result->dataplane));
 }
 
+static bool goes_on(void *reload)
+{
+	return !atomic_load(&((struct reload *)reload)->end);
+}
+
 /*
- * Reads, checks and compares. 0; -EINVAL refused; -ENOMEM. Rules are compiled here although only the dataplane works by
+ * Reads, checks and compares. 0; -EINVAL refused; -ECANCELED by reload_end(); -ENOMEM. Rules are compiled here although only the dataplane works by
  * them: what it would refuse must not have been taken up by half. It finds them in the cache then.
  */
 static int prepare(struct reload *r, struct config **next, struct reload_result *result)
 {
 	const struct config *start = r->daemon->config, *now = r->now ? r->now : start;
+	const struct rule_wait wait = {goes_on, r};
 	size_t length;
 	FILE *report = open_memstream(&result->report, &length);
 	int error;
@@ -182,12 +188,12 @@ static int prepare(struct reload *r, struct config **next, struct reload_result 
 	if (!error)
 		error = config_place_inputs(start, now, *next, report);
 	if (!error)
-		error = rules_check(*next, report);
+		error = rules_check(*next, &wait, report);
 	if (fclose(report) != 0)
 		error = -ENOMEM;
 	if (!error)
 		error = config_compare(start, now, *next, &result->changes);
-	return !error || error == -ENOMEM ? error : -EINVAL; /* what cannot be read is an error of the files, too */
+	return !error || error == -ENOMEM || error == -ECANCELED ? error : -EINVAL; /* what cannot be read is an error of the files, too */
 }
 
 static int run(struct reload *r, bool dry, struct reload_result *result)

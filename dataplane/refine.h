@@ -53,9 +53,9 @@ struct refine { /* of one input; constant while workers run, part of the plan */
 /* The rules and captures of a configuration, compiled. Shared by the plans made of it. */
 struct refine_set;
 
-// Compiles them, or takes them from the cache; takes its time. What is wrong goes to `errors` as ruleset_compile()
+// Compiles them, or takes them from the cache; takes its time, with turns of `wait`. What is wrong goes to `errors` as ruleset_compile()
 // writes it. 0 with *out, NULL when there are none; -EINVAL or another -errno, said.
-int refine_set_compile(const struct config *config, FILE *errors, struct refine_set **out);
+int refine_set_compile(const struct config *config, const struct rule_wait *wait, FILE *errors, struct refine_set **out);
 
 // Frees the set when no plan has it any more. NULL is fine. Main thread only, as all that changes who has it.
 void refine_set_release(struct refine_set *set);
