@@ -19,10 +19,12 @@
  * UDP are not for the store (8.4). Times are arrival times: of two definitions of one id that came with the same one, the
  * later holds.
  *
- * Everything lives in one block of memory taken when the store is made, in pieces of one size. When it is full, the
- * exporter that was used least recently goes with all it has; one exporter alone may hold a quarter, then its own least
- * recently used template goes; a template keeps its TEMPLATES_HISTORY newest definitions. All of that is counted. Nothing
- * here allocates or makes a system call but create and free.
+ * Everything lives in one block of memory taken when the store is made, in pieces of one size. One exporter, which is an
+ * address, whatever domains it names, may hold a quarter of them, then its own least recently used template goes. When the
+ * store is full, the exporter that holds most gives one, of those that hold more than a 64th; without such the domain
+ * that was used least recently goes with all it has: a sender of many domains or templates costs itself, not the others.
+ * A template keeps its TEMPLATES_HISTORY newest definitions. All of that is counted. Nothing here allocates or makes a system
+ * call but create and free.
  *
  * One thread owns a store. Lookups change it too: they say what was used.
  */

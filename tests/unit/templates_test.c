@@ -185,6 +185,59 @@ static void one_exporter_cannot_drive_out_the_others(void **state)
 	assert_true(templates_figures(t)->evicted_templates > 60000);
 }
 
+/* A template of `count` elements in a domain of that number. */
+static bool learn_in(uint32_t exporter, uint32_t number, uint16_t id, uint16_t count)
+{
+	struct template_field fields[60];
+	struct template_definition d = {.fields = fields, .count = count};
+	struct template_domain domain = domain_of(exporter);
+
+	for (uint16_t i = 0; i < count; i++)
+		fields[i] = (struct template_field){.id = (uint16_t)(8 + i), .length = 4};
+	domain.id = number;
+	return templates_learn(t, &domain, id, 100, &d);
+}
+
+static void one_exporter_of_many_domains_cannot_drive_out_the_others(void **state)
+{
+	(void)state;
+	for (uint32_t exporter = 1; exporter <= 100; exporter++)
+		assert_true(learn(exporter, 256, 100, 8, 18));
+	for (uint32_t number = 0; number < 50000; number++)
+		assert_true(learn_in(0, number, (uint16_t)(256 + number % 3), 40));
+	for (uint32_t exporter = 1; exporter <= 100; exporter++)
+		assert_int_equal(in_force(exporter, 256, 100), 8);
+	assert_in_range(templates_figures(t)->domains, 101, 200);
+}
+
+/* Together they fill the store, and each of them less than it may: who holds most gives way, not who was silent. */
+static void some_greedy_exporters_cannot_drive_out_the_others(void **state)
+{
+	(void)state;
+	for (uint32_t exporter = 1; exporter <= 100; exporter++)
+		assert_true(learn(exporter, 256, 100, 8, 18));
+	for (uint32_t i = 0; i < 50000; i++)
+		assert_true(learn_in(1000 + i % 8, i, 256, (uint16_t)(1 + i % 50)));
+	for (uint32_t exporter = 1; exporter <= 100; exporter++)
+		assert_int_equal(in_force(exporter, 256, 100), 8);
+	assert_true(templates_figures(t)->evicted_templates > 40000);
+}
+
+static void any_exporters_and_domains_leave_the_store_whole(void **state)
+{
+	uint64_t seed = 5;
+
+	(void)state;
+	for (uint32_t i = 0; i < 300000; i++) {
+		uint32_t random = (uint32_t)((seed = seed * 6364136223846793005ull + 1442695040888963407ull) >> 33);
+
+		learn_in(random % 7 ? random % 5 : random % 997, random / 7 % (i % 1000 < 500 ? 3 : 901),
+			 (uint16_t)(256 + random / 7919 % 11), (uint16_t)(1 + random % 53));
+	}
+	assert_true(templates_figures(t)->refused == 0 && templates_figures(t)->evicted_domains > 1000);
+	assert_true(templates_figures(t)->evicted_templates > 1000);
+}
+
 /* All sightings of one id in order: what is in force is read off the list. */
 static void lookups_agree_with_a_list_of_all_sightings(void **state)
 {
@@ -361,6 +414,9 @@ int main(void)
 		TEST(a_template_keeps_its_newest_definitions),
 		TEST(a_full_store_forgets_who_was_used_least_recently),
 		TEST(one_exporter_cannot_drive_out_the_others),
+		TEST(one_exporter_of_many_domains_cannot_drive_out_the_others),
+		TEST(some_greedy_exporters_cannot_drive_out_the_others),
+		TEST(any_exporters_and_domains_leave_the_store_whole),
 		TEST(lookups_agree_with_a_list_of_all_sightings),
 		TEST(any_sequence_of_operations_leaves_the_store_whole),
 		TEST(what_is_exported_once_and_imported_in_any_order_is_the_same_store),
