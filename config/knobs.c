@@ -168,7 +168,8 @@ const struct knob knobs[] = {
 	{"inputs[].key.rule", KNOB_NAME, INPUT(key_rule), .fallback = "", .aside = true, .example = "who",
 	 .text = "The rule of this input whose pattern has the group (from: capture)."},
 	{"inputs[].key.group", KNOB_NAME, INPUT(key_group), .fallback = "1", .aside = true,
-	 .text = "Which group of the pattern is the key, by its number from 1 or its name (from: capture)."},
+	 .text = "Which group of the pattern is the key, by its number from 1 or its name (from: capture). Only a record's "
+		 "first 2048 bytes are looked at: a group that does not end within them is a missing key."},
 	{"inputs[].key.missing", KNOB_CHOICE, INPUT(missing), .fallback = "random", .words = "random|constant|dead_letter",
 	 .aside = true,
 	 .text = "What becomes of a record without the key: it goes to any shard, or gets the key `value`, or becomes a dead "
@@ -180,7 +181,8 @@ const struct knob knobs[] = {
 
 	{"rules", ITEMS(rules, CONFIG_RULES_MAX), .live = KNOB_LIVE,
 	 .text = "What becomes of an input's records by what is in them; tried in this order, the first that matches and is "
-		 "neither tag nor redact decides, and a record that none decides is kept."},
+		 "neither tag nor redact decides, and a record that none decides is kept. Packed GELF messages are unpacked for "
+		 "them, and stored so."},
 	{"rules[].name", KNOB_NAME, RULE(name), .example = "debug-lines",
 	 .text = "The rule's name in logs, the ledger and tags."},
 	{"rules[].input", KNOB_NAME, RULE(input), .example = "syslog", .text = "The input whose records it is tried on."},

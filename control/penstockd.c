@@ -207,7 +207,7 @@ int main(int argc, char **argv)
 		return options.status;
 	if (config_load(options.config, stderr, &config) != 0)
 		return EXIT_CONFIGURATION;
-	if (rules_check(config, stderr) != 0) {
+	if (rules_check(config, NULL, stderr) != 0) {
 		config_free(config);
 		return EXIT_CONFIGURATION;
 	}

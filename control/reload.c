@@ -12,6 +12,7 @@
 #include "control/daemon.h"
 #include "control/declare.h"
 #include "control/log.h"
+#include "dataplane/rule/rule.h"
 
 #define MAP_MS 5000u     /* for the dataplane to take up new streams, before inputs name them */
 #define ANSWER_MS 10000u /* for its answer */
@@ -37,7 +38,7 @@ const char *reload_say_dataplane(enum reload_dataplane dataplane)
 		[RELOAD_DATAPLANE_WORKS] = "every worker works by it",
 		[RELOAD_DATAPLANE_DOWN] = "it is down, and takes the new configuration at its start",
 		[RELOAD_DATAPLANE_REFUSED] = "it finds errors in the files and stays as it is; see its log: can it read them all?",
-		[RELOAD_DATAPLANE_FAILED] = "it has no memory for the configuration and stays with the one it has",
+		[RELOAD_DATAPLANE_FAILED] = "it could not make what the configuration asks for and stays with the one it has; see its log",
 		[RELOAD_DATAPLANE_SILENT] = "it did not answer in time; see penstock status, and its log",
 		[RELOAD_DATAPLANE_DIFFERS] = "it read files that say something else: they were changed meanwhile, reload again",
 	};
@@ -163,10 +164,19 @@ static void log_result(const struct reload_result *result)
 		log_warning("reload: dataplane: %s", reload_say_dataplane(result->dataplane));
 }
 
-/* Reads, checks and compares. 0; -EINVAL refused; -ENOMEM. */
+static bool goes_on(void *reload)
+{
+	return !atomic_load(&((struct reload *)reload)->end);
+}
+
+/*
+ * Reads, checks and compares. 0; -EINVAL refused; -ECANCELED by reload_end(); -ENOMEM. Rules are compiled here although only the dataplane works by
+ * them: what it would refuse must not have been taken up by half. It finds them in the cache then.
+ */
 static int prepare(struct reload *r, struct config **next, struct reload_result *result)
 {
 	const struct config *start = r->daemon->config, *now = r->now ? r->now : start;
+	const struct rule_wait wait = {goes_on, r};
 	size_t length;
 	FILE *report = open_memstream(&result->report, &length);
 	int error;
@@ -177,11 +187,13 @@ static int prepare(struct reload *r, struct config **next, struct reload_result 
 	error = config_load(start->path, report, next);
 	if (!error)
 		error = config_place_inputs(start, now, *next, report);
+	if (!error)
+		error = rules_check(*next, &wait, report);
 	if (fclose(report) != 0)
 		error = -ENOMEM;
 	if (!error)
 		error = config_compare(start, now, *next, &result->changes);
-	return !error || error == -ENOMEM ? error : -EINVAL; /* what cannot be read is an error of the files, too */
+	return !error || error == -ENOMEM || error == -ECANCELED ? error : -EINVAL; /* what cannot be read is an error of the files, too */
 }
 
 static int run(struct reload *r, bool dry, struct reload_result *result)

@@ -87,8 +87,8 @@ static __attribute__((cold, noinline)) void append_refuse(struct worker *w, uint
 	ledger_add(&w->ledger, input_word(job->plan->index, INPUT_REFUSED), 1);
 }
 
-/* For a lane near its limit, or with a gap to tell. */
-static __attribute__((cold, noinline)) void append_carefully(struct worker *w, uint32_t slot, const struct job *job,
+/* For a lane near its limit, or with a gap to tell. Whether there was room. */
+static __attribute__((cold, noinline)) bool append_carefully(struct worker *w, uint32_t slot, const struct job *job,
 							     const uint8_t *key, uint64_t hash)
 {
 	struct worker_lane *l = &w->lanes[slot];
@@ -100,11 +100,12 @@ static __attribute__((cold, noinline)) void append_carefully(struct worker *w, u
 				  record_bytes(append_origin(job), append_key_length(job), append_length(job)));
 	if (!at) {
 		append_refuse(w, slot, job);
-		return;
+		return false;
 	}
 	append_write(at, w->now_ns, job, key, hash, copy_bytes);
 	w->moved[slot] += append_moved(append_length(job));
 	l->roomy = l->lane.limit > COPY_OVER ? l->lane.limit - COPY_OVER : 0;
+	return true;
 }
 
 /* Where a record goes that its lane has room for, counted there; without, append_carefully() is for it. `bytes`:
@@ -133,16 +134,16 @@ static inline __attribute__((always_inline)) void append_prefetch(const uint8_t 
 		lane_prefetch(end + done);
 }
 
-static inline __attribute__((always_inline)) void append(struct worker *w, uint32_t slot, const struct job *job,
+/* Whether the lane had room for it. */
+static inline __attribute__((always_inline)) bool append(struct worker *w, uint32_t slot, const struct job *job,
 							 const uint8_t *key, uint64_t hash)
 {
 	uint32_t bytes = record_bytes(append_origin(job), append_key_length(job), append_length(job));
 	uint8_t *at;
 
-	if (!append_reserve(w, slot, bytes, append_moved(append_length(job)), &at)) {
-		append_carefully(w, slot, job, key, hash);
-		return;
-	}
+	if (!append_reserve(w, slot, bytes, append_moved(append_length(job)), &at))
+		return append_carefully(w, slot, job, key, hash);
 	append_write(at, w->now_ns, job, key, hash, copy_over);
 	append_prefetch(at + bytes, bytes);
+	return true;
 }

@@ -203,13 +203,15 @@ static int open_ports(struct dataplane *d)
 	return 0;
 }
 
-int dataplane_open(struct dataplane *d, const struct config *config, bool replace)
+int dataplane_open(struct dataplane *d, const struct config *config, bool replace,
+		   const volatile sig_atomic_t *stopping)
 {
 	struct region_geometry geometry = {config_workers(config), config->region_shards, config->lane_bytes};
 	int error;
 
 	memset(d, 0, sizeof *d);
 	d->config = d->now = config;
+	d->stopping = stopping;
 	d->region.fd = -1;
 	error = takeover_region(config->region_directory, &geometry, replace, &d->region);
 	if (error)
@@ -315,11 +317,38 @@ static int complete_plan(struct dataplane *d, struct refine_set *set, const stru
 	return error;
 }
 
+static void show_life(struct dataplane *d)
+{
+	atomic_store_explicit(&d->region.region->heartbeat_ns, realtime_ns(), memory_order_release);
+	clock_adjust(&d->clock);
+}
+
+static void watch_ports(struct dataplane *d)
+{
+	for (uint32_t p = 0; p < d->ports_count; p++)
+		if (d->ports[p].started)
+			watch_port(&d->ports[p], d->workers + d->ports[p].first_worker, d->ports[p].config->queues,
+				   &d->port_ledger);
+}
+
+/* What cannot wait for rules to be compiled. At a start there is no plan, and no life to show before all is ready. */
+static bool tend_compiling(void *arg)
+{
+	struct dataplane *d = arg;
+
+	if (d->plan) {
+		show_life(d);
+		watch_ports(d);
+	}
+	return !*d->stopping;
+}
+
 int dataplane_make_plan(struct dataplane *d, const struct config *config, const struct rows *rows, struct plan **out)
 {
+	const struct rule_wait wait = {tend_compiling, d};
 	struct refine_set *set;
 	struct plan *plan;
-	int error = refine_set_compile(config, stderr, &set);
+	int error = refine_set_compile(config, &wait, stderr, &set);
 
 	if (error)
 		return error;
@@ -398,16 +427,12 @@ int dataplane_tend(struct dataplane *d)
 {
 	uint64_t inode;
 
-	atomic_store_explicit(&d->region.region->heartbeat_ns, realtime_ns(), memory_order_release);
-	clock_adjust(&d->clock);
+	show_life(d);
 	if (d->control && takeover_control_inode(d->config->region_directory, &inode) == 0 && inode != d->control_inode) {
 		LOG_ERROR("the control region was replaced by another; starting anew\n");
 		return -ESTALE;
 	}
-	for (uint32_t p = 0; p < d->ports_count; p++)
-		if (d->ports[p].started)
-			watch_port(&d->ports[p], d->workers + d->ports[p].first_worker, d->ports[p].config->queues,
-				   &d->port_ledger);
+	watch_ports(d);
 	follow_map(d);
 	reload_follow(d);
 	return 0;

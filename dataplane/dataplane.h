@@ -1,6 +1,8 @@
 // The dataplane as a whole: region, ports, workers and the map they follow. One per process, main thread only.
 #pragma once
 
+#include <signal.h>
+
 #include "dataplane/clock.h"
 #include "dataplane/port.h"
 #include "dataplane/record/rows.h"
@@ -10,6 +12,7 @@
 struct dataplane {
 	const struct config *config;     /* the process started with it: ports, memory, region; not the dataplane's own */
 	const struct config *now;        /* whose inputs are in use: `config`, or one reloaded since, which is its own */
+	const volatile sig_atomic_t *stopping; /* set by a signal: nothing that takes long is begun or waited for */
 	struct rows rows;                /* of the ledger, for the inputs of `now` */
 	struct region_writer region;
 	const struct control *control;   /* NULL until penstockd has made it */
@@ -31,8 +34,9 @@ struct dataplane {
 };
 
 // Makes or takes over the region, opens ports and makes workers; nothing polls yet. 0 or -errno, the reason logged.
-// `replace` throws away a region of another version instead of refusing.
-int dataplane_open(struct dataplane *d, const struct config *config, bool replace);
+// `replace` throws away a region of another version instead of refusing. -ECANCELED when *stopping is set in between.
+int dataplane_open(struct dataplane *d, const struct config *config, bool replace,
+		   const volatile sig_atomic_t *stopping);
 
 // Starts the ports and launches the workers.
 int dataplane_start(struct dataplane *d);
@@ -41,7 +45,8 @@ int dataplane_start(struct dataplane *d);
 // replaced under us (the process must start anew); other errors are logged and live on.
 int dataplane_tend(struct dataplane *d);
 
-// Makes a plan of the inputs of `config` (with `rows`) and the map in use. As plan_create().
+// Makes a plan of the inputs of `config` (with `rows`) and the map in use. As plan_create(). May take as long as rules may
+// take to be compiled; life sign, clock and port counters go on meanwhile. -ECANCELED when *stopping is set.
 int dataplane_make_plan(struct dataplane *d, const struct config *config, const struct rows *rows, struct plan **out);
 
 // Publish and quiesce: hands the plan to every worker, waits until all of them work by it, frees the one before.

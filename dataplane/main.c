@@ -164,11 +164,11 @@ int main(int argc, char **argv)
 		if (mlockall(MCL_CURRENT | MCL_ONFAULT) != 0)
 			LOG_WARNING("memory cannot be locked (%s): a page fault may stall a worker; raise the memlock limit\n",
 				    strerror(errno));
-		int error = dataplane_open(&dataplane, config, options.replace_region);
+		int error = dataplane_open(&dataplane, config, options.replace_region, &stopping);
 
 		if (error == -ENODEV || error == -EINVAL)
 			status = EXIT_CONFIGURATION; /* starting again would not help */
-		else if (error == 0 && run(&dataplane) == 0)
+		else if (error == -ECANCELED || (error == 0 && run(&dataplane) == 0))
 			status = EXIT_SUCCESS;
 		dataplane_close(&dataplane);
 		eal_stop();

@@ -91,24 +91,32 @@ static void cut_kpl(struct worker *w, const struct plan_input *plan, uint32_t pi
 }
 
 /* Room for `bytes` in the block. What lies in it is on its way to lanes: then that goes there first. */
+static void ensure_room(struct worker *w, const struct plan_input *plan, uint32_t bytes)
+{
+	struct refiner *r = w->refiner;
+
+	if (bytes <= REFINE_BLOCK_BYTES - r->block_used)
+		return;
+	refine_records(w, plan);
+	refine_append_jobs(w);
+	r->block_used = 0;
+}
+
 static uint8_t *make_room(struct worker *w, const struct plan_input *plan, uint32_t bytes)
 {
 	struct refiner *r = w->refiner;
 	uint8_t *room;
 
-	if (bytes > REFINE_BLOCK_BYTES - r->block_used) {
-		refine_records(w, plan);
-		refine_append_jobs(w);
-		r->block_used = 0;
-	}
+	ensure_room(w, plan, bytes);
 	room = r->block + r->block_used;
 	r->block_used += bytes;
 	return room;
 }
 
 /*
- * Where the bytes to store are. A message that was put together lies in the assembly only until its next datagram; what
- * rules look at lies in the block, with a line end between one and the next, so that no pattern matches across.
+ * Where the bytes to store are. A message that was put together lies in the assembly only until its next datagram, an
+ * unpacked one in the scratch; what rules look at lies in the block, with a line end between one and the next, so that no
+ * pattern matches across.
  */
 static const uint8_t *keep(struct worker *w, const struct plan_input *plan, const struct refine_piece *piece,
 			   const uint8_t **bytes, uint32_t length)
@@ -130,6 +138,25 @@ static const uint8_t *keep(struct worker *w, const struct plan_input *plan, cons
 	return room;
 }
 
+/* Rules look for text: a packed message is unpacked in front of them. Why it cannot be, then it stays as it is; or 0. */
+static uint16_t unpack(struct worker *w, const struct plan_input *plan, const uint8_t **bytes, uint32_t *length)
+{
+	struct refiner *r = w->refiner;
+	uint32_t unpacked;
+	enum codec_fault fault;
+
+	if (!plan->refine->rules || !gelf_is_packed(*bytes, *length))
+		return 0;
+	/* What makes room for it decodes others, in the same scratch: twice, as keep() wants it. */
+	ensure_room(w, plan, 2 * GELF_MESSAGE_MAX + 1);
+	fault = gelf_unpack(*bytes, *length, r->scratch, &unpacked);
+	if (fault == CODEC_OK) {
+		*bytes = r->scratch;
+		*length = unpacked;
+	}
+	return (uint16_t)fault;
+}
+
 static void cut_piece(struct worker *w, const struct plan_input *plan, uint32_t index, struct tally *tally)
 {
 	struct refiner *r = w->refiner;
@@ -137,12 +164,18 @@ static void cut_piece(struct worker *w, const struct plan_input *plan, uint32_t 
 	const uint8_t *bytes = piece->bytes, *kept;
 	uint32_t length = piece->length;
 	uint64_t before = tally->records;
+	uint8_t stage = DEAD_LETTER_AT_REASSEMBLY;
 	uint16_t reason = 0;
 	bool held = false;
 
 	tally->frames++;
-	if (length > 0 && plan->refine->codec->id == CODEC_GELF)
+	if (length > 0 && plan->refine->codec->id == CODEC_GELF) {
 		held = !refine_gelf(w, piece, &bytes, &length, &reason);
+		if (!held && !reason) {
+			reason = unpack(w, plan, &bytes, &length);
+			stage = DEAD_LETTER_AT_DECODE;
+		}
+	}
 	if (length > 0 && !held) {
 		kept = keep(w, plan, piece, &bytes, length);
 		if (plan->refine->codec->id == CODEC_KPL) {
@@ -152,7 +185,7 @@ static void cut_piece(struct worker *w, const struct plan_input *plan, uint32_t 
 		} else {
 			take(w, plan, index, bytes, kept, length, tally);
 			if (reason)
-				refuse(r, reason, DEAD_LETTER_AT_REASSEMBLY);
+				refuse(r, reason, stage);
 		}
 	}
 	tally->accepted += held || tally->records > before;

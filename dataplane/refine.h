@@ -18,7 +18,7 @@
  *
  * A burst's datagrams are taken input by input, those of one in the order in which they came. They are looked at where
  * they lie; where there are rules they are copied into one block, which is scanned once, and in which rules overwrite
- * bytes: keys and decoding see what was sent.
+ * bytes: keys and decoding see what was sent. Packed GELF messages are unpacked for rules.
  *
  * What becomes of a record, the first that applies:
  *   1. a rule drops it, keeps it out of a sample, or makes it a dead letter;
@@ -53,9 +53,9 @@ struct refine { /* of one input; constant while workers run, part of the plan */
 /* The rules and captures of a configuration, compiled. Shared by the plans made of it. */
 struct refine_set;
 
-// Compiles them, or takes them from the cache; takes its time. What is wrong goes to `errors` as ruleset_compile()
+// Compiles them, or takes them from the cache; takes its time, with turns of `wait`. What is wrong goes to `errors` as ruleset_compile()
 // writes it. 0 with *out, NULL when there are none; -EINVAL or another -errno, said.
-int refine_set_compile(const struct config *config, FILE *errors, struct refine_set **out);
+int refine_set_compile(const struct config *config, const struct rule_wait *wait, FILE *errors, struct refine_set **out);
 
 // Frees the set when no plan has it any more. NULL is fine. Main thread only, as all that changes who has it.
 void refine_set_release(struct refine_set *set);

@@ -44,6 +44,5 @@ void refine_dead_record(struct worker *w, const struct plan_input *plan, const s
 	job.labels |= append_key_kind(key.kind);
 	job.hash = key.hash;
 	job.hashed = true;
-	ledger_add(&w->ledger, WORKER_DEAD_LETTERS, 1);
-	refine_queue(w, &plan->refine->dead_letter, &job, (struct md5_key){NULL, 0}, key.bytes);
+	refine_queue(w, &plan->refine->dead_letter, &job, (struct md5_key){NULL, 0}, key.bytes, REFINE_DEAD);
 }

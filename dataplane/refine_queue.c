@@ -20,6 +20,16 @@ static void hash_keys(struct refiner *r)
 		r->jobs[of[i]].hash = hash_key_of_digest(r->digests[i]);
 }
 
+static void count_fate(struct worker *w, uint8_t fate)
+{
+	if (fate & REFINE_DEAD)
+		ledger_add(&w->ledger, WORKER_DEAD_LETTERS, 1);
+	if (fate & REFINE_ROUTED)
+		ledger_add(&w->ledger, WORKER_ROUTED, 1);
+	if (fate & REFINE_TAGGED)
+		ledger_add(&w->ledger, WORKER_TAGGED, 1);
+}
+
 void refine_append_jobs(struct worker *w)
 {
 	struct refiner *r = w->refiner;
@@ -34,12 +44,13 @@ void refine_append_jobs(struct worker *w)
 					  : route_find(target->router, hash.upper, hash.lower);
 	}
 	for (uint32_t i = 0; i < r->jobs_count; i++)
-		append(w, r->jobs[i].slot, &r->jobs[i], r->stored[i], r->jobs[i].hash.upper);
+		if (append(w, r->jobs[i].slot, &r->jobs[i], r->stored[i], r->jobs[i].hash.upper))
+			count_fate(w, r->fates[i]);
 	r->jobs_count = r->keys_used = r->dead_used = 0;
 }
 
 void refine_queue(struct worker *w, const struct refine_target *target, const struct job *job, struct md5_key key,
-		  const uint8_t *stored)
+		  const uint8_t *stored, uint8_t fate)
 {
 	struct refiner *r = w->refiner;
 	uint32_t i = r->jobs_count;
@@ -57,6 +68,7 @@ void refine_queue(struct worker *w, const struct refine_target *target, const st
 	r->targets[i] = target;
 	r->keys[i] = key;
 	r->stored[i] = stored;
+	r->fates[i] = fate;
 	r->jobs_count = i + 1;
 	if (i + 1 == JOBS_MAX)
 		refine_append_jobs(w);

@@ -84,7 +84,6 @@ static void tag(struct worker *w, const struct refine *refine, uint64_t tags, st
 	job->sizes += (uint64_t)(4 * count) << 32;
 	job->sizes += (uint64_t)(RECORD_TAGGED - RECORD_DATA) << 48;
 	job->labels += append_key_kind(record_tagged_kind(0, count));
-	ledger_add(&w->ledger, WORKER_TAGGED, 1);
 }
 
 static void store(struct worker *w, const struct plan_input *plan, const struct refine_record *record,
@@ -99,10 +98,13 @@ static void store(struct worker *w, const struct plan_input *plan, const struct 
 			  .hash = key->hash,
 			  .plan = plan,
 			  .hashed = key->text.length == 0};
+	uint8_t fate = target != &plan->refine->stream ? REFINE_ROUTED : 0;
 
-	if (tags)
+	if (tags) {
+		fate |= REFINE_TAGGED;
 		tag(w, plan->refine, tags, &job, &stored);
-	refine_queue(w, target, &job, key->text, stored);
+	}
+	refine_queue(w, target, &job, key->text, stored, fate);
 }
 
 /* refine_verdict() of a record that brought a key, or NULL. */
@@ -193,8 +195,6 @@ static void take(struct worker *w, const struct plan_input *plan, uint32_t index
 	}
 	if (!find_key(w, plan, index, decoded.key, &key) && !replace_key(w, plan, index, &key))
 		return;
-	if (target != &refine->stream)
-		ledger_add(&w->ledger, WORKER_ROUTED, 1);
 	store(w, plan, record, target, refine->rules ? r->verdicts[index].tags : 0, &key);
 }
 

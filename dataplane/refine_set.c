@@ -28,12 +28,12 @@ static int compile_capture(const struct config *config, const struct config_inpu
 	return error;
 }
 
-static int compile(struct refine_set *set, const struct config *config, FILE *errors)
+static int compile(struct refine_set *set, const struct config *config, const struct rule_wait *wait, FILE *errors)
 {
 	for (uint32_t i = 0; i < config->rules_count; i++)
 		set->rule_ids[i] = input_id(config->rules[i].name);
 	for (uint32_t i = 0; i < config->inputs_count; i++) {
-		int error = ruleset_compile(config, i, errors, &set->rules[i]);
+		int error = ruleset_compile_while(config, i, wait, errors, &set->rules[i]);
 
 		if (!error && config->inputs[i].key == KEY_CAPTURE)
 			error = compile_capture(config, &config->inputs[i], errors, &set->captures[i]);
@@ -43,7 +43,7 @@ static int compile(struct refine_set *set, const struct config *config, FILE *er
 	return 0;
 }
 
-int refine_set_compile(const struct config *config, FILE *errors, struct refine_set **out)
+int refine_set_compile(const struct config *config, const struct rule_wait *wait, FILE *errors, struct refine_set **out)
 {
 	struct refine_set *set;
 	int error;
@@ -57,7 +57,7 @@ int refine_set_compile(const struct config *config, FILE *errors, struct refine_
 	set->users = 1;
 	set->inputs_count = config->inputs_count;
 	set->rules_count = config->rules_count;
-	error = compile(set, config, errors);
+	error = compile(set, config, wait, errors);
 	if (error)
 		refine_set_release(set);
 	else

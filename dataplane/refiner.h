@@ -34,6 +34,12 @@ struct refine_record {
 	uint8_t stage;   /* enum dead_letter_stage, of `reason` */
 };
 
+enum refine_fate { /* what else is counted of a record, once it is in its lane */
+	REFINE_DEAD = 1,
+	REFINE_ROUTED = 2,
+	REFINE_TAGGED = 4,
+};
+
 struct refine_own { /* what a record of codec kpl brings: a key of length 0 is none */
 	struct md5_key key;
 	struct hash_key hash;
@@ -53,6 +59,7 @@ struct refiner {
 	struct rule_capture_scratch *capture;
 	struct job jobs[JOBS_MAX] __attribute__((aligned(64)));
 	const struct refine_target *targets[JOBS_MAX];
+	uint8_t fates[JOBS_MAX];         /* enum refine_fate, together */
 	const uint8_t *stored[JOBS_MAX]; /* the key bytes of a job, as many as its sizes say */
 	struct md5_key keys[JOBS_MAX];   /* what to hash when the job is not `hashed` */
 	struct md5_key waiting[JOBS_MAX];
@@ -68,9 +75,10 @@ struct refiner {
 
 // refine_queue.c: a record on its way to a lane of `target`, behind those that wait for their keys' MD5. `job` is
 // complete but for slot, and hash unless it is `hashed`: then `key` is hashed. `stored` and what `job` points to stay
-// until refine_append_jobs(). Counts the record where the stream does not exist.
+// until refine_append_jobs(), which counts its `fate` (enum refine_fate, together) if the lane has room. Counts the
+// record where the stream does not exist.
 void refine_queue(struct worker *w, const struct refine_target *target, const struct job *job, struct md5_key key,
-		  const uint8_t *stored);
+		  const uint8_t *stored, uint8_t fate);
 
 // Appends all that is queued; the rooms for keys and dead letters are free again.
 void refine_append_jobs(struct worker *w);

@@ -68,9 +68,10 @@ enum reload_outcome dataplane_reload(struct dataplane *d)
 	say_left(d, next);
 	error = take_up(d, next);
 	if (error) {
-		LOG_ERROR("%s: not taken, the configuration in use stays: %s\n", d->config->path, strerror(-error));
+		LOG_ERROR("%s: not taken, the configuration in use stays: %s\n", d->config->path,
+			  error == -EINVAL ? "its rules have errors" : strerror(-error));
 		config_free(next);
-		return RELOAD_FAILED;
+		return error == -EINVAL ? RELOAD_REFUSED : RELOAD_FAILED;
 	}
 	log_set_level(next->log_level);
 	atomic_store_explicit(&d->region.region->config_hash, config_hash(next), memory_order_release);

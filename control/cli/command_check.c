@@ -36,7 +36,7 @@ static int check_file(const char *path, bool host, FILE *errors, struct config *
 		*config = NULL;
 		return error;
 	}
-	error = rules_check(*config, errors);
+	error = rules_check(*config, NULL, errors);
 	if (host && config_check_host(*config, errors) != 0)
 		error = -EINVAL;
 	return error;

@@ -57,6 +57,26 @@ static enum codec_fault unpack(const struct codec_record *record, enum packing p
 	return CODEC_COMPRESSION;
 }
 
+bool gelf_is_packed(const uint8_t *bytes, uint32_t length)
+{
+	return packing_of(bytes, length) != PACKING_NONE;
+}
+
+enum codec_fault gelf_unpack(const uint8_t *bytes, uint32_t length, uint8_t *scratch, uint32_t *unpacked)
+{
+	const struct codec_record record = {.bytes = bytes, .length = length, .scratch = scratch};
+	enum codec_fault fault = unpack(&record, packing_of(bytes, length), unpacked);
+
+	if (fault != CODEC_OK)
+		return fault;
+	if (*unpacked > GELF_MESSAGE_MAX)
+		return CODEC_TOO_LARGE;
+	/* Stored, it would be unpacked once more than its sender's packing asks for. */
+	if (gelf_is_packed(scratch, *unpacked) || gelf_is_chunk(scratch, *unpacked))
+		return CODEC_SYNTAX;
+	return *unpacked ? CODEC_OK : CODEC_EMPTY;
+}
+
 enum member { MEMBER_VERSION = 1, MEMBER_HOST = 2, MEMBER_SHORT_MESSAGE = 4, MEMBER_TIMESTAMP = 8, MEMBER_OTHER = 0 };
 
 #define MANDATORY (MEMBER_VERSION | MEMBER_HOST | MEMBER_SHORT_MESSAGE)

@@ -18,7 +18,7 @@
  *   +----+----------+----------+-------+------
  *
  * At most 128 chunks; all within 5 s of the first, or what came is thrown away. The record is the message as its chunks
- * give it, still compressed.
+ * give it, still compressed, but of inputs with rules: those look for text, and decide about what is stored.
  */
 #define GELF_CHUNK_HEADER 12u
 #define GELF_CHUNKS_MAX 128u
@@ -40,6 +40,13 @@ static inline uint32_t gelf_unpacked_max(uint32_t packed)
 
 	return most < GELF_UNPACKED_MAX ? (uint32_t)most : GELF_UNPACKED_MAX;
 }
+
+// Whether a message is packed, by its first bytes.
+bool gelf_is_packed(const uint8_t *bytes, uint32_t length);
+
+// Unpacks a packed message into `scratch` (CODEC_SCRATCH_BYTES), to be a record in its place: at most GELF_MESSAGE_MAX
+// bytes, at least one, neither packed again nor a chunk. CODEC_OK with *unpacked, or what is wrong with it.
+enum codec_fault gelf_unpack(const uint8_t *bytes, uint32_t length, uint8_t *scratch, uint32_t *unpacked);
 
 /* What became of a datagram: X(name, dead letter reason of the datagram, text for people) */
 #define GELF_OUTCOMES(X)                                                                                               \
@@ -71,7 +78,7 @@ struct gelf_chunk_source {   /* where a datagram came from and went to; padding 
 struct gelf_dropped { /* an incomplete message that was thrown out */
 	/*
 	 * DEAD_LETTER_REASSEMBLY_TIMEOUT: the others did not come in time
-	 * DEAD_LETTER_REASSEMBLY_DISPLACED: the oldest one, when there was no more room
+	 * DEAD_LETTER_REASSEMBLY_DISPLACED: the oldest one of whoever held most, when there was no more room
 	 * DEAD_LETTER_REASSEMBLY_OVERSIZE: longer than a record
 	 * DEAD_LETTER_REASSEMBLY_ENDED: gelf_end()
 	 */
@@ -105,8 +112,9 @@ struct gelf_assembly *gelf_assembly_init(void *memory, uint32_t messages, uint32
 
 // Takes a datagram. `now_ns`: any clock, always the same. GELF_WHOLE: *message is the datagram itself, a part of it, or
 // inside the assembly, there until the next call. GELF_PENDING: nothing to do. Everything else: refused, and with
-// GELF_OVERSIZE the message it belongs to is dropped. May drop others to make room: the oldest first. Time: bounded,
-// and linear in `length` and in what it drops.
+// GELF_OVERSIZE the message it belongs to is dropped. May drop others to make room: the oldest of the source address that
+// holds most, or, where none holds more than a 16th, the oldest of all. Time: bounded, and linear in `length` and in what it
+// drops.
 enum gelf_outcome gelf_assemble(struct gelf_assembly *a, const struct gelf_chunk_source *source, uint64_t now_ns,
 				const uint8_t *bytes, uint32_t length, const uint8_t **message,
 				uint32_t *message_length);

@@ -1,45 +1,18 @@
 // Chunks of GELF messages. Memory is a number of messages and a number of blocks that chunks are written to; both come
-// back at once when a message is complete or dropped, and the oldest message makes room when either runs out.
-#include "dataplane/codec/gelf.h"
+// back at once when a message is complete or dropped. When either runs out, the sender that holds most of it makes room.
+#include "dataplane/codec/gelf_private.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK 512u    /* a chunk takes whole ones: 3 for the usual 1,420 bytes */
 #define CHAIN_MAX 16u /* messages looked at per lookup: at one a place on average, a 17th comes once in 10^14 */
-#define NONE UINT32_MAX
-
-struct message {
-	uint64_t id, address[2];
-	uint64_t first_ns;
-	struct gelf_chunk_source source;
-	uint32_t chain;                    /* next message in the same place of the table, older; or next free one */
-	uint32_t older, newer;             /* by first chunk */
-	uint32_t length;                   /* bytes there are */
-	uint32_t had, expected;            /* chunks */
-	uint32_t blocks[GELF_CHUNKS_MAX];  /* first block of each chunk, NONE: not there */
-	uint16_t lengths[GELF_CHUNKS_MAX]; /* bytes of each */
-};
-
-struct gelf_assembly {
-	struct gelf_taker *taker;
-	uint64_t secret[2];
-	struct message *messages;
-	uint32_t *places;     /* the table: newest message of each place */
-	uint32_t *next_block; /* of the same chunk, or the next free one */
-	uint8_t *blocks;
-	uint32_t places_mask;
-	uint32_t free_message, pending, oldest, newest;
-	uint32_t free_block, free_blocks;
-	uint8_t whole[GELF_MESSAGE_MAX];
-};
 
 /* A message of 128 chunks of one byte over a block each, and of GELF_MESSAGE_MAX bytes, has room by itself. */
 _Static_assert(GELF_BYTES_MIN / BLOCK >= GELF_MESSAGE_MAX / BLOCK + GELF_CHUNKS_MAX, "one message must fit");
 _Static_assert(GELF_BYTES_MIN % BLOCK == 0, "blocks are whole");
 
 struct layout { /* offsets of the parts, and the whole */
-	uint64_t messages, places, next_block, blocks, end;
+	uint64_t messages, places, senders, sender_places, next_block, blocks, end;
 	uint32_t places_count, blocks_count;
 };
 
@@ -58,7 +31,9 @@ static bool lay_out(uint32_t messages, uint32_t bytes, struct layout *out)
 	out->blocks_count = bytes / BLOCK;
 	out->messages = aligned(sizeof(struct gelf_assembly));
 	out->places = out->messages + aligned((uint64_t)messages * sizeof(struct message));
-	out->next_block = out->places + aligned((uint64_t)out->places_count * sizeof(uint32_t));
+	out->senders = out->places + aligned((uint64_t)out->places_count * sizeof(uint32_t));
+	out->sender_places = out->senders + aligned((uint64_t)messages * sizeof(struct sender));
+	out->next_block = out->sender_places + aligned((uint64_t)out->places_count * sizeof(uint32_t));
 	out->blocks = out->next_block + aligned((uint64_t)out->blocks_count * sizeof(uint32_t));
 	out->end = out->blocks + (uint64_t)out->blocks_count * BLOCK;
 	return true;
@@ -83,17 +58,21 @@ struct gelf_assembly *gelf_assembly_init(void *memory, uint32_t messages, uint32
 	memcpy(a->secret, secret, sizeof a->secret);
 	a->messages = (struct message *)((uint8_t *)memory + layout.messages);
 	a->places = (uint32_t *)((uint8_t *)memory + layout.places);
+	a->senders = (struct sender *)((uint8_t *)memory + layout.senders);
+	a->sender_places = (uint32_t *)((uint8_t *)memory + layout.sender_places);
 	a->next_block = (uint32_t *)((uint8_t *)memory + layout.next_block);
 	a->blocks = (uint8_t *)memory + layout.blocks;
 	a->places_mask = layout.places_count - 1;
 	a->pending = 0;
 	a->oldest = a->newest = NONE;
-	a->free_message = a->free_block = 0;
+	a->free_message = a->free_block = a->free_sender = a->large_count = 0;
 	a->free_blocks = layout.blocks_count;
+	a->large_from[ROOM_MESSAGES] = messages / LARGE;
+	a->large_from[ROOM_BLOCKS] = layout.blocks_count / LARGE;
 	for (uint32_t i = 0; i < layout.places_count; i++)
-		a->places[i] = NONE;
+		a->places[i] = a->sender_places[i] = NONE;
 	for (uint32_t i = 0; i < messages; i++)
-		a->messages[i].chain = i + 1 < messages ? i + 1 : NONE;
+		a->messages[i].chain = a->senders[i].chain = i + 1 < messages ? i + 1 : NONE;
 	for (uint32_t i = 0; i < layout.blocks_count; i++)
 		a->next_block[i] = i + 1 < layout.blocks_count ? i + 1 : NONE;
 	return a;
@@ -133,7 +112,7 @@ static void sip_round(uint64_t v[4])
 }
 
 /* SipHash-1-3 (Aumasson and Bernstein, 2012) of four words: colliding messages cannot be made without the secret. */
-static uint32_t place_of(const struct gelf_assembly *a, const uint64_t words[4])
+uint32_t gelf_place_of(const struct gelf_assembly *a, const uint64_t words[4])
 {
 	uint64_t v[4] = {a->secret[0] ^ 0x736f6d6570736575ull, a->secret[1] ^ 0x646f72616e646f6dull,
 			 a->secret[0] ^ 0x6c7967656e657261ull, a->secret[1] ^ 0x7465646279746573ull};
@@ -193,17 +172,19 @@ static uint32_t gather(struct gelf_assembly *a, const struct message *m, uint32_
 	return (uint32_t)(out - a->whole);
 }
 
-static void give_back_blocks(struct gelf_assembly *a, uint32_t first)
+/* How many they were. */
+static uint32_t give_back_blocks(struct gelf_assembly *a, uint32_t first)
 {
 	uint32_t last = first, count = 1;
 
 	if (first == NONE)
-		return;
+		return 0;
 	for (; a->next_block[last] != NONE; last = a->next_block[last])
 		count++;
 	a->next_block[last] = a->free_block;
 	a->free_block = first;
 	a->free_blocks += count;
+	return count;
 }
 
 /* Takes a message out of table and age, and gives back what it had. */
@@ -212,7 +193,7 @@ static void forget(struct gelf_assembly *a, struct message *m)
 	uint32_t index = (uint32_t)(m - a->messages);
 	uint64_t words[4] = {m->address[0], m->address[1], m->id,
 			     m->source.input | (uint64_t)m->source.origin_kind << 32};
-	uint32_t *link = &a->places[place_of(a, words)];
+	uint32_t *link = &a->places[gelf_place_of(a, words)], blocks = 0;
 
 	while (*link != index)
 		link = &a->messages[*link].chain;
@@ -220,7 +201,8 @@ static void forget(struct gelf_assembly *a, struct message *m)
 	*(m->older == NONE ? &a->oldest : &a->messages[m->older].newer) = m->newer;
 	*(m->newer == NONE ? &a->newest : &a->messages[m->newer].older) = m->older;
 	for (uint32_t i = 0; i < m->expected; i++)
-		give_back_blocks(a, m->blocks[i]);
+		blocks += give_back_blocks(a, m->blocks[i]);
+	gelf_unlink_sender(a, m, blocks);
 	m->chain = a->free_message;
 	a->free_message = index;
 	a->pending--;
@@ -282,7 +264,7 @@ static struct message *begin(struct gelf_assembly *a, uint32_t place, const uint
 	uint32_t index;
 
 	if (a->free_message == NONE)
-		drop(a, &a->messages[a->oldest], DEAD_LETTER_REASSEMBLY_DISPLACED);
+		drop(a, gelf_displaced(a, ROOM_MESSAGES, NULL), DEAD_LETTER_REASSEMBLY_DISPLACED);
 	index = a->free_message;
 	m = &a->messages[index];
 	a->free_message = m->chain;
@@ -303,6 +285,7 @@ static struct message *begin(struct gelf_assembly *a, uint32_t place, const uint
 	m->newer = NONE;
 	*(a->newest == NONE ? &a->oldest : &a->messages[a->newest].newer) = index;
 	a->newest = index;
+	gelf_link_sender(a, m);
 	a->pending++;
 	return m;
 }
@@ -312,12 +295,10 @@ static void keep(struct gelf_assembly *a, struct message *m, uint32_t index, con
 {
 	uint32_t needed = (length + BLOCK - 1) / BLOCK, *link = &m->blocks[index];
 
-	while (a->free_blocks < needed) {
-		struct message *oldest = &a->messages[a->oldest];
-
-		drop(a, oldest == m ? &a->messages[m->newer] : oldest, DEAD_LETTER_REASSEMBLY_DISPLACED);
-	}
+	while (a->free_blocks < needed)
+		drop(a, gelf_displaced(a, ROOM_BLOCKS, m), DEAD_LETTER_REASSEMBLY_DISPLACED);
 	a->free_blocks -= needed;
+	gelf_add_blocks(a, m, needed);
 	m->lengths[index] = (uint16_t)length;
 	m->length += length;
 	m->had++;
@@ -381,7 +362,7 @@ enum gelf_outcome gelf_assemble(struct gelf_assembly *a, const struct gelf_chunk
 	if (count == 1)
 		return GELF_WHOLE;
 	name_message(source, bytes + 2, words);
-	place = place_of(a, words);
+	place = gelf_place_of(a, words);
 	m = find(a, place, words, &last);
 	if (m && is_over(m, now_ns)) {
 		drop(a, m, DEAD_LETTER_REASSEMBLY_TIMEOUT);

@@ -8,7 +8,8 @@
  *
  *   version, sequence, export_time; v5: uptime_ms, count, engine_type, engine_id, sampling_mode, sampling_interval;
  *   v9: uptime_ms, count, source_id; IPFIX: domain_id
- *   templates  ARRAY of {template_id, fields, scopes?}: as announced here; fields 0 is a withdrawal. Only if there are
+ *   templates  ARRAY of {template_id, fields, scopes?}: as announced here. Only if there are. Fields 0 is a
+ *              withdrawal, which ends nothing: RFC 7011 8.4 has collectors ignore those that come over UDP
  *   flows      ARRAY of objects with IANA's element names (netflow_elements.h); always there
  *   options    ARRAY of the same whose scope fields stand in an object "scope". Only if there are
  *   undecoded  ARRAY of {template_id, bytes} without a template (CODEC_NO_TEMPLATE), {set_id, bytes} of sets with a

@@ -10,7 +10,6 @@ struct learner {
 	struct flow_put *put;
 	struct flow_sets sets;
 	bool opened;                         /* the array of templates */
-	bool withdrew[2];                    /* all of a kind: once a datagram, or it would take time squared */
 	enum codec_fault fault;              /* the first */
 	struct template_field fields[TEMPLATE_FIELDS_MAX];
 };
@@ -89,22 +88,15 @@ static uint32_t learn_fields(struct learner *l, const struct announcement *a, co
 	return all - left;
 }
 
-static void withdraw(struct learner *l, const struct flow_set *set, const struct announcement *a)
+/*
+ * RFC 7011 8.4: over UDP withdrawals must not be sent, and must be ignored. Anybody could end all templates of an exporter
+ * with 24 bytes under its address. They are put, as they came, and nothing is learned.
+ */
+static void pass_withdrawal(struct learner *l, const struct flow_set *set, const struct announcement *a)
 {
-	static const struct template_definition nothing;
-
-	if (a->id >= DATA_MIN) {
-		learn(l, a, &nothing);
-		return;
-	}
 	put_announcement(l, a);
-	if (a->id != set->id) {
+	if (a->id < DATA_MIN && a->id != set->id)
 		blame(l, CODEC_SYNTAX);
-	} else if (!l->withdrew[a->options]) {
-		l->withdrew[a->options] = true;
-		if (l->record->templates)
-			templates_withdraw_all(l->record->templates, l->domain, a->options, l->record->arrival_ns);
-	}
 }
 
 /* The header of the record at `at`; returns its bytes, or 0 when it is none. */
@@ -156,7 +148,7 @@ static void learn_set(struct learner *l, const struct flow_set *set)
 			return;
 		at += bytes;
 		if (a.fields == 0 && l->domain->version == 10) {
-			withdraw(l, set, &a);
+			pass_withdrawal(l, set, &a);
 			continue;
 		}
 		if (a.id < DATA_MIN || a.fields == 0) {
@@ -228,7 +220,7 @@ enum codec_fault netflow_learn_sets(const struct codec_record *record, const str
 	l.record = record;
 	l.domain = domain;
 	l.put = put;
-	l.opened = l.withdrew[0] = l.withdrew[1] = false;
+	l.opened = false;
 	l.fault = CODEC_OK;
 	l.sets = sets;
 	while (flow_sets_next(&sets, &set) && !(put && put->ended))

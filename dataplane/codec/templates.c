@@ -261,39 +261,6 @@ bool templates_learn(struct codec_templates *t, const struct template_domain *do
 	return templates_take_in(t, domain, id, arrival_ns, definition, true);
 }
 
-/* The newest at or before a time. */
-static struct template_version *in_force(struct template_entry *entry, uint64_t at_ns)
-{
-	struct template_version *version = entry->newest;
-
-	while (version && version->from_ns > at_ns)
-		version = version->older;
-	return version;
-}
-
-void templates_withdraw_all(struct codec_templates *t, const struct template_domain *key, bool options,
-			    uint64_t arrival_ns)
-{
-	static const struct template_definition nothing;
-	struct templates_of *domain = templates_find(t, key);
-	uint32_t left = 0;
-
-	if (!domain)
-		return;
-	for (const struct list *node = domain->entries.next; node != &domain->entries; node = node->next)
-		left++;
-	/* From the least recently used one, each moved to the front: making room takes the last, never one in hand. */
-	while (left--) {
-		struct template_entry *entry = list_of(domain->entries.previous, struct template_entry, used);
-		const struct template_version *version = in_force(entry, arrival_ns);
-
-		list_remove(&entry->used);
-		list_add_first(&domain->entries, &entry->used);
-		if (entry->id >= TEMPLATE_ID_MIN && version && version->template.count && version->template.options == options)
-			learn_entry(t, entry, arrival_ns, &nothing, true);
-	}
-}
-
 const struct template *templates_lookup(struct codec_templates *t, struct templates_of *domain, uint16_t id,
 					uint64_t arrival_ns)
 {

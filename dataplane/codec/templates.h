@@ -15,13 +15,16 @@
  *   decoded by      A                      A              B
  *
  * Flows are decoded by the newest definition at or before their arrival; those that came before any was seen by the first
- * one after them. A withdrawal (RFC 7011 8.1) ends a definition: flows after it wait for the next one. Times are arrival
- * times: of two definitions of one id that came with the same one, the later holds.
+ * one after them. A withdrawal (RFC 7011 8.1) ends a definition: flows after it wait for the next one; those that come over
+ * UDP are not for the store (8.4). Times are arrival times: of two definitions of one id that came with the same one, the
+ * later holds.
  *
- * Everything lives in one block of memory taken when the store is made, in pieces of one size. When it is full, the
- * exporter that was used least recently goes with all it has; one exporter alone may hold a quarter, then its own least
- * recently used template goes; a template keeps its TEMPLATES_HISTORY newest definitions. All of that is counted. Nothing
- * here allocates or makes a system call but create and free.
+ * Everything lives in one block of memory taken when the store is made, in pieces of one size. One exporter, which is an
+ * address, whatever domains it names, may hold a quarter of them, then its own least recently used template goes. When the
+ * store is full, the exporter that holds most gives one, of those that hold more than a 64th; without such the domain
+ * that was used least recently goes with all it has: a sender of many domains or templates costs itself, not the others.
+ * A template keeps its TEMPLATES_HISTORY newest definitions. All of that is counted. Nothing here allocates or makes a system
+ * call but create and free.
  *
  * One thread owns a store. Lookups change it too: they say what was used.
  */
@@ -29,7 +32,7 @@ struct codec_templates;
 
 #define TEMPLATE_FIELDS_MAX 512u /* scope fields included */
 #define TEMPLATE_VARIABLE 65535u /* length of a field that carries its own: RFC 7011 7 */
-#define TEMPLATE_ID_MIN 256u      /* lower ones are no templates, and not withdrawn with all: the caller's to use */
+#define TEMPLATE_ID_MIN 256u      /* lower ones are no templates: the caller's to use */
 #define TEMPLATES_HISTORY 16u
 #define TEMPLATES_BYTES_MIN (64u << 10)
 
@@ -100,10 +103,6 @@ const struct templates_figures *templates_figures(const struct codec_templates *
 // with more than TEMPLATE_FIELDS_MAX fields, more scopes than fields or a field of length 0 is refused: false, not counted.
 bool templates_learn(struct codec_templates *t, const struct template_domain *domain, uint16_t id, uint64_t arrival_ns,
 		     const struct template_definition *definition);
-
-// Withdraws all templates of a domain that are (options) or are not options templates (RFC 7011 8.1).
-void templates_withdraw_all(struct codec_templates *t, const struct template_domain *domain, bool options,
-			    uint64_t arrival_ns);
 
 // The domain's part of the store, for several lookups; NULL when nothing of it is known. Same life as a struct template.
 struct templates_of *templates_find(struct codec_templates *t, const struct template_domain *domain);

@@ -1,12 +1,11 @@
 // The room of a template store: pieces taken and given back, and who has to go when there are none.
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
 #include "dataplane/codec/templates_private.h"
-
-#define SHARE 4u /* of all pieces, one exporter may hold this part */
 
 static uint32_t power_of_two(uint32_t least)
 {
@@ -19,8 +18,8 @@ static uint32_t power_of_two(uint32_t least)
 
 int templates_create(size_t bytes, uint64_t seed, struct codec_templates **out)
 {
-	/* A bucket for every second piece at most, and for every fourth. */
-	size_t count = bytes / (sizeof(union piece) + 6);
+	/* A bucket for every second piece at most, and twice one for every fourth. */
+	size_t count = bytes / (sizeof(union piece) + 8);
 	struct codec_templates *t;
 	uint32_t domains, entries;
 
@@ -28,7 +27,7 @@ int templates_create(size_t bytes, uint64_t seed, struct codec_templates **out)
 		return -EINVAL;
 	domains = power_of_two((uint32_t)count / 8);
 	entries = power_of_two((uint32_t)count / 4);
-	t = calloc(1, sizeof *t + (domains + (size_t)entries) * sizeof(void *));
+	t = calloc(1, sizeof *t + (2 * (size_t)domains + entries) * sizeof(void *));
 	if (!t)
 		return -ENOMEM;
 	t->pieces = aligned_alloc(64, count * sizeof *t->pieces);
@@ -38,11 +37,13 @@ int templates_create(size_t bytes, uint64_t seed, struct codec_templates **out)
 	}
 	t->total = (uint32_t)count;
 	t->seed = seed;
-	t->domains = (struct templates_of **)(t + 1);
+	t->exporters = (struct templates_exporter **)(t + 1);
+	t->domains = (struct templates_of **)(t->exporters + domains);
 	t->domain_mask = domains - 1;
 	t->entries = (struct template_entry **)(t->domains + domains);
 	t->entry_mask = entries - 1;
 	list_init(&t->used);
+	list_init(&t->large);
 	list_init(&t->fresh);
 	*out = t;
 	return 0;
@@ -61,11 +62,22 @@ const struct templates_figures *templates_figures(const struct codec_templates *
 	return &t->figures;
 }
 
-static void give_back(struct codec_templates *t, struct templates_of *domain, void *bytes)
+static void weigh(struct codec_templates *t, struct templates_exporter *exporter)
+{
+	bool large = exporter->pieces > t->total / TEMPLATES_LARGE, listed = exporter->large.next != &exporter->large;
+
+	if (large && !listed)
+		list_add_last(&t->large, &exporter->large);
+	else if (!large && listed)
+		list_remove(&exporter->large);
+}
+
+static void give_back(struct codec_templates *t, struct templates_exporter *exporter, void *bytes)
 {
 	union piece *piece = bytes;
 
-	domain->pieces--;
+	exporter->pieces--;
+	weigh(t, exporter);
 	piece->free_next = t->free;
 	t->free = piece;
 }
@@ -77,14 +89,14 @@ void templates_drop_version(struct codec_templates *t, struct templates_of *doma
 
 	for (; part; part = next_part) {
 		next_part = part->next;
-		give_back(t, domain, (void *)(uintptr_t)part);
+		give_back(t, domain->exporter, (void *)(uintptr_t)part);
 	}
 	for (; names; names = next_names) {
 		next_names = names->next;
-		give_back(t, domain, (void *)(uintptr_t)names);
+		give_back(t, domain->exporter, (void *)(uintptr_t)names);
 	}
 	list_remove(&version->fresh);
-	give_back(t, domain, version);
+	give_back(t, domain->exporter, version);
 }
 
 static uint64_t entry_hash(const struct codec_templates *t, const struct templates_of *domain, uint16_t id)
@@ -110,13 +122,30 @@ static void drop_entry(struct codec_templates *t, struct template_entry *entry)
 		t->figures.definitions--;
 	}
 	list_remove(&entry->used);
-	give_back(t, domain, entry);
+	give_back(t, domain->exporter, entry);
 	t->figures.templates--;
+}
+
+static void drop_exporter(struct codec_templates *t, struct templates_exporter *exporter)
+{
+	struct templates_exporter **link = &t->exporters[exporter->hash & t->domain_mask];
+
+	while (*link != exporter)
+		link = &(*link)->hash_next;
+	*link = exporter->hash_next;
+	give_back(t, exporter, exporter); /* its last piece: it is not large */
+}
+
+static void drop_exporter_if_idle(struct codec_templates *t, struct templates_exporter *exporter)
+{
+	if (!exporter->held && exporter->domains.next == &exporter->domains)
+		drop_exporter(t, exporter);
 }
 
 static void drop_domain(struct codec_templates *t, struct templates_of *domain)
 {
 	struct templates_of **link = &t->domains[domain->hash & t->domain_mask];
+	struct templates_exporter *exporter = domain->exporter;
 
 	while (*link != domain)
 		link = &(*link)->hash_next;
@@ -124,29 +153,44 @@ static void drop_domain(struct codec_templates *t, struct templates_of *domain)
 	while (domain->entries.next != &domain->entries)
 		drop_entry(t, list_of(domain->entries.next, struct template_entry, used));
 	list_remove(&domain->used);
-	give_back(t, domain, domain);
+	list_remove(&domain->siblings);
+	give_back(t, exporter, domain);
 	t->figures.domains--;
+	drop_exporter_if_idle(t, exporter);
 }
 
-/* The least recently used template of a domain, but for one, goes. */
-static bool make_room_inside(struct codec_templates *t, struct templates_of *domain, const struct template_entry *keep)
+/* The least recently used template of an exporter, but for one, goes, and its domain with the last. Never the domain in hand,
+ * which is the one used last. */
+static bool make_room_inside(struct codec_templates *t, struct templates_exporter *exporter,
+			     const struct templates_of *in_hand, const struct template_entry *keep)
 {
-	struct list *last = domain->entries.previous;
+	struct list *last = exporter->domains.previous;
+	struct templates_of *domain = list_of(last, struct templates_of, siblings);
 
+	if (last == &exporter->domains)
+		return false;
+	last = domain->entries.previous;
 	if (keep && last == &keep->used)
 		last = last->previous;
-	if (last == &domain->entries)
+	if (last != &domain->entries) {
+		drop_entry(t, list_of(last, struct template_entry, used));
+		t->figures.evicted_templates++;
+	} else if (domain == in_hand) {
 		return false;
-	drop_entry(t, list_of(last, struct template_entry, used));
-	t->figures.evicted_templates++;
+	}
+	if (domain != in_hand && domain->entries.next == &domain->entries) {
+		drop_domain(t, domain);
+		t->figures.evicted_domains++;
+	}
 	return true;
 }
 
-static bool make_room_outside(struct codec_templates *t, const struct templates_of *domain)
+/* The domain that was used least recently goes with all it has. */
+static bool make_room_outside(struct codec_templates *t, const struct templates_of *in_hand)
 {
 	struct list *last = t->used.previous;
 
-	if (domain && last == &domain->used)
+	if (in_hand && last == &in_hand->used)
 		last = last->previous;
 	if (last == &t->used)
 		return false;
@@ -155,15 +199,40 @@ static bool make_room_outside(struct codec_templates *t, const struct templates_
 	return true;
 }
 
-union piece *templates_take(struct codec_templates *t, struct templates_of *domain, const struct template_entry *keep)
+/* Of those that hold much; NULL when nobody does. */
+static struct templates_exporter *find_heaviest(const struct codec_templates *t)
+{
+	struct templates_exporter *heaviest = NULL;
+
+	for (const struct list *node = t->large.next; node != &t->large; node = node->next) {
+		struct templates_exporter *exporter = list_of(node, struct templates_exporter, large);
+
+		if (!heaviest || exporter->pieces > heaviest->pieces)
+			heaviest = exporter;
+	}
+	return heaviest;
+}
+
+static bool make_room(struct codec_templates *t, struct templates_exporter *exporter, const struct templates_of *in_hand,
+		      const struct template_entry *keep)
+{
+	struct templates_exporter *heaviest = find_heaviest(t);
+
+	return (heaviest && make_room_inside(t, heaviest, in_hand, keep)) || make_room_outside(t, in_hand) ||
+	       (exporter && make_room_inside(t, exporter, in_hand, keep));
+}
+
+/* `exporter` NULL: for one to be. */
+static union piece *take(struct codec_templates *t, struct templates_exporter *exporter,
+			 const struct templates_of *in_hand, const struct template_entry *keep)
 {
 	union piece *piece;
 
-	while (domain && domain->pieces >= t->total / SHARE)
-		if (!make_room_inside(t, domain, keep))
+	while (exporter && exporter->pieces >= t->total / TEMPLATES_SHARE)
+		if (!make_room_inside(t, exporter, in_hand, keep))
 			return NULL;
 	while (!t->free && t->taken == t->total)
-		if (!make_room_outside(t, domain) && (!domain || !make_room_inside(t, domain, keep)))
+		if (!make_room(t, exporter, in_hand, keep))
 			return NULL;
 	piece = t->free;
 	if (piece)
@@ -171,9 +240,43 @@ union piece *templates_take(struct codec_templates *t, struct templates_of *doma
 	else
 		piece = &t->pieces[t->taken++];
 	memset(piece, 0, sizeof *piece);
-	if (domain)
-		domain->pieces++;
+	if (exporter) {
+		exporter->pieces++;
+		weigh(t, exporter);
+	}
 	return piece;
+}
+
+union piece *templates_take(struct codec_templates *t, struct templates_of *domain, const struct template_entry *keep)
+{
+	return take(t, domain->exporter, domain, keep);
+}
+
+/* The one of that address, made where there is none; NULL without room. */
+static struct templates_exporter *make_exporter(struct codec_templates *t, const struct template_domain *key)
+{
+	uint64_t hash = XXH3_64bits_withSeed(key, offsetof(struct template_domain, version), t->seed);
+	struct templates_exporter **bucket = &t->exporters[hash & t->domain_mask], *exporter = *bucket;
+	union piece *piece;
+
+	while (exporter && (exporter->hash != hash || exporter->address_bytes != key->address_bytes ||
+			    memcmp(exporter->address, key->address, sizeof key->address) != 0))
+		exporter = exporter->hash_next;
+	if (exporter)
+		return exporter;
+	piece = take(t, NULL, NULL, NULL);
+	if (!piece)
+		return NULL;
+	exporter = &piece->exporter;
+	memcpy(exporter->address, key->address, sizeof key->address);
+	exporter->address_bytes = key->address_bytes;
+	exporter->pieces = 1;
+	exporter->hash = hash;
+	exporter->hash_next = *bucket;
+	*bucket = exporter;
+	list_init(&exporter->domains);
+	list_init(&exporter->large);
+	return exporter;
 }
 
 static uint64_t domain_hash(const struct codec_templates *t, const struct template_domain *key)
@@ -196,6 +299,8 @@ static void use_domain(struct codec_templates *t, struct templates_of *domain)
 		return;
 	list_remove(&domain->used);
 	list_add_first(&t->used, &domain->used);
+	list_remove(&domain->siblings);
+	list_add_first(&domain->exporter->domains, &domain->siblings);
 }
 
 struct templates_of *templates_find(struct codec_templates *t, const struct template_domain *key)
@@ -211,23 +316,32 @@ struct templates_of *templates_domain_make(struct codec_templates *t, const stru
 {
 	uint64_t hash = domain_hash(t, key);
 	struct templates_of *domain = find_domain(t, key, hash);
+	struct templates_exporter *exporter;
 	union piece *piece;
 
 	if (domain) {
 		use_domain(t, domain);
 		return domain;
 	}
-	piece = templates_take(t, NULL, NULL);
-	if (!piece)
+	exporter = make_exporter(t, key);
+	if (!exporter)
 		return NULL;
+	exporter->held = true;
+	piece = take(t, exporter, NULL, NULL);
+	exporter->held = false;
+	if (!piece) {
+		drop_exporter_if_idle(t, exporter);
+		return NULL;
+	}
 	domain = &piece->domain;
 	domain->key = *key;
-	domain->pieces = 1;
+	domain->exporter = exporter;
 	domain->hash = hash;
 	domain->hash_next = t->domains[hash & t->domain_mask];
 	t->domains[hash & t->domain_mask] = domain;
 	list_init(&domain->entries);
 	list_add_first(&t->used, &domain->used);
+	list_add_first(&exporter->domains, &domain->siblings);
 	t->figures.domains++;
 	return domain;
 }

@@ -160,6 +160,9 @@ void rule_capture_scratch_free(struct rule_capture_scratch *s)
 bool rule_capture_find(const struct rule_capture *capture, struct rule_capture_scratch *scratch, const uint8_t *bytes,
 		       uint32_t length, struct slice *out)
 {
+	bool cut = length > RULE_CAPTURE_BYTES;
+	uint32_t seen = cut ? RULE_CAPTURE_BYTES : length;
+	uint32_t options = cut ? PCRE2_NOTEOL : 0; /* `$` is not there */
 	const PCRE2_SIZE *ends;
 	int found;
 
@@ -167,13 +170,13 @@ bool rule_capture_find(const struct rule_capture *capture, struct rule_capture_s
 		return false;
 	/* Without compiled code pcre2_match() interprets; pcre2_jit_match() skips checks of arguments that are ours. */
 	if (capture->jit)
-		found = pcre2_jit_match(capture->code, bytes, length, 0, 0, scratch->data, scratch->match);
+		found = pcre2_jit_match(capture->code, bytes, seen, 0, options, scratch->data, scratch->match);
 	else
-		found = pcre2_match(capture->code, bytes, length, 0, PCRE2_NO_JIT, scratch->data, scratch->match);
+		found = pcre2_match(capture->code, bytes, seen, 0, options | PCRE2_NO_JIT, scratch->data, scratch->match);
 	if (found <= (int)capture->group)
 		return false;
 	ends = pcre2_get_ovector_pointer(scratch->data) + 2 * capture->group;
-	if (ends[0] == PCRE2_UNSET || ends[1] <= ends[0])
+	if (ends[0] == PCRE2_UNSET || ends[1] <= ends[0] || (cut && ends[1] == seen))
 		return false;
 	*out = (struct slice){(uint32_t)ends[0], (uint32_t)(ends[1] - ends[0])};
 	return true;

@@ -21,12 +21,18 @@ void rule_capture_free(struct rule_capture *capture);
 struct rule_capture_scratch *rule_capture_scratch_new(void);
 void rule_capture_scratch_free(struct rule_capture_scratch *scratch);
 
-// The group in the leftmost match of the pattern in the record, whether or not its rule decided anything. False when
-// the pattern does not match, the group took no part in the match or is empty, or the search ended at its limits
-// (RULE_CAPTURE_STEPS, RULE_CAPTURE_HEAP). No allocation but from the scratch, no system call. Offsets count from
-// `bytes`.
+/*
+ * Limits. PCRE2 counts the steps of backtracking anew from each byte that a match may begin at, and does not count the
+ * bytes that `.*` runs over: with `user=(\w+).*session=` a record of nothing but `user=a ` takes time squared. So only
+ * the first RULE_CAPTURE_BYTES of a record are looked at.
+ */
+#define RULE_CAPTURE_BYTES 2048u
+#define RULE_CAPTURE_STEPS 20000u      /* of backtracking, from one place of the record */
+#define RULE_CAPTURE_HEAP (128u << 10) /* bytes */
+
+// The group in the leftmost match of the pattern in the record's first RULE_CAPTURE_BYTES, whether or not its rule
+// decided anything. False when the pattern does not match there, the group took no part in the match, is empty or ends
+// where the record's rest is cut off (it may go on), or the search ended at its limits. No allocation but from the
+// scratch, no system call. Offsets count from `bytes`.
 bool rule_capture_find(const struct rule_capture *capture, struct rule_capture_scratch *scratch, const uint8_t *bytes,
 		       uint32_t length, struct slice *out);
-
-#define RULE_CAPTURE_STEPS 20000u      /* of backtracking in one record */
-#define RULE_CAPTURE_HEAP (128u << 10) /* bytes */

@@ -65,8 +65,19 @@ static int spawn(int request, int response, pid_t *pid)
 	return -error;
 }
 
+static int end(pid_t pid)
+{
+	int status;
+
+	kill(pid, SIGKILL);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return status;
+}
+
 // Waits for its end, `seconds` at most, then makes it end. Returns waitpid()'s status, or -errno.
-static int await(pid_t pid, uint32_t seconds)
+static int await(pid_t pid, uint32_t seconds, const struct rule_wait *wait)
 {
 	struct timespec pause = {0, 1000000};
 	uint64_t waited = 0;
@@ -79,9 +90,12 @@ static int await(pid_t pid, uint32_t seconds)
 			return status;
 		if (ended < 0 && errno != EINTR)
 			return -errno;
-		if (waited > seconds * UINT64_C(1000000000) && kill(pid, SIGKILL) == 0 &&
-		    waitpid(pid, &status, 0) == pid)
-			return status;
+		if (waited > seconds * UINT64_C(1000000000))
+			return end(pid);
+		if (wait && !wait->turn(wait->arg)) {
+			end(pid);
+			return -ECANCELED;
+		}
 		nanosleep(&pause, NULL);
 		waited += (uint64_t)pause.tv_nsec;
 		pause.tv_nsec = pause.tv_nsec < 16000000 ? pause.tv_nsec * 2 : pause.tv_nsec;
@@ -90,7 +104,8 @@ static int await(pid_t pid, uint32_t seconds)
 
 // Runs the compiler once. 0: it came to an end, and *status is waitpid()'s; what it wrote is in `response`.
 static int run_once(const struct image_group *groups, uint32_t count, enum compile_mode mode,
-		    const struct compile_budget *budget, const struct image_key *key, int response, int *status)
+		    const struct compile_budget *budget, const struct image_key *key, const struct rule_wait *wait,
+		    int response, int *status)
 {
 	int request = memfd_create("rules", MFD_CLOEXEC), error;
 	pid_t pid;
@@ -105,7 +120,7 @@ static int run_once(const struct image_group *groups, uint32_t count, enum compi
 	close(request);
 	if (error)
 		return error;
-	*status = await(pid, budget->seconds + 1); /* processor time is up before, unless it was not given any */
+	*status = await(pid, budget->seconds + 1, wait); /* processor time is up before, unless it was not given any */
 	return *status < 0 ? *status : 0;
 }
 
@@ -132,9 +147,10 @@ static void add_budget_fault(struct compile_report *report, const struct compile
 
 // Something went over the budget: every pattern is compiled alone to tell which.
 static int find_culprit(const struct image_group *groups, uint32_t count, const struct compile_budget *budget,
-			const struct image_key *key, int response, struct compile_report *report)
+			const struct image_key *key, const struct rule_wait *wait, int response,
+			struct compile_report *report)
 {
-	int status, error = run_once(groups, count, COMPILE_ALONE, budget, key, response, &status);
+	int status, error = run_once(groups, count, COMPILE_ALONE, budget, key, wait, response, &status);
 
 	if (error)
 		return error;
@@ -149,13 +165,14 @@ static int find_culprit(const struct image_group *groups, uint32_t count, const 
 }
 
 int compiler_run(const struct image_group *groups, uint32_t count, const struct compile_budget *budget,
-		 const struct image_key *key, uint8_t **image, size_t *length, struct compile_report *report)
+		 const struct image_key *key, const struct rule_wait *wait, uint8_t **image, size_t *length,
+		 struct compile_report *report)
 {
 	int response = memfd_create("rules", MFD_CLOEXEC), status, error;
 
 	if (response < 0)
 		return -errno;
-	error = run_once(groups, count, COMPILE_ALL, budget, key, response, &status);
+	error = run_once(groups, count, COMPILE_ALL, budget, key, wait, response, &status);
 	if (error == 0 && WIFEXITED(status) && WEXITSTATUS(status) == COMPILE_DONE) {
 		error = image_read(response, image, length);
 	} else if (error == 0) {
@@ -165,7 +182,7 @@ int compiler_run(const struct image_group *groups, uint32_t count, const struct 
 		else if (WIFEXITED(status) && WEXITSTATUS(status) != COMPILE_OVER)
 			error = -EIO; /* it could not read or write: no pattern's fault */
 		else
-			error = find_culprit(groups, count, budget, key, response, report);
+			error = find_culprit(groups, count, budget, key, wait, response, report);
 	}
 	close(response);
 	return error;

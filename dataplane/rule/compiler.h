@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "dataplane/rule/image.h"
+#include "dataplane/rule/rule.h"
 
 /*
  * A pattern of thirty characters can ask the compiler for all memory and minutes of time, and where a worker's process
@@ -38,6 +39,7 @@ struct compile_report {
 };
 
 // Compiles `groups` within the budget. 0 with *image (freed by the caller); -EINVAL with faults in the report, at least
-// one; -errno when no process or memory can be had.
+// one; -ECANCELED when `wait` (NULL is fine) says so; -errno when no process or memory can be had.
 int compiler_run(const struct image_group *groups, uint32_t count, const struct compile_budget *budget,
-		 const struct image_key *key, uint8_t **image, size_t *length, struct compile_report *report);
+		 const struct image_key *key, const struct rule_wait *wait, uint8_t **image, size_t *length,
+		 struct compile_report *report);

@@ -46,6 +46,11 @@ struct rule_record { /* one record wherever it lies; `bytes` are written only by
 	uint32_t length; /* at most RECORD_PAYLOAD_MAX; 0 is a record, too: no pattern matches it, inverted rules do */
 };
 
+struct rule_wait { /* whoever compiles may have to go on with something else meanwhile */
+	bool (*turn)(void *arg); /* called each 16 ms or more often; false: give up, -ECANCELED */
+	void *arg;
+};
+
 struct ruleset;      /* one input's rules, compiled. Immutable; any number of workers may use it at once */
 struct rule_scratch; /* one worker's memory for scanning, and the counters of its sample rules */
 
@@ -55,10 +60,14 @@ struct rule_scratch; /* one worker's memory for scanning, and the counters of it
 // -EINVAL after such a report; -errno when this machine cannot (said, too). *out does not point into `config`, but its
 // numbers of rules are indices there.
 int ruleset_compile(const struct config *config, uint32_t input, FILE *errors, struct ruleset **out);
+// The same with turns of `wait` (NULL: none) as long as it takes.
+int ruleset_compile_while(const struct config *config, uint32_t input, const struct rule_wait *wait, FILE *errors,
+			  struct ruleset **out);
 void ruleset_free(struct ruleset *set);
 
-// Compiles every input's rules as ruleset_compile() does and throws them away, for `penstock check`. 0 or -EINVAL.
-int rules_check(const struct config *config, FILE *errors);
+// Compiles every input's rules as ruleset_compile() does and throws them away: for `penstock check`, and for penstockd
+// before it works by a configuration. 0, -EINVAL, or -ECANCELED by `wait`, which may be NULL.
+int rules_check(const struct config *config, const struct rule_wait *wait, FILE *errors);
 
 // The bytes that the set's databases take.
 uint64_t ruleset_bytes(const struct ruleset *set);

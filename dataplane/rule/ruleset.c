@@ -203,13 +203,17 @@ static void tell_fault(const struct config *config, uint32_t input, const struct
 }
 
 static int compile_plan(const struct config *config, uint32_t input, const struct ruleset *set, const struct plan *plan,
-			const struct image_key *key, hs_database_t **databases, FILE *errors)
+			const struct image_key *key, const struct rule_wait *wait, hs_database_t **databases,
+			FILE *errors)
 {
 	const struct compile_budget budget = {config->rule_seconds, config->rule_memory};
 	struct compile_report *report = calloc(1, sizeof *report);
 	uint8_t *image = NULL;
 	size_t length = 0;
-	int error = report ? compiler_run(plan->groups, plan->count, &budget, key, &image, &length, report) : -ENOMEM;
+	int error = -ENOMEM;
+
+	if (report)
+		error = compiler_run(plan->groups, plan->count, &budget, key, wait, &image, &length, report);
 
 	if (error == 0) {
 		error = image_open(image, length, key, databases, plan->count);
@@ -218,7 +222,7 @@ static int compile_plan(const struct config *config, uint32_t input, const struc
 	}
 	for (uint32_t i = 0; error == -EINVAL && i < report->faults_count; i++)
 		tell_fault(config, input, set, plan, &report->faults[i], errors);
-	if (error && error != -EINVAL)
+	if (error && error != -EINVAL && error != -ECANCELED)
 		config_complain(config, errors, "error", config->inputs[input].file, config->inputs[input].line,
 				config->inputs[input].column, "the rules of input '%s' cannot be compiled here: %s",
 				config->inputs[input].name, strerror(-error));
@@ -239,6 +243,12 @@ static void take_databases(struct ruleset *set, const struct plan *plan, hs_data
 }
 
 int ruleset_compile(const struct config *config, uint32_t input, FILE *errors, struct ruleset **out)
+{
+	return ruleset_compile_while(config, input, NULL, errors, out);
+}
+
+int ruleset_compile_while(const struct config *config, uint32_t input, const struct rule_wait *wait, FILE *errors,
+			  struct ruleset **out)
 {
 	hs_database_t *databases[IMAGE_GROUPS_MAX] = {NULL};
 	struct plan plan = {.count = 0};
@@ -264,7 +274,7 @@ int ruleset_compile(const struct config *config, uint32_t input, FILE *errors, s
 		key = image_key(plan.groups, plan.count);
 		error = config->rule_cache[0] ? cache_open(config->rule_cache, &key, databases, plan.count) : -ENOENT;
 		if (error)
-			error = compile_plan(config, input, set, &plan, &key, databases, errors);
+			error = compile_plan(config, input, set, &plan, &key, wait, databases, errors);
 	}
 	if (error == 0) {
 		take_databases(set, &plan, databases);
@@ -290,19 +300,22 @@ void ruleset_free(struct ruleset *set)
 	free(set);
 }
 
-int rules_check(const struct config *config, FILE *errors)
+int rules_check(const struct config *config, const struct rule_wait *wait, FILE *errors)
 {
-	int error = 0;
+	int found = 0;
 
 	for (uint32_t i = 0; i < config->inputs_count; i++) {
 		struct ruleset *set;
+		int error = ruleset_compile_while(config, i, wait, errors, &set);
 
-		if (ruleset_compile(config, i, errors, &set) != 0)
-			error = -EINVAL;
+		if (error == -ECANCELED)
+			return error;
+		if (error)
+			found = -EINVAL;
 		else
 			ruleset_free(set);
 	}
-	return error;
+	return found;
 }
 
 uint64_t ruleset_bytes(const struct ruleset *set)

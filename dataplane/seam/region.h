@@ -58,7 +58,7 @@ enum reload_outcome {
 	RELOAD_NONE,
 	RELOAD_APPLIED, /* every worker works by it, as far as it can change while they run */
 	RELOAD_REFUSED, /* it has errors (the dataplane's log has them): nothing changed */
-	RELOAD_FAILED,  /* no memory: nothing changed */
+	RELOAD_FAILED,  /* it could not make what they ask for, as without memory: nothing changed */
 };
 
 struct region_input { /* (d) under `description`; a row belongs to its name until another input needs it, across runs */

@@ -117,7 +117,7 @@ static void start_rigs(void (*inputs)(void))
 	inputs();
 	frame_host(&port.host);
 	assert_int_equal(plan_create(&config, NULL, 1, &map, 1, &plan), 0);
-	assert_int_equal(refine_set_compile(&config, stderr, &set), 0);
+	assert_int_equal(refine_set_compile(&config, NULL, stderr, &set), 0);
 	assert_int_equal(refine_set_attach(set, plan, &config, &map, BURST_LEVELS), 0);
 	rigs_count = burst_levels(levels);
 	for (uint32_t i = 0; i < rigs_count; i++) {

@@ -1,4 +1,5 @@
 // Records of inputs that ask for more than lines and a plain key: what is sent says what must become of it.
+#include <isa-l/igzip_lib.h>
 #include <openssl/evp.h>
 
 #include "control/replay/rework.h"
@@ -303,6 +304,199 @@ static void a_replay_by_the_same_configuration_gives_the_same_dead_letters(void 
 		rework_close(reworks[i]);
 }
 
+/* ---- packed messages ---- */
+
+#define PACKED_INPUT 0u
+#define PACKED_PLAIN_INPUT 1u
+
+static void packed_inputs(void)
+{
+	struct config_input *in = add_input(CODEC_GELF, KEY_CAPTURE, "b");
+
+	strcpy(in->key_rule, "who");
+	in->invalid = INVALID_DEAD_LETTER;
+	strcpy(in->dead_letter, "dead");
+	add_rule(PACKED_INPUT, "noise", "debug", VERDICT_DROP);
+	add_rule(PACKED_INPUT, "secret", "secret=[a-z]+", VERDICT_REDACT);
+	add_rule(PACKED_INPUT, "seen", "alert", VERDICT_TAG);
+	add_rule(PACKED_INPUT, "who", "user=([a-z0-9]+)", VERDICT_KEEP);
+	add_input(CODEC_GELF, KEY_FLOW, "a");
+}
+
+static int set_up_packed(void **state)
+{
+	(void)state;
+	start_rigs(packed_inputs);
+	expect_nothing();
+	return 0;
+}
+
+static uint32_t pack(uint16_t way, const void *bytes, uint32_t length, uint8_t *out, uint32_t room)
+{
+	struct isal_zstream stream;
+
+	isal_deflate_stateless_init(&stream);
+	stream.gzip_flag = way;
+	stream.next_in = (uint8_t *)(uintptr_t)bytes;
+	stream.avail_in = length;
+	stream.end_of_stream = 1;
+	stream.next_out = out;
+	stream.avail_out = room;
+	assert_int_equal(isal_deflate_stateless(&stream), COMP_OK);
+	return stream.total_out;
+}
+
+/* Long enough to be packed, and not only wrapped. */
+static uint32_t write_message(char *text, const char *what)
+{
+	return (uint32_t)sprintf(text, "{\"version\":\"1.1\",\"host\":\"h\",\"short_message\":\"%s %0200d\"}", what, 0);
+}
+
+static const uint16_t ways[] = {IGZIP_GZIP, IGZIP_ZLIB};
+
+static void rules_and_capture_keys_see_what_is_packed(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 2; i++) {
+		uint8_t packed[500];
+		char text[400];
+		uint32_t length = write_message(text, "user=u7 secret=abc alert"), bytes;
+		struct want *w;
+
+		memset(burst, 0, 4 * sizeof *burst);
+		bytes = pack(ways[i], text, length, packed, sizeof packed);
+		assert_null(memmem(packed, bytes, "secret", 6));
+		send_bytes(&burst[0], PACKED_INPUT, packed, bytes);
+		send_bytes(&burst[1], PACKED_PLAIN_INPUT, packed, bytes); /* no rules: as it came */
+		want_stored(&burst[1], "a", CODEC_GELF, "", packed, bytes)->key = WANT_FLOW;
+		memset(strstr(text, "secret"), '*', 10);
+		w = want_stored(&burst[0], "b", CODEC_GELF, "u7", text, length);
+		w->tags[w->tags_count++] = input_id("seen");
+		tell(w, WORKER_TAGGED);
+		tell(w, WORKER_REDACTED);
+		length = write_message(text, "user=u7 debug");
+		send_bytes(&burst[2], PACKED_INPUT, packed, pack(ways[i], text, length, packed, sizeof packed));
+		want(&burst[2], RECORD_RULE_DROPPED, length);
+		/* Unpacked it is packed once more: rules would not see what is in there. */
+		bytes = pack(ways[i], text, length, packed, 200);
+		bytes = pack(ways[i], packed, bytes, packed + 200, 300);
+		send_bytes(&burst[3], PACKED_INPUT, packed + 200, bytes);
+		tell(want_dead(&burst[3], bytes, DEAD_LETTER_AT_DECODE, CODEC_SYNTAX, 0, packed + 200, bytes),
+		     WORKER_MALFORMED);
+		run_burst(burst, 4, NULL);
+	}
+}
+
+static void what_cannot_be_unpacked_stays_packed_and_is_invalid(void **state)
+{
+	static char zeros[70000];
+	static uint8_t packed[2000];
+
+	(void)state;
+	for (uint32_t i = 0; i < 2; i++) {
+		uint32_t bytes = pack(ways[i], zeros, sizeof zeros, packed, sizeof packed);
+
+		memset(burst, 0, 2 * sizeof *burst);
+		send_bytes(&burst[0], PACKED_INPUT, packed, bytes);
+		tell(want_dead(&burst[0], bytes, DEAD_LETTER_AT_DECODE, CODEC_TOO_LARGE, 0, packed, bytes),
+		     WORKER_MALFORMED);
+		bytes = pack(ways[i], zeros, 300, packed, sizeof packed) - 1;
+		send_bytes(&burst[1], PACKED_INPUT, packed, bytes);
+		tell(want_dead(&burst[1], bytes, DEAD_LETTER_AT_DECODE, CODEC_TRUNCATED, 0, packed, bytes),
+		     WORKER_MALFORMED);
+		run_burst(burst, 2, NULL);
+	}
+}
+
+/* Many in one burst, each as large as it may be: they do not fit into the block together. */
+static void a_burst_of_large_packed_messages_is_taken_in_several_rounds(void **state)
+{
+	static char text[GELF_MESSAGE_MAX];
+	static uint8_t packed[GELF_MESSAGE_MAX];
+	static uint8_t frame[FRAME_BUILD_MAX];
+	struct rte_mbuf *frames[8];
+	uint32_t length, bytes;
+
+	(void)state;
+	length = write_message(text, "user=u1 secret=abc") - 2;
+	while (length < sizeof text - 2)
+		text[length++] = (char)('a' + draw(26));
+	memcpy(text + sizeof text - 2, "\"}", 2);
+	bytes = pack(IGZIP_GZIP, text, sizeof text, packed, sizeof packed);
+	bytes = make_frame(frame, PACKED_INPUT, packed, bytes);
+	memset(strstr(text, "secret=abc "), '*', 10);
+	for (uint32_t i = 0; i < 8; i++)
+		frames[i] = make_mbuf(frame, bytes, 0);
+	rigs[0].process(rigs[0].worker, frames, 8);
+	worker_commit(rigs[0].worker);
+	for (uint32_t i = 0; i < 8; i++)
+		free_mbuf(frames[i]);
+	assert_int_equal(rigs[0].words[WORKER_REDACTED], 8);
+	for (uint32_t s = 0; s < SLOTS; s++)
+		for (uint64_t at = 0, end = rigs[0].worker->lanes[s].lane.position; at < end;) {
+			const struct record *r = (const void *)(rigs[0].lanes[s] + at);
+
+			assert_int_equal(r->length, sizeof text);
+			assert_memory_equal(record_payload(r), text, sizeof text);
+			at += record_check(rigs[0].lanes[s] + at, end - at);
+		}
+}
+
+/* ---- full lanes ---- */
+
+static void rules_and_nobody_who_drains(void)
+{
+	struct config_input *in = add_input(CODEC_LINES, KEY_SOURCE, "one");
+
+	strcpy(in->dead_letter, "dead");
+	add_rule(0, "seen", "alert", VERDICT_TAG);
+	strcpy(add_rule(0, "audit", "audit", VERDICT_ROUTE)->stream, "b");
+	add_rule(0, "bad", "poison", VERDICT_DEAD_LETTER);
+}
+
+static int set_up_full(void **state)
+{
+	(void)state;
+	start_rigs(rules_and_nobody_who_drains);
+	return 0;
+}
+
+static uint64_t in_lanes(const struct rig *rig, uint32_t first, uint32_t end)
+{
+	uint64_t records = 0;
+
+	for (uint32_t s = first; s < end; s++)
+		records += rig->words[lane_word(s, LANE_RECORDS)];
+	return records;
+}
+
+/* Tags, routes and dead letters tell what is in streams. */
+static void what_finds_its_lane_full_is_neither_tagged_nor_routed_nor_a_dead_letter(void **state)
+{
+	static const char *const words[] = {"alert", "audit", "poison"};
+	uint8_t frame[600];
+
+	(void)state;
+	for (uint32_t level = 0; level < rigs_count; level++) {
+		struct rig *rig = &rigs[level];
+
+		for (uint32_t i = 0; i < 6000; i++) {
+			char text[500];
+			uint32_t length = (uint32_t)sprintf(text, "%s %0400u\n", words[i % 3], i);
+			struct rte_mbuf *m = make_mbuf(frame, make_frame(frame, 0, text, length), 0);
+
+			rig->process(rig->worker, &m, 1);
+			free_mbuf(m);
+		}
+		worker_commit(rig->worker);
+		assert_true(rig->words[RECORD_LANE_FULL] > 1000);
+		assert_int_equal(rig->words[RECORD_APPENDED] + rig->words[RECORD_LANE_FULL], 6000);
+		assert_int_equal(rig->words[WORKER_TAGGED], in_lanes(rig, 19, 20));
+		assert_int_equal(rig->words[WORKER_ROUTED], in_lanes(rig, 16, 19));
+		assert_int_equal(rig->words[WORKER_DEAD_LETTERS], in_lanes(rig, 20, 22));
+	}
+}
+
 /* ---- no rules ---- */
 
 static void one_without_rules(void)
@@ -512,6 +706,13 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_replay_by_the_same_configuration_gives_the_same_dead_letters, set_up,
 						tear_down),
 		cmocka_unit_test(dead_letters_of_user_records_have_their_keys),
+		cmocka_unit_test_setup_teardown(rules_and_capture_keys_see_what_is_packed, set_up_packed, tear_down),
+		cmocka_unit_test_setup_teardown(what_cannot_be_unpacked_stays_packed_and_is_invalid, set_up_packed,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_burst_of_large_packed_messages_is_taken_in_several_rounds,
+						set_up_packed, tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_finds_its_lane_full_is_neither_tagged_nor_routed_nor_a_dead_letter, set_up_full, tear_down),
 		cmocka_unit_test(rules_of_another_input_change_nothing_for_one_without),
 		cmocka_unit_test_setup_teardown(a_flood_on_one_key_leaves_other_shards_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_flood_of_colliding_keys_leaves_other_shards_alone, set_up, tear_down),

@@ -340,6 +340,59 @@ static void a_flood_of_chunks_does_not_keep_others_from_being_whole(void **state
 	assert_int_equal(r.drops_count, pending);
 }
 
+/* Faster than the sound one's chunks come, and older than the flood: it was the first to go when only age decided. */
+static void who_holds_most_messages_displaces_his_own(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_make(&r, 64, GELF_BYTES_MIN);
+	for (uint32_t host = 2; host < 6; host++)
+		assert_int_equal(chunk(&r, 0, host, host, 0, 2, "a", 1).outcome, GELF_PENDING);
+	for (uint64_t i = 0; i < 1000; i++)
+		assert_int_equal(chunk(&r, i, 1, i, 5, 128, "flood", 5).outcome, GELF_PENDING);
+	for (uint32_t host = 2; host < 6; host++)
+		expect_whole(chunk(&r, 1000, host, host, 1, 2, "b", 1), "ab");
+	for (uint32_t i = 0; i < r.drops_count; i++)
+		assert_int_equal(r.drops[i].first_ns, i);
+	assert_int_equal(r.drops_count, 1000 - 60);
+	rig_destroy(&r);
+}
+
+static void who_holds_most_bytes_displaces_his_own(void **state)
+{
+	static uint8_t bytes[40000];
+	struct rig r;
+
+	(void)state;
+	rig_make(&r, 1000, GELF_BYTES_MIN);
+	for (uint32_t host = 2; host < 6; host++)
+		assert_int_equal(chunk(&r, 0, host, host, 0, 2, bytes, 2000).outcome, GELF_PENDING);
+	for (uint64_t i = 0; i < 100; i++)
+		assert_int_equal(chunk(&r, i, 1, i, 5, 128, bytes, sizeof bytes).outcome, GELF_PENDING);
+	for (uint32_t host = 2; host < 6; host++)
+		assert_int_equal(chunk(&r, 1000, host, host, 1, 2, "b", 1).length, 2001);
+	assert_int_equal(r.drops_count, 100 - 4);
+	rig_destroy(&r);
+}
+
+static void where_nobody_holds_much_the_oldest_goes(void **state)
+{
+	static uint8_t bytes[1000];
+	struct rig r;
+
+	(void)state;
+	rig_make(&r, 64, GELF_BYTES_MIN);
+	for (uint8_t index = 0; index < 10; index++)
+		assert_int_equal(chunk(&r, 100, 1000, 1, index, 128, bytes, sizeof bytes).outcome, GELF_PENDING);
+	for (uint32_t host = 0; host < 500; host++)
+		assert_int_equal(chunk(&r, 101 + host, host, 1, 0, 2, "x", 1).outcome, GELF_PENDING);
+	for (uint32_t i = 0; i < r.drops_count; i++)
+		assert_int_equal(r.drops[i].first_ns, 100 + i);
+	assert_int_equal(r.drops_count, 501 - 64);
+	rig_destroy(&r);
+}
+
 static uint64_t rotated(uint64_t x, int bits)
 {
 	return x << bits | x >> (64 - bits);
@@ -469,6 +522,9 @@ int main(void)
 		cmocka_unit_test(when_messages_run_out_the_oldest_goes),
 		cmocka_unit_test(when_bytes_run_out_the_oldest_goes_but_not_the_one_that_grows),
 		cmocka_unit_test(a_flood_of_chunks_does_not_keep_others_from_being_whole),
+		cmocka_unit_test(who_holds_most_messages_displaces_his_own),
+		cmocka_unit_test(who_holds_most_bytes_displaces_his_own),
+		cmocka_unit_test(where_nobody_holds_much_the_oldest_goes),
 		with_rig(messages_made_to_meet_in_the_table_displace_only_one_another),
 		cmocka_unit_test(at_random_every_chunk_is_accounted_for),
 		cmocka_unit_test(a_budget_out_of_range_is_refused),

@@ -245,6 +245,32 @@ static void an_error_changes_nothing(void **state)
 	assert_int_equal(atomic_load(&rig->reloads), 0);
 }
 
+/* Hyperscan's, which the dataplane has: penstockd must not take up what the dataplane is going to refuse. */
+static void a_pattern_that_cannot_be_compiled_changes_nothing(void **state)
+{
+	static const char inputs[] = "  - {name: in, port: east, codec: frame, stream: orders}\n"
+				     "matching: {cache: cache}\n"
+				     "rules:\n  - {name: twice, input: in, pattern: '(a)\\1', verdict: drop}\n";
+	struct daemon_rig *rig = *state;
+	bool busy;
+	uint64_t before = reload_hash(rig->daemon.reload, &busy);
+
+	write_config(rig, inputs, "  - {name: orders}\n  - {name: new}\n", "");
+	for (int dry = 1; dry >= 0; dry--) {
+		json_t *answer = reload(rig, dry);
+
+		assert_true(is_true(answer, "refused"));
+		assert_false(is_true(answer, "complete"));
+		assert_non_null(strstr(text(answer, "report"), "rule 'twice': the pattern cannot be used"));
+		assert_string_equal(text(answer, "dataplane"), "not_asked");
+		json_decref(answer);
+	}
+	assert_false(has_stream(rig, "new"));
+	assert_true(is_running(rig, "lake"));
+	assert_true(reload_hash(rig->daemon.reload, &busy) == before);
+	assert_int_equal(atomic_load(&rig->reloads), 0);
+}
+
 static void a_dry_run_says_and_does_nothing(void **state)
 {
 	struct daemon_rig *rig = *state;
@@ -361,6 +387,7 @@ int main(void)
 		TEST(streams_and_deliveries_come_and_go),
 		TEST(a_changed_delivery_goes_on_where_it_was),
 		TEST(an_error_changes_nothing),
+		TEST(a_pattern_that_cannot_be_compiled_changes_nothing),
 		TEST(a_dry_run_says_and_does_nothing),
 		TEST(what_the_dataplane_says_is_told),
 		TEST(a_stream_may_be_deleted_while_its_delivery_goes),

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <cmocka.h>
 
 #include "dataplane/rule/capture.h"
@@ -106,6 +107,61 @@ static void a_pattern_that_would_search_for_ever_ends_without_a_key(void **state
 	assert_null(find("(.*)*x(y)", "2", text));
 }
 
+#define LONG 65000u
+
+static void only_the_first_bytes_of_a_record_are_looked_at(void **state)
+{
+	static char text[LONG + 1];
+
+	(void)state;
+	memset(text, '.', LONG);
+	memcpy(text + RULE_CAPTURE_BYTES - 9, "user=root", 9);
+	assert_null(find("user=(\\w+)", "1", text)); /* who knows how it goes on */
+	memcpy(text + RULE_CAPTURE_BYTES - 10, "user=root.", 10);
+	assert_string_equal(find("user=(\\w+)", "1", text), "root");
+	assert_null(find("user=(\\w+)\\.$", "1", text));
+	text[RULE_CAPTURE_BYTES] = '\0';
+	assert_string_equal(find("user=(\\w+)\\.$", "1", text), "root");
+	memcpy(text + RULE_CAPTURE_BYTES - 9, "user=root", 9);
+	assert_string_equal(find("user=(\\w+)", "1", text), "root"); /* there is no more of it */
+	memset(text, '.', LONG);
+	memcpy(text + RULE_CAPTURE_BYTES, "user=root ", 10);
+	assert_null(find("user=(\\w+)", "1", text));
+}
+
+/* Processor time of some looks for a group that is not there, ns. */
+static uint64_t cost(const struct rule_capture *capture, struct rule_capture_scratch *scratch, const uint8_t *bytes,
+		     uint32_t length)
+{
+	struct timespec from, to;
+	struct slice slice;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+	for (uint32_t i = 0; i < 20; i++)
+		assert_false(rule_capture_find(capture, scratch, bytes, length, &slice));
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
+	return (uint64_t)(to.tv_sec - from.tv_sec) * 1000000000u + (uint64_t)to.tv_nsec - (uint64_t)from.tv_nsec;
+}
+
+/* 32 times the bytes would take 1,000 times the time. */
+static void a_long_record_made_to_be_slow_costs_what_a_short_one_does(void **state)
+{
+	struct rule_capture_scratch *scratch = rule_capture_scratch_new();
+	struct rule_capture *capture = compile("user=(\\w+).*session=", "1");
+	static uint8_t text[LONG];
+	uint64_t brief;
+
+	(void)state;
+	assert_non_null(scratch);
+	for (uint32_t i = 0; i < LONG; i++)
+		text[i] = (uint8_t)"user=a "[i % 7];
+	cost(capture, scratch, text, RULE_CAPTURE_BYTES);
+	brief = cost(capture, scratch, text, RULE_CAPTURE_BYTES);
+	assert_true(cost(capture, scratch, text, LONG) < 50 * brief);
+	rule_capture_free(capture);
+	rule_capture_scratch_free(scratch);
+}
+
 static void bytes_that_are_no_utf8_are_no_reason_to_fail(void **state)
 {
 	(void)state;
@@ -127,6 +183,8 @@ static void where_code_cannot_be_compiled_groups_are_found_all_the_same(void **s
 	a_group_is_found_by_number_and_by_name(NULL);
 	what_is_not_there_is_no_key(NULL);
 	a_pattern_that_would_search_for_ever_ends_without_a_key(NULL);
+	only_the_first_bytes_of_a_record_are_looked_at(NULL);
+	a_long_record_made_to_be_slow_costs_what_a_short_one_does(NULL);
 	bytes_that_are_no_utf8_are_no_reason_to_fail(NULL);
 }
 
@@ -137,6 +195,8 @@ int main(void)
 		cmocka_unit_test(what_is_not_there_is_no_key),
 		cmocka_unit_test(a_group_that_is_not_there_is_refused_with_its_reason),
 		cmocka_unit_test(a_pattern_that_would_search_for_ever_ends_without_a_key),
+		cmocka_unit_test(only_the_first_bytes_of_a_record_are_looked_at),
+		cmocka_unit_test(a_long_record_made_to_be_slow_costs_what_a_short_one_does),
 		cmocka_unit_test(bytes_that_are_no_utf8_are_no_reason_to_fail),
 		cmocka_unit_test(where_code_cannot_be_compiled_groups_are_found_all_the_same),
 	};

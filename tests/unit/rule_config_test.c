@@ -2,6 +2,7 @@
 #include "tests/unit/config_fixture.h"
 
 #include <errno.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "dataplane/rule/rule.h"
@@ -29,7 +30,7 @@ static int check(struct fixture *f, const char *text)
 	free(f->said);
 	errors = open_memstream(&f->said, &(size_t){0});
 	assert_non_null(errors);
-	error = rules_check(f->config, errors);
+	error = rules_check(f->config, NULL, errors);
 	fclose(errors);
 	for (char *at = f->said; (at = strstr(at, f->directory));)
 		memmove(at, at + length, strlen(at + length) + 1);
@@ -110,6 +111,32 @@ static void a_pattern_over_the_budget_is_named_in_time(void **state)
 	assert_true(time(NULL) - start < 10); /* two tries of two seconds at most, on a machine with other things to do */
 }
 
+static bool count_turn(void *arg)
+{
+	uint32_t *turns = arg;
+
+	return ++*turns < 20;
+}
+
+static void whoever_waits_for_the_compiler_has_turns_and_may_end_it(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t turns = 0;
+	const struct rule_wait wait = {count_turn, &turns};
+	time_t start = time(NULL);
+
+	assert_int_equal(fixture_load_text(f, WITHIN("100s") RULE("'(.{1,900}a){40}'")), 0);
+	f->config->rule_cache[0] = '\0';
+	free(f->said);
+	FILE *errors = open_memstream(&f->said, &(size_t){0});
+	assert_int_equal(rules_check(f->config, &wait, errors), -ECANCELED);
+	fclose(errors);
+	assert_string_equal(f->said, ""); /* no fault of the rules */
+	assert_int_equal(turns, 20);
+	assert_true(time(NULL) - start < 20);
+	assert_true(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
+}
+
 static void memory_beyond_the_budget_is_not_given(void **state)
 {
 	struct fixture *f = *state;
@@ -123,7 +150,7 @@ static void memory_beyond_the_budget_is_not_given(void **state)
 	f->config->rule_memory = 1 << 20;
 	free(f->said);
 	FILE *errors = open_memstream(&f->said, &(size_t){0});
-	assert_int_equal(rules_check(f->config, errors), -EINVAL);
+	assert_int_equal(rules_check(f->config, NULL, errors), -EINVAL);
 	fclose(errors);
 	assert_non_null(strstr(f->said, "compiling it takes more than 30 s or 1 MiB\n"));
 }
@@ -149,6 +176,7 @@ int main(void)
 						fixture_teardown),
 		cmocka_unit_test_setup_teardown(every_bad_pattern_is_told_at_once, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_pattern_over_the_budget_is_named_in_time, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(whoever_waits_for_the_compiler_has_turns_and_may_end_it, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(memory_beyond_the_budget_is_not_given, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(good_rules_are_accepted_and_cost_a_set_no_more_than_they_are, fixture_setup,
 						fixture_teardown),

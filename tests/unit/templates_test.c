@@ -127,28 +127,6 @@ static void a_withdrawal_ends_a_definition_and_flows_wait_for_the_next(void **st
 	assert_int_equal(in_force(1, 256, 300), 12);
 }
 
-static void all_templates_of_a_kind_are_withdrawn_together(void **state)
-{
-	struct template_field field = {.id = 149, .length = 4};
-	struct template_definition options = {.fields = &field, .count = 1, .scopes = 1, .options = true};
-	struct template_domain domain = domain_of(1);
-
-	(void)state;
-	for (uint16_t id = 256; id < 266; id++)
-		assert_true(learn(1, id, 100, 8, 3));
-	assert_true(templates_learn(t, &domain, 266, 100, &options));
-	templates_withdraw_all(t, &domain, false, 200);
-	templates_withdraw_all(t, &domain, false, 200);
-	for (uint16_t id = 256; id < 266; id++) {
-		assert_int_equal(in_force(1, id, 150), 8);
-		assert_int_equal(in_force(1, id, 200), 0);
-	}
-	assert_int_equal(in_force(1, 266, 250), 149);
-	templates_withdraw_all(t, &domain, true, 300);
-	assert_int_equal(in_force(1, 266, 250), 149);
-	assert_int_equal(in_force(1, 266, 300), 0);
-}
-
 static void malformed_definitions_are_refused(void **state)
 {
 	struct template_field field = {.id = 1, .length = 0};
@@ -207,6 +185,59 @@ static void one_exporter_cannot_drive_out_the_others(void **state)
 	assert_true(templates_figures(t)->evicted_templates > 60000);
 }
 
+/* A template of `count` elements in a domain of that number. */
+static bool learn_in(uint32_t exporter, uint32_t number, uint16_t id, uint16_t count)
+{
+	struct template_field fields[60];
+	struct template_definition d = {.fields = fields, .count = count};
+	struct template_domain domain = domain_of(exporter);
+
+	for (uint16_t i = 0; i < count; i++)
+		fields[i] = (struct template_field){.id = (uint16_t)(8 + i), .length = 4};
+	domain.id = number;
+	return templates_learn(t, &domain, id, 100, &d);
+}
+
+static void one_exporter_of_many_domains_cannot_drive_out_the_others(void **state)
+{
+	(void)state;
+	for (uint32_t exporter = 1; exporter <= 100; exporter++)
+		assert_true(learn(exporter, 256, 100, 8, 18));
+	for (uint32_t number = 0; number < 50000; number++)
+		assert_true(learn_in(0, number, (uint16_t)(256 + number % 3), 40));
+	for (uint32_t exporter = 1; exporter <= 100; exporter++)
+		assert_int_equal(in_force(exporter, 256, 100), 8);
+	assert_in_range(templates_figures(t)->domains, 101, 200);
+}
+
+/* Together they fill the store, and each of them less than it may: who holds most gives way, not who was silent. */
+static void some_greedy_exporters_cannot_drive_out_the_others(void **state)
+{
+	(void)state;
+	for (uint32_t exporter = 1; exporter <= 100; exporter++)
+		assert_true(learn(exporter, 256, 100, 8, 18));
+	for (uint32_t i = 0; i < 50000; i++)
+		assert_true(learn_in(1000 + i % 8, i, 256, (uint16_t)(1 + i % 50)));
+	for (uint32_t exporter = 1; exporter <= 100; exporter++)
+		assert_int_equal(in_force(exporter, 256, 100), 8);
+	assert_true(templates_figures(t)->evicted_templates > 40000);
+}
+
+static void any_exporters_and_domains_leave_the_store_whole(void **state)
+{
+	uint64_t seed = 5;
+
+	(void)state;
+	for (uint32_t i = 0; i < 300000; i++) {
+		uint32_t random = (uint32_t)((seed = seed * 6364136223846793005ull + 1442695040888963407ull) >> 33);
+
+		learn_in(random % 7 ? random % 5 : random % 997, random / 7 % (i % 1000 < 500 ? 3 : 901),
+			 (uint16_t)(256 + random / 7919 % 11), (uint16_t)(1 + random % 53));
+	}
+	assert_true(templates_figures(t)->refused == 0 && templates_figures(t)->evicted_domains > 1000);
+	assert_true(templates_figures(t)->evicted_templates > 1000);
+}
+
 /* All sightings of one id in order: what is in force is read off the list. */
 static void lookups_agree_with_a_list_of_all_sightings(void **state)
 {
@@ -256,12 +287,9 @@ static void any_sequence_of_operations_leaves_the_store_whole(void **state)
 		uint32_t random = (uint32_t)((seed = seed * 6364136223846793005ull + 1442695040888963407ull) >> 33);
 		uint32_t exporter = random % 61;
 		uint16_t id = (uint16_t)(256 + random / 61 % 23);
-		struct template_domain domain = domain_of(exporter);
 
 		switch (random >> 27 & 7) {
 		case 0:
-			templates_withdraw_all(t, &domain, false, random % 1000);
-			break;
 		case 1:
 			withdraw(exporter, id, random % 1000);
 			break;
@@ -382,11 +410,13 @@ int main(void)
 		TEST(a_definition_seen_earlier_than_known_is_in_force_earlier),
 		TEST(of_two_definitions_of_one_time_the_later_holds_and_both_are_known),
 		TEST(a_withdrawal_ends_a_definition_and_flows_wait_for_the_next),
-		TEST(all_templates_of_a_kind_are_withdrawn_together),
 		TEST(malformed_definitions_are_refused),
 		TEST(a_template_keeps_its_newest_definitions),
 		TEST(a_full_store_forgets_who_was_used_least_recently),
 		TEST(one_exporter_cannot_drive_out_the_others),
+		TEST(one_exporter_of_many_domains_cannot_drive_out_the_others),
+		TEST(some_greedy_exporters_cannot_drive_out_the_others),
+		TEST(any_exporters_and_domains_leave_the_store_whole),
 		TEST(lookups_agree_with_a_list_of_all_sightings),
 		TEST(any_sequence_of_operations_leaves_the_store_whole),
 		TEST(what_is_exported_once_and_imported_in_any_order_is_the_same_store),
