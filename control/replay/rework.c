@@ -43,7 +43,7 @@ struct rework {
 	_Alignas(8) uint8_t formed[RECORD_BYTES_MAX];
 	uint8_t kept[RECORD_PAYLOAD_MAX];  /* what rules have redacted */
 	uint8_t letter[RECORD_PAYLOAD_MAX];
-	uint8_t decode[CODEC_SCRATCH_BYTES];
+	uint8_t decode[CODEC_SCRATCH_BYTES], unpacked[CODEC_SCRATCH_BYTES];
 };
 
 struct piece { /* one record of it */
@@ -285,6 +285,22 @@ static void take(struct rework *r, struct piece *piece, uint8_t stage, uint16_t 
 		put(r, &(struct rework_record){.stream = piece->stream}, piece, &key, r->input->codec);
 }
 
+/* Rules look for text: a packed message is unpacked in front of them, as in the worker. */
+static void take_message(struct rework *r, struct piece *piece)
+{
+	enum codec_fault fault = CODEC_OK;
+	uint32_t unpacked;
+
+	if (r->rules && gelf_is_packed(piece->bytes, piece->length)) {
+		fault = gelf_unpack(piece->bytes, piece->length, r->unpacked, &unpacked);
+		if (fault == CODEC_OK) {
+			piece->bytes = r->unpacked;
+			piece->length = unpacked;
+		}
+	}
+	take(r, piece, fault ? DEAD_LETTER_AT_DECODE : 0, (uint16_t)fault);
+}
+
 /* ---- cutting ---- */
 
 static void cut_kpl(struct rework *r, const uint8_t *bytes, uint32_t length)
@@ -372,6 +388,8 @@ bool rework_apply(struct rework *r, const struct record *record, const struct de
 		take(r, &piece, DEAD_LETTER_AT_REASSEMBLY, letter->header.reason);
 	else if (r->input->codec == CODEC_GELF && gelf_is_chunk(piece.bytes, piece.length))
 		take(r, &piece, DEAD_LETTER_AT_REASSEMBLY, CODEC_CHUNK);
+	else if (r->input->codec == CODEC_GELF)
+		take_message(r, &piece);
 	else if (!whole && r->input->codec == CODEC_KPL)
 		cut_kpl(r, letter->bytes, letter->length);
 	else if (!whole && r->codec->cut)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include <isa-l/igzip_lib.h>
 
 #include "control/replay/rework.h"
 #include "dataplane/codec/codec.h"
@@ -223,6 +224,39 @@ static void a_refused_chunk_is_what_the_input_does_with_invalid_ones(void **stat
 	replay_text(&b, DEAD_LETTER_AT_REASSEMBLY, DEAD_LETTER_CHUNK_COUNT, "chunk");
 	assert_int_equal(b.count, 1);
 	assert_string_equal(b.ends[0].stream, "main");
+	close_bench(&b);
+}
+
+/* ---- packed messages ---- */
+
+static void rules_see_what_is_packed(void **state)
+{
+	const char *text = "{\"version\":\"1.1\",\"host\":\"a\",\"short_message\":\"card=4711\"}";
+	const char *redacted = "{\"version\":\"1.1\",\"host\":\"a\",\"short_message\":\"*********\"}";
+	struct dead_letter_header header = {.stage = DEAD_LETTER_AT_KEY, .codec = CODEC_GELF, .reason = DEAD_LETTER_KEY_MISSING,
+					    .input = input_id("in"), .arrival_ns = ARRIVAL};
+	uint8_t packed[256];
+	struct isal_zstream z;
+	struct end letter;
+	struct bench b;
+
+	(void)state;
+	isal_deflate_stateless_init(&z);
+	z.gzip_flag = IGZIP_GZIP;
+	z.end_of_stream = 1;
+	z.next_in = (uint8_t *)(uintptr_t)text;
+	z.avail_in = (uint32_t)strlen(text);
+	z.next_out = packed;
+	z.avail_out = sizeof packed;
+	assert_int_equal(isal_deflate_stateless(&z), COMP_OK);
+	letter = letter_of(&header, packed, z.total_out, &sender);
+	new_bench(&b, CODEC_GELF, KEY_RANDOM);
+	add_rule(&b, "card=[0-9]+", VERDICT_REDACT);
+	open_bench(&b);
+	replay(&b, &letter);
+	assert_int_equal(b.count, 1);
+	assert_int_equal(record_of(&b.ends[0])->length, strlen(redacted));
+	assert_memory_equal(record_payload(record_of(&b.ends[0])), redacted, strlen(redacted));
 	close_bench(&b);
 }
 
@@ -506,6 +540,7 @@ int main(void)
 		cmocka_unit_test(an_incomplete_message_stays_a_dead_letter_whatever_is_done_with_invalid_ones),
 		cmocka_unit_test(rules_see_an_incomplete_message_but_do_not_route_it),
 		cmocka_unit_test(a_refused_chunk_is_what_the_input_does_with_invalid_ones),
+		cmocka_unit_test(rules_see_what_is_packed),
 		cmocka_unit_test(what_a_sample_kept_before_it_failed_is_kept),
 		cmocka_unit_test(others_are_sampled_one_in_so_many),
 		cmocka_unit_test(a_dry_run_or_a_step_that_failed_changes_no_sample),
