@@ -168,9 +168,9 @@ int deliveries_open(const struct config *config, struct metadata *metadata, stru
 	return 0;
 }
 
-static bool belongs(const struct delivery_slot *slot, const struct stream *stream)
+static bool delivers(const struct delivery_slot *slot, const struct stream *stream)
 {
-	return !slot->leaving && strcmp(slot->config.stream, stream->info.name) == 0;
+	return strcmp(slot->config.stream, stream->info.name) == 0;
 }
 
 static void take_stream(struct deliveries *d, struct delivery_slot *slot, const struct stream *stream)
@@ -198,7 +198,7 @@ int deliveries_add_stream(struct deliveries *d, const struct stream *stream)
 
 	pthread_mutex_lock(&d->starting);
 	for (uint32_t i = 0; i < d->count; i++)
-		if (belongs(d->slots[i], stream)) {
+		if (!d->slots[i]->leaving && delivers(d->slots[i], stream)) {
 			int failed = deliveries_start_slot(d, d->slots[i], stream);
 
 			error = error ? error : failed;
@@ -234,14 +234,15 @@ int deliveries_stop_slot(struct deliveries *d, struct delivery_slot *slot, bool 
 	return error;
 }
 
-/* Those of the stream (NULL: all) as they are now: `starting` cannot be held while one is stopped. Give them back. */
+/* Those of the stream (NULL: all) as they are now, leaving ones too: whoever lets them leave could not hold a stream that is being
+ * deleted, and waits for this. `starting` cannot be held while one is stopped. Give them back. */
 static uint32_t take_slots(struct deliveries *d, const struct stream *stream, struct delivery_slot **out)
 {
 	uint32_t count = 0;
 
 	pthread_mutex_lock(&d->starting);
 	for (uint32_t i = 0; i < d->count; i++)
-		if (!stream || belongs(d->slots[i], stream))
+		if (!stream || delivers(d->slots[i], stream))
 			(out[count++] = d->slots[i])->users++;
 	pthread_mutex_unlock(&d->starting);
 	return count;
