@@ -23,11 +23,13 @@
 #define BURST 32u
 #define RECORD_BYTES 64u
 #define AHEAD 1024u /* bytes that the lane is prefetched ahead: half a burst of records */
-#define RING_ELEMENTS 32768u /* as many as the lane holds, of either kind */
-#define RING_RECORDS (RING_ELEMENTS + 2 * BURST) /* what the ring's pointers point at: none is written while one is in the ring */
+/* What lane and ring hold, each so much that a pause of the consumer never fills it: then its length would be measured. */
+#define RECORDS (64u << 10)
+#define POINTERS (256u << 10)
+#define RING_RECORDS (RECORDS + 2 * BURST) /* what the ring's pointers point at: none is written while one is in the ring */
 #define ELEMENTS (128u << 10)     /* a run is shorter than a time slice */
-#define GATHER_US 10u
-#define GATHER_ELEMENTS 8192u /* a quarter of what the ring holds */
+#define GATHER_US 50u
+#define GATHER_ELEMENTS 8192u
 #define LANE_PAIRS 31u
 #define LANE_TRIES 300u
 
@@ -52,7 +54,7 @@ struct bench {
 	uint8_t (*records)[RECORD_BYTES]; /* RING_RECORDS */
 	/* The consumer's. */
 	_Alignas(128) uint64_t sum;
-	uint8_t copy[RING_ELEMENTS * RECORD_BYTES];
+	uint8_t copy[RECORDS * RECORD_BYTES];
 };
 
 static inline void fill_record(uint8_t *at, uint64_t n, bool non_temporal)
@@ -106,10 +108,9 @@ static void lane_produce(struct bench *b)
 		lane_produce_as(b, ELEMENT_8B);
 }
 
-/* Both consumers look again only after a while when they have found little, as the drain does, which sleeps longer than this. A
+/* Both consumers look again only after a while when they have found little, as the drain does, which sleeps for a millisecond. A
  * reader close behind its writer takes lines from it: those it looks at, and those behind the last that its core prefetches. With
- * looks every 2 us a lane's 8 bytes take 4 to 8 ns instead of 2 between cores of different caches; after 50 us the producer has long
- * filled what there is, and its waiting is what is measured. */
+ * looks every 2 us a lane's 8 bytes take 4 to 8 ns instead of 2 between cores of different caches, with 10 us 4. */
 static void let_gather(struct bench *b, uint64_t elements)
 {
 	uint64_t until = rte_rdtsc() + rte_get_tsc_hz() / 1000000 * GATHER_US;
@@ -240,11 +241,20 @@ static double run(struct bench *b, struct rte_ring *ring)
 	return preempted() + atomic_load(&b->switches) == before ? spent / ELEMENTS : 0;
 }
 
-static void compare(struct bench *b, const char *name, struct rte_ring *ring, enum element element)
+/* `what` begins with the ring's kind: one producer and one consumer, or many. */
+static void compare(struct bench *b, const char *what, uint32_t elements, enum element element)
 {
+	unsigned flags = what[0] == 's' ? RING_F_SP_ENQ | RING_F_SC_DEQ : 0;
+	struct rte_ring *ring = rte_ring_create(what, elements, SOCKET_ID_ANY, flags | RING_F_EXACT_SZ);
+	char name[64];
 	double ours[LANE_PAIRS], theirs[LANE_PAIRS], ratio[LANE_PAIRS];
 	uint32_t kept = 0;
 
+	if (!ring) {
+		fprintf(stderr, "lane_bench: no memory for a ring of %u: %s\n", elements, rte_strerror(rte_errno));
+		exit(1);
+	}
+	snprintf(name, sizeof name, "lane_vs_ring_%s", what);
 	b->element = element;
 	run(b, NULL);
 	run(b, ring);
@@ -261,6 +271,7 @@ static void compare(struct bench *b, const char *name, struct rte_ring *ring, en
 	else
 		printf("%s\t%.3f\t%.3f\t%.2f\n", name, median(ours, kept), median(theirs, kept), median(ratio, kept));
 	fflush(stdout);
+	rte_ring_free(ring);
 }
 
 /* The commit alone, every burst touching these many lines as the last did. */
@@ -278,11 +289,11 @@ static void print_commit(struct bench *b)
 	}
 }
 
-/* A lane for as many elements as the ring has. The one before stays mapped until the end. */
-static void new_lane(struct bench *b, uint32_t element_bytes)
+/* The lane before stays mapped until the end. */
+static void new_lane(struct bench *b, uint64_t bytes)
 {
 	char directory[] = "/dev/shm/penstock-bench-XXXXXX", path[64];
-	struct region_geometry geometry = {.workers = 1, .shards = 1, .lane_bytes = RING_ELEMENTS * element_bytes};
+	struct region_geometry geometry = {.workers = 1, .shards = 1, .lane_bytes = bytes};
 	uint32_t lines = worker_lines(1);
 
 	if (!mkdtemp(directory) || region_create(directory, &geometry, &b->region) != 0 ||
@@ -306,7 +317,6 @@ int main(void)
 	char *eal[] = {"lane_bench", "--no-huge", "--no-pci", "-m", "64", "--no-shconf", "-l", "0", "--log-level", "3",
 		       "--file-prefix", prefix};
 	static struct bench b;
-	struct rte_ring *single, *multiple;
 	pthread_t thread;
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
@@ -318,23 +328,21 @@ int main(void)
 		fprintf(stderr, "lane_bench: EAL: %s\n", rte_strerror(rte_errno));
 		return 1;
 	}
-	single = rte_ring_create("single", RING_ELEMENTS, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
-	multiple = rte_ring_create("multiple", RING_ELEMENTS, SOCKET_ID_ANY, RING_F_EXACT_SZ);
 	b.records = rte_zmalloc(NULL, RING_RECORDS * sizeof *b.records, 64);
-	if (!single || !multiple || !b.records) {
-		fprintf(stderr, "lane_bench: no memory for the rings\n");
+	if (!b.records) {
+		fprintf(stderr, "lane_bench: no memory for records\n");
 		return 1;
 	}
 	pin(0);
 	pthread_create(&thread, NULL, producer, &b);
-	new_lane(&b, RECORD_BYTES);
-	compare(&b, "lane_vs_ring_spsc_64B", single, ELEMENT_64B);
-	compare(&b, "lane_vs_ring_mpmc_64B", multiple, ELEMENT_64B);
-	compare(&b, "lane_vs_ring_spsc_64B_nt", single, ELEMENT_64B_NT);
-	compare(&b, "lane_vs_ring_mpmc_64B_nt", multiple, ELEMENT_64B_NT);
-	new_lane(&b, 8);
-	compare(&b, "lane_vs_ring_spsc_8B", single, ELEMENT_8B);
-	compare(&b, "lane_vs_ring_mpmc_8B", multiple, ELEMENT_8B);
+	new_lane(&b, RECORDS * RECORD_BYTES);
+	compare(&b, "spsc_64B", RECORDS, ELEMENT_64B);
+	compare(&b, "mpmc_64B", RECORDS, ELEMENT_64B);
+	compare(&b, "spsc_64B_nt", RECORDS, ELEMENT_64B_NT);
+	compare(&b, "mpmc_64B_nt", RECORDS, ELEMENT_64B_NT);
+	new_lane(&b, POINTERS * 8);
+	compare(&b, "spsc_8B", POINTERS, ELEMENT_8B);
+	compare(&b, "mpmc_8B", POINTERS, ELEMENT_8B);
 	b.produce = NULL;
 	atomic_fetch_add(&b.go, 1);
 	pthread_join(thread, NULL);
