@@ -1,5 +1,6 @@
 // The hot path on neighbours that are alike, which it takes 16 at once: they become what they are one by one.
 #include "tests/dpdk/burst_frames.h"
+#include "tests/support/rounds.h"
 
 /* One thing wrong or rare in a frame that is else as usual as its neighbours. */
 static uint32_t draw_oddity(uint8_t *frame, uint32_t length)
@@ -40,7 +41,7 @@ static void sixteen_frames_at_once_are_what_they_are_one_by_one(void **state)
 	struct chain chains[BURST_MAX];
 
 	(void)state;
-	for (int round = 0; round < 300; round++) {
+	for (int round = 0; round < ROUNDS(300); round++) {
 		uint16_t count = (uint16_t)(16 + draw(BURST_MAX - 15)), udp_port = (uint16_t)(514 + draw(16));
 		uint32_t most = round % 3 == 0 ? 63 : round % 10 ? 300 : 9000; /* many small ones are written another way */
 		uint32_t odd = draw(3) ? draw(2 * count) : UINT32_MAX;

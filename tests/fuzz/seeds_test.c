@@ -11,8 +11,9 @@
 
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/delivery_rig.h"
+#include "tests/support/rounds.h"
 
-#define VARIANTS_MAX 1000u /* of a target */
+#define VARIANTS_MAX ROUNDS(1000u) /* of a target */
 #define BYTES_MAX 65536u
 
 #define X(name)                                                                    \

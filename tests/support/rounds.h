@@ -12,7 +12,7 @@
 #endif
 
 #ifdef SANITIZED
-#define ROUNDS(n) ((n) / 5)
+#define ROUNDS(n) ((n) / 8)
 #define STEP(n) (n) /* of places that are tried one after the other, each nth */
 #else
 #define ROUNDS(n) (n)
