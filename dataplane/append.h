@@ -130,8 +130,11 @@ static inline __attribute__((always_inline)) void append_prefetch(const uint8_t 
 	end += APPEND_PREFETCH;
 	lane_prefetch(end);
 	lane_prefetch(end + 64);
-	for (uint32_t done = 128; __builtin_expect(done < bytes, 0); done += 64)
-		lane_prefetch(end + done);
+	if (bytes > 128) {
+		lane_prefetch(end + 128);
+		for (uint32_t done = 192; __builtin_expect(done < bytes, 0); done += 64)
+			lane_prefetch(end + done);
+	}
 }
 
 /* Whether the lane had room for it. */

@@ -14,7 +14,7 @@
 #include "dataplane/packet/segments.h"
 #include "dataplane/packet/tunnel.h"
 #include "dataplane/refine.h"
-#include "dataplane/run.h"
+#include "dataplane/run_lines.h"
 
 #define PASTE2(a, b) a##b
 #define PASTE(a, b) PASTE2(a, b)

@@ -32,6 +32,9 @@ static inline void tally_flush(struct worker *w, const struct tally *t)
 _Static_assert(BURST_MAX % KEY_FLOWS == 0 && BURST_MAX <= JOBS_MAX, "flows are hashed in whole groups");
 
 #define RECORDS_MAX JOBS_MAX
+/* More than any lane has: a record that is not made together with the others, since its key is missing. */
+#define ALONE UINT32_MAX
+#define RECORDS_SLACK 16u /* a vector's: written behind the last, never read */
 
 /* Usual frames for one input, one after the other: decoded, not yet cut; and, when the run ends, their records. */
 struct run {
@@ -45,16 +48,17 @@ struct run {
 	uint32_t length[BURST_MAX];
 	uint32_t source[BURST_MAX], destination[BURST_MAX], ports[BURST_MAX]; /* the origin's words */
 	/* Of each record that is cut out of a frame; a datagram has what its frame has. */
-	const uint8_t *record[RECORDS_MAX], *origin[RECORDS_MAX];
-	uint32_t record_length[RECORDS_MAX];
+	const uint8_t *record[RECORDS_MAX + RECORDS_SLACK], *origin[RECORDS_MAX + RECORDS_SLACK];
+	uint32_t record_length[RECORDS_MAX + RECORDS_SLACK];
 	/* of each record */
 	uint32_t key_length[RECORDS_MAX]; /* of those with keys: 0 is a missing one */
 	uint64_t hash[RECORDS_MAX]; /* the hash key's upper half */
 	uint32_t slot[RECORDS_MAX];
 	uint64_t sizes[RECORDS_MAX]; /* the header's first word */
-	uint32_t bytes_in_lane[RECORDS_MAX];
+	uint32_t bytes_in_lane[RECORDS_MAX]; /* or ALONE */
 	uint8_t *at[RECORDS_MAX];    /* its place in the lane */
-	uint32_t longest;            /* of bytes_in_lane */
+	uint32_t longest;            /* of them, whole; and of their keys and payloads */
+	uint32_t longest_key, longest_payload;
 };
 
 /* Records of a run that are made together: where they lie in it. */
@@ -188,6 +192,28 @@ INLINE void run_write_keyed(uint8_t *at, const struct run_head *head, const uint
 	_mm512_storeu_si512(at + HEAD_KEY + key_length, _mm512_loadu_si512(payload));
 }
 
+#define RUN_LINE_KEY HEAD_PAYLOAD
+#define RUN_LINE 128u
+
+/* A line's record, its key of at most RUN_LINE_KEY bytes and RUN_LINE of payload: two moves of 64 bytes, of a shorter one both the
+ * same, instead of branches that lengths could mislead. Masked loads touch no byte whose mask bit is clear. */
+INLINE void run_write_line(uint8_t *at, const struct run_head *head, const uint64_t *sizes, const uint64_t *hash,
+			   const uint8_t *origin, const uint8_t *key, uint32_t key_length, const uint8_t *payload, uint32_t length)
+{
+	uint32_t second = length > 64 ? length - 64 : 0;
+	__mmask64 mask = _cvtu64_mask64(_bzhi_u64(~0ull, length));
+	__m512i bytes = _mm512_mask_broadcast_i32x4(head->common, head->origin, _mm_loadu_si128((const __m128i *)origin));
+
+	bytes = _mm512_mask_set1_epi64(bytes, head->sizes, (long long)*sizes);
+	bytes = _mm512_mask_set1_epi64(bytes, head->hash, (long long)*hash);
+	bytes = _mm512_mask_loadu_epi8(bytes, _cvtu64_mask64(_bzhi_u64(~0ull, key_length) << HEAD_KEY), key - HEAD_KEY);
+	_mm512_storeu_si512(at, bytes);
+	at += HEAD_KEY + key_length;
+	append_prefetch(at + length, HEAD_KEY + key_length + length);
+	_mm512_storeu_si512(at, _mm512_maskz_loadu_epi8(mask, payload));
+	_mm512_storeu_si512(at + second, _mm512_maskz_loadu_epi8(mask, payload + second));
+}
+
 /* Keys of datagrams of at most USUAL_SHORT bytes. A field that is not there is an empty one. */
 INLINE void run_short_keys(struct run *run, struct md5_key *keys)
 {
@@ -271,6 +297,12 @@ INLINE void run_write(const struct run *run, const struct records *r, const stru
 					r->bytes[i]);
 		return;
 	}
+	if (r->keys && r->origin && run->longest_key <= RUN_LINE_KEY && run->longest_payload <= RUN_LINE) {
+		for (uint32_t i = from; i < to; i++)
+			run_write_line(run->at[i], head, &run->sizes[i], &run->hash[i], r->origin[i], r->keys[i].bytes,
+				       run->key_length[i], r->bytes[i], r->length[i]);
+		return;
+	}
 #endif
 	for (uint32_t i = from; i < to; i++) {
 		uint8_t *at = run->at[i];
@@ -290,7 +322,7 @@ INLINE void run_write(const struct run *run, const struct records *r, const stru
 /* What the records are long, which vectors find out together; their payload's bytes. */
 INLINE uint32_t run_sizes(struct run *run, const struct records *r)
 {
-	uint32_t total = 0, longest = 0;
+	uint32_t total = 0, longest = 0, longest_key = 0, longest_payload = 0;
 
 	for (uint32_t i = 0; i < r->count; i++) {
 		uint32_t length = r->length[i], key_length = r->keys ? run->key_length[i] : 0;
@@ -298,10 +330,14 @@ INLINE uint32_t run_sizes(struct run *run, const struct records *r)
 
 		total += length;
 		longest = bytes > longest ? bytes : longest;
+		longest_key = key_length > longest_key ? key_length : longest_key;
+		longest_payload = length > longest_payload ? length : longest_payload;
 		run->sizes[i] = append_sizes(RECORD_ORIGIN_IPV4, key_length, length);
-		run->bytes_in_lane[i] = bytes;
+		run->bytes_in_lane[i] = r->keys && key_length == 0 ? ALONE : bytes;
 	}
 	run->longest = longest;
+	run->longest_key = longest_key;
+	run->longest_payload = longest_payload;
 	return total;
 }
 
@@ -318,11 +354,9 @@ INLINE uint32_t run_reserve(struct worker *w, struct run *run, const struct reco
 	for (; i < r->count; i++) {
 		uint32_t slot = exact ? slots[run->hash[i] >> shift] : run->slot[i], bytes = run->bytes_in_lane[i];
 
-		if (__builtin_expect((r->some_missing && run->key_length[i] == 0) ||
-					     !append_reserve(w, slot, bytes, one + r->length[i], &run->at[i]),
-				     0))
+		if (__builtin_expect(!append_reserve(w, slot, bytes, one + r->length[i], &run->at[i]), 0))
 			break;
-		if (r->keys) /* without one, run_write_plain() does it: then not all are asked for at once */
+		if (r->keys && !r->origin) /* the other writers do it: then not all are asked for at once */
 			append_prefetch(run->at[i] + bytes, bytes);
 	}
 	return i;
@@ -443,43 +477,4 @@ static __attribute__((noinline)) void run_fields(struct worker *w, struct run *r
 	_Static_assert(BURST_MAX <= RECORDS_MAX, "a run's datagrams find room");
 	run_find_keys(run, w->keys);
 	run_tally(w, run, run_append_fields(w, run, &r));
-}
-
-/* Lines by one of their fields: gathered from all frames, as many as are made together. */
-static __attribute__((noinline)) void run_line_fields(struct worker *w, struct run *run)
-{
-	struct records r = {.bytes = run->record, .length = run->record_length, .keys = w->keys, .origin = run->origin};
-	struct tally tally = {.input = run->plan->index, .frames = run->count};
-
-	for (uint32_t frame = 0; frame < run->count; frame++) {
-		const uint8_t *bytes = run->bytes[frame], *origin = bytes - RUN_ORIGIN_BEFORE;
-		uint32_t left = run->length[frame], records = 0;
-
-		while (left > 0) {
-			uint32_t consumed, count = split_lines(bytes, left, w->slices, RECORDS_MAX - r.count, &consumed);
-
-			for (uint32_t i = 0; i < count; i++) {
-				const uint8_t *record = bytes + w->slices[i].offset;
-				uint32_t length = w->slices[i].length;
-
-				run->record[r.count] = record;
-				run->record_length[r.count] = length;
-				run->origin[r.count] = origin;
-				run_find_key(run, r.count, record, length, w->keys);
-				r.count++;
-			}
-			records += count;
-			bytes += consumed;
-			left -= consumed;
-			if (left > 0) { /* no room for the next */
-				tally.bytes += run_append_fields(w, run, &r);
-				r.count = 0;
-			}
-		}
-		tally.records += records;
-		tally.accepted += records > 0;
-	}
-	if (r.count > 0)
-		tally.bytes += run_append_fields(w, run, &r);
-	tally_flush(w, &tally);
 }

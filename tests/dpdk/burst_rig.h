@@ -68,7 +68,7 @@ static inline struct config_input *add_input(uint32_t udp_port, uint8_t codec, e
 	return input;
 }
 
-/* UDP ports 514 to 528: every codec with every kind of key, to many shards, few, one and none. */
+/* UDP ports 514 to 528, and 530: every codec with every kind of key, to many shards, few, one and none. */
 static inline void telemetry_inputs(void)
 {
 	struct config_input *input;
@@ -96,6 +96,7 @@ static inline void telemetry_inputs(void)
 	add_input(527, CODEC_DATAGRAM, KEY_FIELD, "absent");
 	input = add_input(528, CODEC_DATAGRAM, KEY_FIELD, "a");
 	input->key_field = 3;
+	add_input(530, CODEC_LINES, KEY_FIELD, "a");
 }
 
 static inline void make_rig(struct rig *rig, worker_process *process)

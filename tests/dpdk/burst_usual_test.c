@@ -106,6 +106,61 @@ static void keys_end_anywhere_in_short_datagrams(void **state)
 	assert_int_equal(reference.counters[FRAME_ACCEPTED], 3 * 99 * 16);
 }
 
+/* A line of about `usual` bytes and its end, mostly with a key or two in front. */
+static uint32_t draw_line(char *at, uint32_t usual, uint32_t more)
+{
+	uint32_t length = usual + draw(more + 1), key = 1 + draw(draw(8) ? 12 : 80), oddity = draw(60);
+
+	for (uint32_t i = 0; i < length; i++)
+		at[i] = (char)('a' + draw(26));
+	for (uint32_t i = 0; i < 3; i++, key += 1 + draw(draw(8) ? 12 : 80))
+		if (key < length)
+			at[key] = i == 1 ? ',' : draw(3) ? ' ' : ',';
+	if (oddity == 0) /* no key, or none at all of it */
+		at[0] = draw(2) ? ' ' : ',';
+	else if (oddity == 1)
+		length = 0;
+	else if (oddity == 2)
+		at[length++] = '\r';
+	at[length++] = '\n';
+	return length;
+}
+
+/* Lines longer than a vector are cut in a way of their own, unless one of them, or their number, asks for another. */
+static void lines_of_any_length_are_cut(void **state)
+{
+	static const uint16_t ports[] = {516, 522, 530};
+	static uint8_t frame[FRAME_BUILD_MAX];
+	static char text[4000];
+	struct chain chains[BURST_MAX];
+	uint64_t records = 0;
+
+	(void)state;
+	for (int round = 0; round < ROUNDS(400); round++) {
+		uint16_t count = (uint16_t)(1 + draw(BURST_MAX)), udp_port = ports[draw(3)];
+		uint32_t usual = draw(4) ? 64 + draw(80) : 1 + draw(300), more = draw(2) ? 0 : draw(100);
+
+		usual_room = draw(2) ? sizeof text : 0;
+		for (uint16_t i = 0; i < count; i++) {
+			uint32_t most = draw(20) ? 1472 : 3000, bytes = 0, length;
+			struct frame_build what = {.destination_port = udp_port};
+			struct datagram d;
+
+			while (bytes + usual + more + 2 <= most && draw(30))
+				bytes += draw_line(text + bytes, usual, more);
+			bytes -= bytes > 0 && draw(4) == 0; /* no newline at its end */
+			what.payload = bytes;
+			length = frame_build(&what, frame);
+			if (decode_frame(frame, length, &port.host, 0, &d) == FRAME_ACCEPTED)
+				set_payload(frame, length, &d, text, bytes);
+			chains[i] = make_chain(frame, length, NULL, 0);
+		}
+		run_burst(chains, count);
+		records = reference.counters[WORKER_PARSED];
+	}
+	assert_true(records > ROUNDS(40000));
+}
+
 static void a_tap_keeps_frames_whole_that_are_as_usual_as_their_neighbours(void **state)
 {
 	static uint8_t frame[FRAME_BUILD_MAX];
@@ -132,6 +187,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(sixteen_frames_at_once_are_what_they_are_one_by_one, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(keys_end_anywhere_in_short_datagrams, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(lines_of_any_length_are_cut, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_tap_keeps_frames_whole_that_are_as_usual_as_their_neighbours, set_up_tap, tear_down),
 	};
 

@@ -1,0 +1,239 @@
+// Runs of lines: cut out of all frames of a run and made into records by one of their fields, as many together as run.h takes. A
+// part of burst.c, compiled once per x86-64 level with it.
+#pragma once
+
+#include "dataplane/run.h"
+
+/* Lines cut so far, which lie in a run's record[], record_length[] and origin[]; and what is to be told of all of them. */
+struct lines {
+	uint32_t count;
+	struct tally tally;
+};
+
+INLINE void lines_find_key(struct run *run, uint32_t i, struct md5_key *keys)
+{
+	run_find_key(run, i, run->record[i], run->record_length[i], keys);
+}
+
+#ifdef USUAL16
+/* First fields that end within the first 64 bytes, as nearly all do, without asking for more. */
+INLINE void lines_find_keys(struct run *run, uint32_t count, struct md5_key *keys)
+{
+	const __m512i separator = _mm512_set1_epi8((char)run->plan->key.separator);
+
+	for (uint32_t i = 0; i < count; i++) {
+		const uint8_t *bytes = run->record[i];
+		uint32_t length = run->record_length[i];
+		/* A masked load touches no byte whose mask bit is clear. */
+		__mmask64 within = _cvtu64_mask64(_bzhi_u64(~0ull, length < 64 ? length : 64));
+		uint64_t found = _cvtmask64_u64(
+			_mm512_mask_cmpeq_epi8_mask(within, _mm512_maskz_loadu_epi8(within, bytes), separator));
+
+		if (__builtin_expect(found == 0, 0)) {
+			lines_find_key(run, i, keys);
+			continue;
+		}
+		length = (uint32_t)_tzcnt_u64(found);
+		keys[i] = (struct md5_key){bytes, length};
+		run->key_length[i] = length;
+	}
+}
+#endif
+
+/* Those that were cut beyond RECORDS_MAX come to the front. */
+INLINE void lines_keep_rest(struct run *run, struct lines *lines, uint32_t done)
+{
+	for (uint32_t i = 0; i < RECORDS_SLACK; i++) {
+		run->record[i] = run->record[done + i];
+		run->record_length[i] = run->record_length[done + i];
+		run->origin[i] = run->origin[done + i];
+	}
+	lines->count -= done;
+}
+
+/* Appends what is cut so far, up to RECORDS_MAX: as many as are hashed together. */
+static __attribute__((noinline)) void lines_end(struct worker *w, struct run *run, struct lines *lines)
+{
+	struct records r = {.count = lines->count < RECORDS_MAX ? lines->count : RECORDS_MAX,
+			    .bytes = run->record,
+			    .length = run->record_length,
+			    .keys = w->keys,
+			    .origin = run->origin};
+
+	if (r.count == 0)
+		return;
+#ifdef USUAL16
+	if (run->plan->key.field == 1)
+		lines_find_keys(run, r.count, w->keys);
+	else
+#endif
+		for (uint32_t i = 0; i < r.count; i++)
+			lines_find_key(run, i, w->keys);
+	lines->tally.bytes += run_append_fields(w, run, &r);
+	if (lines->count > RECORDS_MAX)
+		lines_keep_rest(run, lines, RECORDS_MAX);
+	else
+		lines->count = 0;
+}
+
+/* Any lines of a frame; how many. */
+static __attribute__((noinline)) uint32_t lines_split(struct worker *w, struct run *run, struct lines *lines,
+						      const uint8_t *bytes, uint32_t left)
+{
+	const uint8_t *origin = bytes - RUN_ORIGIN_BEFORE;
+	uint32_t records = 0;
+
+	while (left > 0) {
+		uint32_t consumed, at = lines->count;
+		uint32_t count = split_lines(bytes, left, w->slices, RECORDS_MAX - at, &consumed);
+
+		for (uint32_t i = 0; i < count; i++) {
+			run->record[at + i] = bytes + w->slices[i].offset;
+			run->record_length[at + i] = w->slices[i].length;
+			run->origin[at + i] = origin;
+		}
+		lines->count += count;
+		records += count;
+		bytes += consumed;
+		left -= consumed;
+		if (left > 0) /* no room for the next */
+			lines_end(w, run, lines);
+	}
+	return records;
+}
+
+#ifdef USUAL16
+#define MARK_BLOCKS 24u  /* of 64 bytes, that a frame may have: Ethernet's usual size */
+#define MARK_RECORDS 16u /* that it may have */
+#define MARK_FRAMES 16u
+_Static_assert(MARK_RECORDS <= RECORDS_SLACK, "written as a whole vector");
+
+/* Of each of up to MARK_FRAMES frames, where its newlines are: a bit for each byte. They are marked for all frames first: a
+ * vector of masks loaded right after they were stored one by one would wait until they have left the store buffer. */
+struct marks {
+	uint64_t newlines[MARK_FRAMES][MARK_BLOCKS] __attribute__((aligned(64)));
+	bool plain[MARK_FRAMES]; /* no '\r', and not too long */
+};
+
+INLINE bool marks_set(uint64_t *newlines, const uint8_t *bytes, uint32_t length)
+{
+	const __m512i newline = _mm512_set1_epi8('\n'), carriage = _mm512_set1_epi8('\r');
+	uint32_t blocks = length / 64;
+	__mmask64 returns = 0;
+	__m512i some;
+
+	if (length > MARK_BLOCKS * 64)
+		return false;
+#pragma GCC unroll 4
+	for (uint32_t i = 0; i < blocks; i++) {
+		some = _mm512_loadu_si512(bytes + i * 64);
+		_store_mask64((__mmask64 *)&newlines[i], _mm512_cmpeq_epi8_mask(some, newline));
+		returns = _kor_mask64(returns, _mm512_cmpeq_epi8_mask(some, carriage));
+	}
+	if (length % 64 > 0) {
+		some = _mm512_maskz_loadu_epi8(_cvtu64_mask64((1ull << length % 64) - 1), bytes + blocks * 64);
+		_store_mask64((__mmask64 *)&newlines[blocks], _mm512_cmpeq_epi8_mask(some, newline));
+		returns = _kor_mask64(returns, _mm512_cmpeq_epi8_mask(some, carriage));
+	}
+	return _kortestz_mask64_u8(returns, returns);
+}
+
+/* Makes records of a frame's lines from its marks. False, and nothing done, when two newlines are in one block, a line is
+ * empty or there are too many: split_lines() is for those. */
+INLINE bool marks_cut(struct run *run, struct lines *lines, const uint64_t *newlines, const uint8_t *bytes, uint32_t length,
+		      uint32_t *count)
+{
+	uint32_t blocks = (length + 63) / 64, found = 0, last;
+	__m512i ends = _mm512_setzero_si512(), starts, lengths;
+	__m512i place = _mm512_set_epi64(511, 447, 383, 319, 255, 191, 127, 63);
+	__mmask8 crowded = 0;
+	__mmask16 real;
+
+	for (uint32_t i = 0; i < blocks; i += 8) {
+		__m512i eight = _mm512_maskz_loadu_epi64((__mmask8)_bzhi_u32(0xff, blocks - i), newlines + i);
+		__m512i less = _mm512_add_epi64(eight, _mm512_set1_epi64(-1));
+		__mmask8 some = _mm512_test_epi64_mask(eight, eight);
+		/* The lowest bit's number is 63 less the zeros in front of it when it is alone. */
+		__m512i at = _mm512_sub_epi64(place, _mm512_lzcnt_epi64(_mm512_andnot_si512(less, eight)));
+
+		crowded |= _mm512_test_epi64_mask(eight, less);
+		at = _mm512_maskz_compress_epi64(some, at);
+		if (found > MARK_RECORDS)
+			return false;
+		ends = _mm512_mask_expand_epi32(ends, (__mmask16)(0xffffu << found), _mm512_castsi256_si512(_mm512_cvtepi64_epi32(at)));
+		found += (uint32_t)__builtin_popcount(some);
+		place = _mm512_add_epi64(place, _mm512_set1_epi64(512));
+	}
+	/* What follows the last newline ends where the frame does. */
+	last = newlines[blocks - 1] >> (length - 1) % 64 & 1;
+	ends = _mm512_mask_set1_epi32(ends, (__mmask16)(last ? 0 : 1u << found), (int)length);
+	found += !last;
+	starts = _mm512_add_epi32(_mm512_alignr_epi32(ends, _mm512_set1_epi32(-1), 15), _mm512_set1_epi32(1));
+	lengths = _mm512_sub_epi32(ends, starts);
+	real = (__mmask16)_bzhi_u32(0xffff, found);
+	if (found > MARK_RECORDS || crowded || _mm512_mask_testn_epi32_mask(real, lengths, lengths))
+		return false;
+	for (uint32_t half = 0; half < 2; half++) {
+		__m256i eight = half ? _mm512_extracti64x4_epi64(starts, 1) : _mm512_castsi512_si256(starts);
+
+		_mm512_storeu_si512(run->record + lines->count + half * 8,
+				    _mm512_add_epi64(_mm512_set1_epi64((long long)(uintptr_t)bytes), _mm512_cvtepu32_epi64(eight)));
+		_mm512_storeu_si512(run->origin + lines->count + half * 8,
+				    _mm512_set1_epi64((long long)(uintptr_t)(bytes - RUN_ORIGIN_BEFORE)));
+	}
+	_mm512_storeu_si512(run->record_length + lines->count, lengths);
+	lines->count += found;
+	*count = found;
+	return true;
+}
+#else
+#define MARK_FRAMES BURST_MAX
+#define MARK_RECORDS 1u
+
+struct marks {
+	uint64_t newlines[MARK_FRAMES][1];
+	bool plain[MARK_FRAMES];
+};
+
+INLINE bool marks_set(uint64_t *newlines, const uint8_t *bytes, uint32_t length)
+{
+	(void)newlines, (void)bytes, (void)length;
+	return false;
+}
+
+INLINE bool marks_cut(struct run *run, struct lines *lines, const uint64_t *newlines, const uint8_t *bytes, uint32_t length,
+		      uint32_t *count)
+{
+	(void)run, (void)lines, (void)newlines, (void)bytes, (void)length, (void)count;
+	return false;
+}
+#endif
+
+/* Lines by one of their fields: gathered from all frames, as many as are made together. */
+static __attribute__((noinline)) void run_line_fields(struct worker *w, struct run *run)
+{
+	struct lines lines = {.tally = {.input = run->plan->index, .frames = run->count}};
+	struct marks marks;
+
+	for (uint32_t first = 0; first < run->count; first += MARK_FRAMES) {
+		uint32_t frames = run->count - first < MARK_FRAMES ? run->count - first : MARK_FRAMES;
+
+		for (uint32_t i = 0; i < frames; i++)
+			marks.plain[i] = marks_set(marks.newlines[i], run->bytes[first + i], run->length[first + i]);
+		for (uint32_t i = 0; i < frames; i++) {
+			const uint8_t *bytes = run->bytes[first + i];
+			uint32_t length = run->length[first + i], records;
+
+			if (length == 0)
+				continue;
+			if (!marks.plain[i] || !marks_cut(run, &lines, marks.newlines[i], bytes, length, &records))
+				records = lines_split(w, run, &lines, bytes, length);
+			if (lines.count >= RECORDS_MAX)
+				lines_end(w, run, &lines);
+			lines.tally.records += records;
+			lines.tally.accepted += records > 0;
+		}
+	}
+	lines_end(w, run, &lines);
+	tally_flush(w, &lines.tally);
+}
