@@ -136,9 +136,11 @@ $(BUILD)/tests/seeds_test: $(call obj,tests/fuzz/seeds_test.c) $(SEEDED_OBJ) $(B
 SEEDS_TEST := $(if $(THREADS),,$(BUILD)/tests/seeds_test)
 
 tests: $(UNIT_TESTS) $(DPDK_TESTS) $(SEEDS_TEST) $(SENDER) $(BUILD)/tests/describe
+# What was freed is kept from being given out again for 8 MiB, not 256: many short processes fault each page in anew.
+CHECK_ENV := $(if $(findstring address,$(SAN)),ASAN_OPTIONS=$${ASAN_OPTIONS:-quarantine_size_mb=8:thread_local_quarantine_size_kb=64})
 check: all tests ## run the unit tests (SAN=address,undefined or SAN=thread under sanitizers; THREADS=1: those with threads)
 	$(if $(CHOSEN),@echo "$(CHOSEN)")
-	JOBS=$${JOBS:-4} tests/runner $(SEEDS_TEST) $(DPDK_TESTS) $(UNIT_TESTS)
+	JOBS=$${JOBS:-6} $(CHECK_ENV) tests/runner $(SEEDS_TEST) $(DPDK_TESTS) $(UNIT_TESTS)
 
 benches: all $(BENCHES) $(DPDK_BENCHES)
 bench: benches ## ratios against the field's own programs, interleaved, medians

@@ -186,7 +186,7 @@ static inline int tear_down(void **state)
 		free(rigs[i].words);
 	}
 	plan_free(plan);
-	reference_clear(&reference);
+	reference_free(&reference);
 	return 0;
 }
 

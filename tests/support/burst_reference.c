@@ -182,6 +182,12 @@ void reference_frame(struct reference *r, const uint8_t *frame, uint32_t length,
 
 void reference_clear(struct reference *r)
 {
+	for (uint32_t i = 0; i < REFERENCE_SLOTS; i++)
+		r->lanes[i].length = 0;
+}
+
+void reference_free(struct reference *r)
+{
 	for (uint32_t i = 0; i < REFERENCE_SLOTS; i++) {
 		free(r->lanes[i].bytes);
 		r->lanes[i] = (struct reference_lane){NULL, 0};
