@@ -5,8 +5,8 @@
 // Nothing here blocks, allocates, logs or makes a system call. Frames are counted as they are decoded; commit.h publishes
 // that with the lanes' positions in one store.
 //
-// Most frames are alike (decode_usual(), an input without conditions) and take a short way through everything (run.h); any
-// other takes the general way (jobs.h), to the same records and the same counts.
+// Most frames are alike (decode_usual(), an input without conditions) and take a short way through everything (run.h,
+// run_lines.h); any other takes the general way (jobs.h), to the same records and the same counts.
 #include <rte_prefetch.h>
 
 #include "dataplane/commit.h"

@@ -32,9 +32,9 @@ static inline void tally_flush(struct worker *w, const struct tally *t)
 _Static_assert(BURST_MAX % KEY_FLOWS == 0 && BURST_MAX <= JOBS_MAX, "flows are hashed in whole groups");
 
 #define RECORDS_MAX JOBS_MAX
-/* More than any lane has: a record that is not made together with the others, since its key is missing. */
-#define ALONE UINT32_MAX
-#define RECORDS_SLACK 16u /* a vector's: written behind the last, never read */
+/* More bytes than a lane, of at most 1 GiB, has: what a record without its key asks for, so as not to be made with the others. */
+#define BYTES_ALONE UINT32_MAX
+#define RECORDS_SLACK 16u /* records cut behind the last that are made together, written as whole vectors */
 
 /* Usual frames for one input, one after the other: decoded, not yet cut; and, when the run ends, their records. */
 struct run {
@@ -55,10 +55,9 @@ struct run {
 	uint64_t hash[RECORDS_MAX]; /* the hash key's upper half */
 	uint32_t slot[RECORDS_MAX];
 	uint64_t sizes[RECORDS_MAX]; /* the header's first word */
-	uint32_t bytes_in_lane[RECORDS_MAX]; /* or ALONE */
+	uint32_t bytes_in_lane[RECORDS_MAX]; /* or BYTES_ALONE */
 	uint8_t *at[RECORDS_MAX];    /* its place in the lane */
-	uint32_t longest;            /* of them, whole; and of their keys and payloads */
-	uint32_t longest_key, longest_payload;
+	uint32_t longest, longest_key, longest_payload; /* bytes of the longest record, one without its key too, key and payload */
 };
 
 /* Records of a run that are made together: where they lie in it. */
@@ -68,7 +67,6 @@ struct records {
 	const uint32_t *length;
 	const struct md5_key *keys;   /* what is stored with each, or NULL, of datagrams only */
 	const uint8_t *const *origin; /* NULL, of datagrams: in front of each one's bytes */
-	bool some_missing;            /* keys */
 };
 
 #ifdef USUAL16
@@ -311,6 +309,8 @@ INLINE void run_write(const struct run *run, const struct records *r, const stru
 			run_write_plain(at, head, &run->sizes[i], &run->hash[i], r->bytes[i], r->length[i], false);
 			continue;
 		}
+		if (r->origin)
+			append_prefetch(at + run->bytes_in_lane[i], run->bytes_in_lane[i]);
 		run_origin_write(at, head, &run->sizes[i], &run->hash[i], run_origin(r, i));
 		at += HEAD_KEY;
 		copy_over(at, r->keys[i].bytes, run->key_length[i]);
@@ -333,7 +333,7 @@ INLINE uint32_t run_sizes(struct run *run, const struct records *r)
 		longest_key = key_length > longest_key ? key_length : longest_key;
 		longest_payload = length > longest_payload ? length : longest_payload;
 		run->sizes[i] = append_sizes(RECORD_ORIGIN_IPV4, key_length, length);
-		run->bytes_in_lane[i] = r->keys && key_length == 0 ? ALONE : bytes;
+		run->bytes_in_lane[i] = r->keys && key_length == 0 ? BYTES_ALONE : bytes;
 	}
 	run->longest = longest;
 	run->longest_key = longest_key;
@@ -392,11 +392,14 @@ INLINE void run_hash_keys(struct worker *w, struct run *run, const struct record
 	bool one_lane = run->plan->only_slot != PLAN_NO_SLOT; /* whatever the hash */
 
 	if (run_exact(run->plan)) {
+		uint32_t missing = 0;
+
 		md5_upper(r->keys, r->count, run->hash);
-		if (r->some_missing)
-			for (uint32_t i = 0; i < r->count; i++)
-				if (run->key_length[i] == 0)
-					run->hash[i] = key_random_next(&w->random);
+		for (uint32_t i = 0; i < r->count; i++)
+			missing |= run->key_length[i] == 0;
+		for (uint32_t i = 0; missing && i < r->count; i++)
+			if (run->key_length[i] == 0)
+				run->hash[i] = key_random_next(&w->random);
 		return;
 	}
 	if (!one_lane)
@@ -414,14 +417,9 @@ INLINE void run_hash_keys(struct worker *w, struct run *run, const struct record
 }
 
 /* Records by one of their fields; their payload's bytes. */
-INLINE uint32_t run_append_fields(struct worker *w, struct run *run, struct records *r)
+INLINE uint32_t run_append_fields(struct worker *w, struct run *run, const struct records *r)
 {
-	uint32_t missing = 0;
-
 	_Static_assert(RECORDS_MAX % MD5_GROUP == 0, "keys are hashed in whole groups");
-	for (uint32_t i = 0; i < r->count; i++)
-		missing |= run->key_length[i] == 0;
-	r->some_missing = missing;
 	run_hash_keys(w, run, r);
 	return run_append(w, run, r, append_labels(run->plan, run->vlan) | append_key_kind(RECORD_KEY_STORED));
 }

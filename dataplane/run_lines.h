@@ -41,14 +41,14 @@ INLINE void lines_find_keys(struct run *run, uint32_t count, struct md5_key *key
 #endif
 
 /* Those that were cut beyond RECORDS_MAX come to the front. */
-INLINE void lines_keep_rest(struct run *run, struct lines *lines, uint32_t done)
+INLINE void lines_keep_rest(struct run *run, struct lines *lines)
 {
 	for (uint32_t i = 0; i < RECORDS_SLACK; i++) {
-		run->record[i] = run->record[done + i];
-		run->record_length[i] = run->record_length[done + i];
-		run->origin[i] = run->origin[done + i];
+		run->record[i] = run->record[RECORDS_MAX + i];
+		run->record_length[i] = run->record_length[RECORDS_MAX + i];
+		run->origin[i] = run->origin[RECORDS_MAX + i];
 	}
-	lines->count -= done;
+	lines->count -= RECORDS_MAX;
 }
 
 /* Appends what is cut so far, up to RECORDS_MAX: as many as are hashed together. */
@@ -71,7 +71,7 @@ static __attribute__((noinline)) void lines_end(struct worker *w, struct run *ru
 			lines_find_key(run, i, w->keys);
 	lines->tally.bytes += run_append_fields(w, run, &r);
 	if (lines->count > RECORDS_MAX)
-		lines_keep_rest(run, lines, RECORDS_MAX);
+		lines_keep_rest(run, lines);
 	else
 		lines->count = 0;
 }
@@ -102,20 +102,31 @@ static __attribute__((noinline)) uint32_t lines_split(struct worker *w, struct r
 	return records;
 }
 
+/* A frame is cut, into so many. */
+INLINE void lines_took(struct worker *w, struct run *run, struct lines *lines, uint32_t records)
+{
+	if (lines->count >= RECORDS_MAX)
+		lines_end(w, run, lines);
+	lines->tally.records += records;
+	lines->tally.accepted += records > 0;
+}
+
 #ifdef USUAL16
 #define MARK_BLOCKS 24u  /* of 64 bytes, that a frame may have: Ethernet's usual size */
 #define MARK_RECORDS 16u /* that it may have */
 #define MARK_FRAMES 16u
 _Static_assert(MARK_RECORDS <= RECORDS_SLACK, "written as a whole vector");
+_Static_assert(KEY_BYTES_MAX >= 64, "lines_find_keys() never cuts one");
+_Static_assert(MARK_BLOCKS + 1 < 32, "how many newlines were found is a shift of 32 bits");
 
 /* Of each of up to MARK_FRAMES frames, where its newlines are: a bit for each byte. They are marked for all frames first: a
  * vector of masks loaded right after they were stored one by one would wait until they have left the store buffer. */
 struct marks {
-	uint64_t newlines[MARK_FRAMES][MARK_BLOCKS] __attribute__((aligned(64)));
+	__mmask64 newlines[MARK_FRAMES][MARK_BLOCKS] __attribute__((aligned(64)));
 	bool plain[MARK_FRAMES]; /* no '\r', and not too long */
 };
 
-INLINE bool marks_set(uint64_t *newlines, const uint8_t *bytes, uint32_t length)
+INLINE bool marks_set(__mmask64 *newlines, const uint8_t *bytes, uint32_t length)
 {
 	const __m512i newline = _mm512_set1_epi8('\n'), carriage = _mm512_set1_epi8('\r');
 	uint32_t blocks = length / 64;
@@ -127,12 +138,12 @@ INLINE bool marks_set(uint64_t *newlines, const uint8_t *bytes, uint32_t length)
 #pragma GCC unroll 4
 	for (uint32_t i = 0; i < blocks; i++) {
 		some = _mm512_loadu_si512(bytes + i * 64);
-		_store_mask64((__mmask64 *)&newlines[i], _mm512_cmpeq_epi8_mask(some, newline));
+		_store_mask64(&newlines[i], _mm512_cmpeq_epi8_mask(some, newline));
 		returns = _kor_mask64(returns, _mm512_cmpeq_epi8_mask(some, carriage));
 	}
 	if (length % 64 > 0) {
 		some = _mm512_maskz_loadu_epi8(_cvtu64_mask64((1ull << length % 64) - 1), bytes + blocks * 64);
-		_store_mask64((__mmask64 *)&newlines[blocks], _mm512_cmpeq_epi8_mask(some, newline));
+		_store_mask64(&newlines[blocks], _mm512_cmpeq_epi8_mask(some, newline));
 		returns = _kor_mask64(returns, _mm512_cmpeq_epi8_mask(some, carriage));
 	}
 	return _kortestz_mask64_u8(returns, returns);
@@ -140,7 +151,7 @@ INLINE bool marks_set(uint64_t *newlines, const uint8_t *bytes, uint32_t length)
 
 /* Makes records of a frame's lines from its marks. False, and nothing done, when two newlines are in one block, a line is
  * empty or there are too many: split_lines() is for those. */
-INLINE bool marks_cut(struct run *run, struct lines *lines, const uint64_t *newlines, const uint8_t *bytes, uint32_t length,
+INLINE bool marks_cut(struct run *run, struct lines *lines, const __mmask64 *newlines, const uint8_t *bytes, uint32_t length,
 		      uint32_t *count)
 {
 	uint32_t blocks = (length + 63) / 64, found = 0, last;
@@ -151,15 +162,12 @@ INLINE bool marks_cut(struct run *run, struct lines *lines, const uint64_t *newl
 
 	for (uint32_t i = 0; i < blocks; i += 8) {
 		__m512i eight = _mm512_maskz_loadu_epi64((__mmask8)_bzhi_u32(0xff, blocks - i), newlines + i);
-		__m512i less = _mm512_add_epi64(eight, _mm512_set1_epi64(-1));
 		__mmask8 some = _mm512_test_epi64_mask(eight, eight);
-		/* The lowest bit's number is 63 less the zeros in front of it when it is alone. */
-		__m512i at = _mm512_sub_epi64(place, _mm512_lzcnt_epi64(_mm512_andnot_si512(less, eight)));
+		/* The only newline of a block: as many bytes in front of the block's last as there are zeros. */
+		__m512i at = _mm512_sub_epi64(place, _mm512_lzcnt_epi64(eight));
 
-		crowded |= _mm512_test_epi64_mask(eight, less);
+		crowded |= _mm512_test_epi64_mask(eight, _mm512_add_epi64(eight, _mm512_set1_epi64(-1)));
 		at = _mm512_maskz_compress_epi64(some, at);
-		if (found > MARK_RECORDS)
-			return false;
 		ends = _mm512_mask_expand_epi32(ends, (__mmask16)(0xffffu << found), _mm512_castsi256_si512(_mm512_cvtepi64_epi32(at)));
 		found += (uint32_t)__builtin_popcount(some);
 		place = _mm512_add_epi64(place, _mm512_set1_epi64(512));
@@ -186,26 +194,30 @@ INLINE bool marks_cut(struct run *run, struct lines *lines, const uint64_t *newl
 	*count = found;
 	return true;
 }
+
+/* Cuts frames [first, first + count) of the run. */
+INLINE void lines_cut(struct worker *w, struct run *run, struct lines *lines, uint32_t first, uint32_t count)
+{
+	struct marks marks;
+
+	for (uint32_t i = 0; i < count; i++)
+		marks.plain[i] = marks_set(marks.newlines[i], run->bytes[first + i], run->length[first + i]);
+	for (uint32_t i = 0; i < count; i++) {
+		const uint8_t *bytes = run->bytes[first + i];
+		uint32_t length = run->length[first + i], records = 0;
+
+		if (length > 0 && !(marks.plain[i] && marks_cut(run, lines, marks.newlines[i], bytes, length, &records)))
+			records = lines_split(w, run, lines, bytes, length);
+		lines_took(w, run, lines, records);
+	}
+}
 #else
 #define MARK_FRAMES BURST_MAX
-#define MARK_RECORDS 1u
 
-struct marks {
-	uint64_t newlines[MARK_FRAMES][1];
-	bool plain[MARK_FRAMES];
-};
-
-INLINE bool marks_set(uint64_t *newlines, const uint8_t *bytes, uint32_t length)
+INLINE void lines_cut(struct worker *w, struct run *run, struct lines *lines, uint32_t first, uint32_t count)
 {
-	(void)newlines, (void)bytes, (void)length;
-	return false;
-}
-
-INLINE bool marks_cut(struct run *run, struct lines *lines, const uint64_t *newlines, const uint8_t *bytes, uint32_t length,
-		      uint32_t *count)
-{
-	(void)run, (void)lines, (void)newlines, (void)bytes, (void)length, (void)count;
-	return false;
+	for (uint32_t i = first; i < first + count; i++)
+		lines_took(w, run, lines, lines_split(w, run, lines, run->bytes[i], run->length[i]));
 }
 #endif
 
@@ -213,27 +225,9 @@ INLINE bool marks_cut(struct run *run, struct lines *lines, const uint64_t *newl
 static __attribute__((noinline)) void run_line_fields(struct worker *w, struct run *run)
 {
 	struct lines lines = {.tally = {.input = run->plan->index, .frames = run->count}};
-	struct marks marks;
 
-	for (uint32_t first = 0; first < run->count; first += MARK_FRAMES) {
-		uint32_t frames = run->count - first < MARK_FRAMES ? run->count - first : MARK_FRAMES;
-
-		for (uint32_t i = 0; i < frames; i++)
-			marks.plain[i] = marks_set(marks.newlines[i], run->bytes[first + i], run->length[first + i]);
-		for (uint32_t i = 0; i < frames; i++) {
-			const uint8_t *bytes = run->bytes[first + i];
-			uint32_t length = run->length[first + i], records;
-
-			if (length == 0)
-				continue;
-			if (!marks.plain[i] || !marks_cut(run, &lines, marks.newlines[i], bytes, length, &records))
-				records = lines_split(w, run, &lines, bytes, length);
-			if (lines.count >= RECORDS_MAX)
-				lines_end(w, run, &lines);
-			lines.tally.records += records;
-			lines.tally.accepted += records > 0;
-		}
-	}
+	for (uint32_t first = 0; first < run->count; first += MARK_FRAMES)
+		lines_cut(w, run, &lines, first, run->count - first < MARK_FRAMES ? run->count - first : MARK_FRAMES);
 	lines_end(w, run, &lines);
 	tally_flush(w, &lines.tally);
 }

@@ -9,7 +9,7 @@ struct md5_key {
 };
 
 // The MD5 (RFC 1321) of `count` keys into digests[0..count). Reads nothing outside a key's own bytes, writes nothing
-// else, keeps nothing. Keys are hashed in groups: a count between two of them (16, 32, 64 for the
+// else, keeps nothing. Keys are hashed in groups: a count between two of them (16, 32, 64, 96 for the
 // widest engine) costs as much as the next.
 void md5_batch(const struct md5_key *keys, uint32_t count, uint8_t (*digests)[16]);
 

@@ -125,6 +125,18 @@ static void expect_kept(struct rig *rig, uint32_t slot)
 	assert_int_equal(row[LANE_GAP_LAST_NS], k->gap.last_ns);
 }
 
+#define LONG_LINES 530 /* the input's port */
+
+/* Lines that are cut and written by vectors, with short keys. */
+static uint32_t draw_long_lines(char *text)
+{
+	uint32_t bytes = 0;
+
+	for (uint32_t lines = 1 + draw(6); lines > 0; lines--)
+		bytes += (uint32_t)sprintf(text + bytes, "key-%u %0*u\n", draw(40), 64 + (int)draw(50), draw(1000000));
+	return bytes;
+}
+
 /* Datagrams of one input, one after the other, so that most are taken as a run; now and then one that is not usual. */
 static uint16_t draw_run(uint16_t udp_port, struct chain *chains)
 {
@@ -135,7 +147,7 @@ static uint16_t draw_run(uint16_t udp_port, struct chain *chains)
 
 	for (uint16_t i = 0; i < count; i++) {
 		uint8_t source[4] = {192, 0, 2, (uint8_t)draw(256)};
-		uint32_t bytes = draw_text(text, 600), length;
+		uint32_t bytes = udp_port == LONG_LINES ? draw_long_lines(text) : draw_text(text, 600), length;
 		struct frame_build what = {.destination_port = udp_port, .payload = bytes, .source = source, .options = i == odd ? 4 : 0};
 		struct datagram d;
 
@@ -225,7 +237,7 @@ static int tear_down_lanes(void **state)
 }
 
 /* Of many lanes, of few; keys known at once, fields hashed together, random ones; datagrams and lines. */
-static const uint16_t many_lanes[] = {514, 515, 516, 517, 518, 519, 521, 523, 524};
+static const uint16_t many_lanes[] = {514, 515, 516, 517, 518, 519, 521, 523, 524, 530};
 
 static void one_lane_fills_up_amid_a_run_and_the_others_go_on(void **state)
 {

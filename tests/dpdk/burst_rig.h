@@ -68,7 +68,7 @@ static inline struct config_input *add_input(uint32_t udp_port, uint8_t codec, e
 	return input;
 }
 
-/* UDP ports 514 to 528, and 530: every codec with every kind of key, to many shards, few, one and none. */
+/* UDP ports 514 to 528, 530 and 531: every codec with every kind of key, to many shards, few, one and none. */
 static inline void telemetry_inputs(void)
 {
 	struct config_input *input;
@@ -97,6 +97,7 @@ static inline void telemetry_inputs(void)
 	input = add_input(528, CODEC_DATAGRAM, KEY_FIELD, "a");
 	input->key_field = 3;
 	add_input(530, CODEC_LINES, KEY_FIELD, "a");
+	add_input(531, CODEC_LINES, KEY_FIELD, "one");
 }
 
 static inline void make_rig(struct rig *rig, worker_process *process)
@@ -223,7 +224,7 @@ static inline struct rte_mbuf *make_usual_segment(const uint8_t *bytes, uint32_t
 	free(m->buf_addr);
 	m->buf_addr = malloc(RTE_PKTMBUF_HEADROOM + room);
 	assert_non_null(m->buf_addr);
-	memset(m->buf_addr, 0xa5, RTE_PKTMBUF_HEADROOM + room);
+	memset(m->buf_addr, "\n\r ,\xa5"[draw(5)], RTE_PKTMBUF_HEADROOM + room); /* nobody's bytes */
 	memcpy((uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM, bytes, length);
 	m->data_off = RTE_PKTMBUF_HEADROOM;
 	m->buf_len = (uint16_t)(RTE_PKTMBUF_HEADROOM + room < UINT16_MAX ? RTE_PKTMBUF_HEADROOM + room : UINT16_MAX);

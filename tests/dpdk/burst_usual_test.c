@@ -106,14 +106,14 @@ static void keys_end_anywhere_in_short_datagrams(void **state)
 	assert_int_equal(reference.counters[FRAME_ACCEPTED], 3 * 99 * 16);
 }
 
-/* A line of about `usual` bytes and its end, mostly with a key or two in front. */
-static uint32_t draw_line(char *at, uint32_t usual, uint32_t more)
+/* A line of about `usual` bytes and its end, mostly with a key or two in front, of up to `longest` bytes each. */
+static uint32_t draw_line(char *at, uint32_t usual, uint32_t more, uint32_t longest)
 {
-	uint32_t length = usual + draw(more + 1), key = 1 + draw(draw(8) ? 12 : 80), oddity = draw(60);
+	uint32_t length = usual + draw(more + 1), key = 1 + draw(longest), oddity = draw(60);
 
 	for (uint32_t i = 0; i < length; i++)
 		at[i] = (char)('a' + draw(26));
-	for (uint32_t i = 0; i < 3; i++, key += 1 + draw(draw(8) ? 12 : 80))
+	for (uint32_t i = 0; i < 3; i++, key += 1 + draw(longest))
 		if (key < length)
 			at[key] = i == 1 ? ',' : draw(3) ? ' ' : ',';
 	if (oddity == 0) /* no key, or none at all of it */
@@ -129,7 +129,7 @@ static uint32_t draw_line(char *at, uint32_t usual, uint32_t more)
 /* Lines longer than a vector are cut in a way of their own, unless one of them, or their number, asks for another. */
 static void lines_of_any_length_are_cut(void **state)
 {
-	static const uint16_t ports[] = {516, 522, 530};
+	static const uint16_t ports[] = {516, 516, 516, 522, 530, 530, 530, 530, 531};
 	static uint8_t frame[FRAME_BUILD_MAX];
 	static char text[4000];
 	struct chain chains[BURST_MAX];
@@ -137,8 +137,9 @@ static void lines_of_any_length_are_cut(void **state)
 
 	(void)state;
 	for (int round = 0; round < ROUNDS(400); round++) {
-		uint16_t count = (uint16_t)(1 + draw(BURST_MAX)), udp_port = ports[draw(3)];
+		uint16_t count = (uint16_t)(1 + draw(BURST_MAX)), udp_port = ports[draw(9)];
 		uint32_t usual = draw(4) ? 64 + draw(80) : 1 + draw(300), more = draw(2) ? 0 : draw(100);
+		uint32_t longest = draw(2) ? 10 : 80;
 
 		usual_room = draw(2) ? sizeof text : 0;
 		for (uint16_t i = 0; i < count; i++) {
@@ -147,7 +148,7 @@ static void lines_of_any_length_are_cut(void **state)
 			struct datagram d;
 
 			while (bytes + usual + more + 2 <= most && draw(30))
-				bytes += draw_line(text + bytes, usual, more);
+				bytes += draw_line(text + bytes, usual, more, longest);
 			bytes -= bytes > 0 && draw(4) == 0; /* no newline at its end */
 			what.payload = bytes;
 			length = frame_build(&what, frame);
@@ -159,6 +160,48 @@ static void lines_of_any_length_are_cut(void **state)
 		records = reference.counters[WORKER_PARSED];
 	}
 	assert_true(records > ROUNDS(40000));
+}
+
+/* Around the lengths up to which keys and lines are written by so many moves: a burst of each pair, and one of all together. */
+static void keys_and_lines_of_any_length_are_written(void **state)
+{
+	static const uint32_t key_lengths[] = {1, 2, 15, 16, 17, 19, 20, 21, 32, 33, 62, 63, 64, 65};
+	static const uint32_t rests[] = {1, 2, 30, 63, 64, 65, 66, 107, 108, 109, 110, 127, 128, 129, 200};
+	static uint8_t frame[FRAME_BUILD_MAX];
+	static char text[2 * 300];
+	struct chain chains[BURST_MAX];
+	uint64_t bursts = 0;
+
+	(void)state;
+	for (uint32_t k = 0; k < sizeof key_lengths / sizeof key_lengths[0]; k++)
+		for (uint32_t r = 0; r < sizeof rests / sizeof rests[0]; r++, bursts++) {
+			usual_room = draw(2) ? 1000 : 0;
+			for (uint32_t i = 0; i < BURST_MAX; i++) {
+				struct frame_build what = {.destination_port = 530};
+				struct datagram d;
+				uint32_t bytes = 0, length;
+
+				/* Two to a frame: more than are made together. */
+				for (uint32_t line = 0; line < 2; line++) {
+					uint32_t key = bursts % 5 ? key_lengths[k] : key_lengths[draw(14)];
+
+					length = key + (bursts % 5 ? rests[r] : rests[draw(15)]);
+					for (uint32_t at = 0; at < length; at++)
+						text[bytes + at] = (char)('a' + draw(26));
+					text[bytes + key] = ' ';
+					bytes += length;
+					text[bytes++] = '\n';
+				}
+				what.payload = bytes;
+				length = frame_build(&what, frame);
+				if (decode_frame(frame, length, &port.host, 0, &d) == FRAME_ACCEPTED)
+					set_payload(frame, length, &d, text, bytes);
+				chains[i] = make_chain(frame, length, NULL, 0);
+			}
+			run_burst(chains, BURST_MAX);
+		}
+	assert_int_equal(reference.counters[FRAME_ACCEPTED], bursts * BURST_MAX);
+	assert_int_equal(reference.counters[WORKER_PARSED], bursts * BURST_MAX * 2);
 }
 
 static void a_tap_keeps_frames_whole_that_are_as_usual_as_their_neighbours(void **state)
@@ -188,6 +231,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(sixteen_frames_at_once_are_what_they_are_one_by_one, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(keys_end_anywhere_in_short_datagrams, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(lines_of_any_length_are_cut, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(keys_and_lines_of_any_length_are_written, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_tap_keeps_frames_whole_that_are_as_usual_as_their_neighbours, set_up_tap, tear_down),
 	};
 

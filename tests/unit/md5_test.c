@@ -11,7 +11,7 @@
 
 #include "dataplane/record/md5.h"
 
-#define KEYS_MAX 100u
+#define KEYS_MAX 200u
 #define LENGTH_MAX 1024u
 
 /* The first 8 bytes of each digest as a number, and nothing written behind the last group. */
@@ -98,6 +98,26 @@ static void mixed_lengths_agree_with_openssl(void **state)
 	}
 }
 
+/* Keys of up to 16 bytes have a way of their own, with as many groups as there are keys; some have no bytes, and no address. */
+static void tiny_keys_agree_with_openssl_however_many(void **state)
+{
+	uint32_t engines_count;
+	const struct md5_engine *engines = md5_engines(&engines_count);
+	struct md5_key keys[KEYS_MAX];
+
+	(void)state;
+	for (uint32_t count = 1; count <= KEYS_MAX; count++) {
+		uint32_t rare = count % 3 == 0 ? 1000 : 20;
+
+		for (uint32_t i = 0; i < count; i++)
+			keys[i] = (uint32_t)rand() % rare == 0 ? (struct md5_key){NULL, 0} : new_key(1 + (uint32_t)rand() % 16);
+		for (uint32_t e = 0; e < engines_count; e++)
+			expect_digests(engines + e, keys, count);
+		for (uint32_t i = 0; i < count; i++)
+			free((void *)keys[i].bytes);
+	}
+}
+
 static void keys_at_the_end_of_a_page_are_not_read_beyond(void **state)
 {
 	uint32_t engines_count;
@@ -152,6 +172,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_length_agrees_with_openssl),
 		cmocka_unit_test(mixed_lengths_agree_with_openssl),
+		cmocka_unit_test(tiny_keys_agree_with_openssl_however_many),
 		cmocka_unit_test(keys_at_the_end_of_a_page_are_not_read_beyond),
 		cmocka_unit_test(no_keys_and_no_bytes_are_fine),
 		cmocka_unit_test(the_batch_is_the_first_engine),
