@@ -169,7 +169,7 @@ $(BUILD)/seeds: $(call obj,tests/fuzz/seeds.c $(FUZZ_SUPPORT:%=tests/support/%.c
 # What it says of code that is right: jansson's loop is a macro it does not see, the others it follows wrongly.
 CPPCHECK := --quiet --enable=warning,performance,portability --inline-suppr --error-exitcode=1 -I. \
 	--suppress=unknownMacro:control/cli/command_reload.c --suppress=unknownMacro:control/cli/read_open.c \
-	--suppress=ctuuninitvar:dataplane/burst.c --suppress=CastIntegerToAddressAtReturn:dataplane/worker.c \
+	--suppress=ctuuninitvar:dataplane/burst.c --suppress=uninitvar:dataplane/run_lines.h --suppress=CastIntegerToAddressAtReturn:dataplane/worker.c \
 	--suppress=uninitvar:control/cli/reports.c --suppress=nullPointerRedundantCheck:control/learner.c \
 	--suppress=memleak:control/streams_open.c --suppress=identicalConditionAfterEarlyExit:control/cli/command_replay.c
 lint: ## static analysis

@@ -41,7 +41,7 @@ static void sixteen_frames_at_once_are_what_they_are_one_by_one(void **state)
 	struct chain chains[BURST_MAX];
 
 	(void)state;
-	for (int round = 0; round < ROUNDS(300); round++) {
+	for (int round = 0; round < 300; round++) {
 		uint16_t count = (uint16_t)(16 + draw(BURST_MAX - 15)), udp_port = (uint16_t)(514 + draw(16));
 		uint32_t most = round % 3 == 0 ? 63 : round % 10 ? 300 : 9000; /* many small ones are written another way */
 		uint32_t odd = draw(3) ? draw(2 * count) : UINT32_MAX;
@@ -68,7 +68,7 @@ static void sixteen_frames_at_once_are_what_they_are_one_by_one(void **state)
 		}
 		run_burst(chains, count);
 	}
-	assert_true(reference.counters[FRAME_ACCEPTED] > ROUNDS(8000));
+	assert_true(reference.counters[FRAME_ACCEPTED] > 8000);
 	assert_true(reference.counters[FRAME_NO_INPUT] > 0);
 	assert_true(reference.counters[FRAME_UDP_CHECKSUM] > 0 && reference.counters[FRAME_IPV4_CHECKSUM] > 0);
 }
