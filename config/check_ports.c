@@ -8,6 +8,7 @@
 #include "config/value.h"
 
 #define MBUF_BYTES 2432u   /* header, private data, headroom, 2,048 bytes of room, and the pool's share */
+#define MBUF_PAGE 4096u    /* what takes one of them whole when no hugepages are there and none may lie across a page's end */
 #define MIN_IPV6_MTU 1280u /* RFC 8200 section 5 */
 
 /* EAL arguments that a knob of ours decides. */
@@ -284,10 +285,23 @@ static void check_workers(struct loading *l)
 	}
 }
 
+/* What all ports' mbufs take; dataplane/pool.c says how they lie. */
+static uint64_t mbufs_mib(const struct config *c)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < c->ports_count; i++) {
+		bool paged = !c->huge_pages && strncmp(c->ports[i].device, "net_af_xdp", 10) == 0;
+
+		bytes += (uint64_t)c->mbufs * (paged ? MBUF_PAGE : MBUF_BYTES);
+	}
+	return (bytes >> 20) + 1;
+}
+
 void check_limits(struct loading *l)
 {
 	const struct config *c = l->config;
-	uint64_t mib = ((uint64_t)c->mbufs * c->ports_count * MBUF_BYTES >> 20) + 1;
+	uint64_t mib = mbufs_mib(c);
 	uint32_t shards = 0;
 
 	check_workers(l);

@@ -12,8 +12,8 @@
 #include "dataplane/driver.h"
 #include "dataplane/log.h"
 #include "dataplane/packet/tunnel.h"
+#include "dataplane/pool.h"
 
-#define MEMPOOL_CACHE 256
 #define TX_DESCRIPTORS 512
 
 /* "net_pcap0,rx_pcap=x" names the device "net_pcap0"; a PCI address names itself. */
@@ -74,8 +74,7 @@ static int make_pool(struct port *port, const struct config *config)
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	snprintf(name, sizeof name, "penstock_%u", port->index);
-	port->pool = rte_pktmbuf_pool_create(name, config->mbufs, MEMPOOL_CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
-					     port->node < 0 ? SOCKET_ID_ANY : port->node);
+	port->pool = pool_make(name, config->mbufs, port->node, port->driver->paged);
 	if (port->pool)
 		return 0;
 	LOG_ERROR("port '%s': no memory for %u mbufs of %u bytes on node %d (%s); raise dpdk.memory_mib or lower "

@@ -334,6 +334,8 @@ static const struct {
 	 "main.yaml:3:80: warning: options are decoded by templates"},
 	{"dpdk: {memory_mib: 64}\n" PORT,
 	 "main.yaml:1:20: warning: 1 ports with 65535 mbufs each need about 152 MiB, here are 64"},
+	{"dpdk: {memory_mib: 200, huge_pages: false}\nports: [{name: a, device: 'net_af_xdp0,iface=b', cores: [1], addresses: [10.0.0.1/8]}]\n",
+	 "main.yaml:1:20: warning: 1 ports with 65535 mbufs each need about 256 MiB, here are 200"},
 };
 
 static void doubts_are_told_and_the_file_is_taken(void **state)
