@@ -88,7 +88,7 @@ static void keys_end_anywhere_in_short_datagrams(void **state)
 			for (uint32_t i = 0; i < 16; i++) {
 				/* Tagged ones come one by one. */
 				struct frame_build what = {.destination_port = ports[port_at], .payload = bytes, .tags = bytes % 3 == 0};
-				struct datagram d;
+				struct datagram d = {0};
 				uint32_t length = frame_build(&what, frame);
 
 				for (uint32_t at = 0; at < bytes; at++)
