@@ -291,7 +291,7 @@ static uint64_t mbufs_mib(const struct config *c)
 	uint64_t bytes = 0;
 
 	for (uint32_t i = 0; i < c->ports_count; i++) {
-		bool paged = !c->huge_pages && strncmp(c->ports[i].device, "net_af_xdp", 10) == 0;
+		bool paged = !c->huge_pages && strstr(c->ports[i].device, "net_af_xdp") != NULL;
 
 		bytes += (uint64_t)c->mbufs * (paged ? MBUF_PAGE : MBUF_BYTES);
 	}

@@ -70,6 +70,11 @@ static void check_verdict(struct loading *l, uint32_t i)
 	if (rule->verdict == VERDICT_REDACT && rule->invert && !origin_bad(c, "rules[].invert", i))
 		origin_report(c, &l->reports, SEVERITY_ERROR, "rules[].invert", i,
 			      "redact overwrites what the pattern matches: inverted, there is nothing to overwrite");
+	if (rule->verdict == VERDICT_REDACT && rule->input_index != UINT32_MAX && c->inputs[rule->input_index].codec == CODEC_GELF &&
+	    c->inputs[rule->input_index].invalid == INVALID_KEEP)
+		origin_report(c, &l->reports, SEVERITY_WARNING, "rules[].verdict", i,
+			      "redact cannot look into packed messages that cannot be unpacked: of input '%s' they are dropped, "
+			      "and counted; invalid: dead_letter stores them as they came in a stream of their own", rule->input);
 }
 
 static void check_characters(struct loading *l, uint32_t i)

@@ -36,6 +36,23 @@ static bool settle_invalid(struct worker *w, const struct plan_input *plan, uint
 	return false;
 }
 
+/*
+ * The same of one whose bytes rules could not look into. Packed, it may hold what they would have overwritten: where one redacts,
+ * it is not just kept.
+ */
+static bool settle_unread(struct worker *w, const struct plan_input *plan, uint32_t index)
+{
+	const struct refine *refine = plan->refine;
+	const struct refine_record *record = &w->refiner->records[index];
+
+	if (refine->invalid == INVALID_KEEP && refine->codec->id == CODEC_GELF && refine->rules && ruleset_redacts(refine->rules)) {
+		ledger_add(&w->ledger, WORKER_MALFORMED, 1);
+		refine_drop(w, plan, RECORD_INVALID);
+		return true;
+	}
+	return settle_invalid(w, plan, index, record->stage, record->reason);
+}
+
 static bool own_key(const struct refine_own *own, struct key *out)
 {
 	if (own->key.length == 0)
@@ -185,7 +202,7 @@ static void take(struct worker *w, const struct plan_input *plan, uint32_t index
 					  &r->verdicts[index], record->kept, record->length, &target))
 		return;
 	if (record->reason) {
-		if (settle_invalid(w, plan, index, record->stage, record->reason))
+		if (settle_unread(w, plan, index))
 			return;
 	} else if (refine->codec->decode && (refine->invalid != INVALID_KEEP || plan->key.kind == KEY_PATH)) {
 		refine_decode(w, plan, record, &decoded);

@@ -76,6 +76,9 @@ uint64_t ruleset_bytes(const struct ruleset *set);
 // RULE_NONE: that bit is never set.
 uint16_t ruleset_tag(const struct ruleset *set, uint32_t bit);
 
+// Whether one of the rules overwrites what it matches.
+bool ruleset_redacts(const struct ruleset *set);
+
 // Scratch that fits every one of the `count` sets (NULL among them: skipped). Allocates: the main thread makes it when
 // the sets are new, hands it to the worker together with them, and frees the old one once the worker has acknowledged.
 // Sample counters start anew in it. 0, or -ENOMEM.

@@ -327,3 +327,8 @@ uint16_t ruleset_tag(const struct ruleset *set, uint32_t bit)
 {
 	return bit < RULE_MARKS_MAX && (set->marks_tag >> bit & 1) ? set->rows[set->mark_row[bit]].rule : RULE_NONE;
 }
+
+bool ruleset_redacts(const struct ruleset *set)
+{
+	return set->marks_redact != 0;
+}
