@@ -11,6 +11,7 @@
 
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_malloc.h>
 #include <rte_mbuf.h>
 
 #include "dataplane/pool.h"
@@ -100,6 +101,40 @@ static void memory_that_is_not_there_is_an_error_and_leaves_nothing_behind(void 
 	give_back(take_all("one", false, mbufs), mbufs);
 }
 
+static size_t heap_free(void)
+{
+	struct rte_malloc_socket_stats stats;
+
+	assert_int_equal(rte_malloc_get_socket_stats(0, &stats), 0);
+	return stats.heap_freesz_bytes;
+}
+
+/* The largest pool there is room for: on the way to it now the area is what does not fit, now the ring beside it. */
+static void pools_that_nearly_fit_are_errors_and_leave_nothing_behind(void **state)
+{
+	uint32_t fits = MBUFS, too_many = 1u << 16;
+	size_t before;
+
+	(void)state;
+	rte_mempool_free(pool_make("fit", fits, -1, false)); /* what DPDK keeps of the first one */
+	before = heap_free();
+	while (too_many - fits > 1) {
+		uint32_t mbufs = fits + (too_many - fits) / 2;
+		struct rte_mempool *pool = pool_make("fit", mbufs, -1, false);
+
+		if (pool) {
+			assert_int_equal(rte_mempool_avail_count(pool), mbufs);
+			rte_mempool_free(pool);
+			fits = mbufs;
+		} else {
+			assert_int_equal(rte_errno, ENOMEM);
+			too_many = mbufs;
+		}
+		assert_int_equal(heap_free(), before);
+	}
+	assert_true(fits > 20000); /* of 64 MiB */
+}
+
 static int start_dpdk(void **state)
 {
 	static char prefix[64];
@@ -123,6 +158,7 @@ int main(void)
 		cmocka_unit_test(mbufs_lie_side_by_side_and_none_over_another),
 		cmocka_unit_test(paged_mbufs_end_in_the_page_they_begin_in),
 		cmocka_unit_test(memory_that_is_not_there_is_an_error_and_leaves_nothing_behind),
+		cmocka_unit_test(pools_that_nearly_fit_are_errors_and_leave_nothing_behind),
 	};
 
 	return cmocka_run_group_tests(tests, start_dpdk, stop_dpdk);
