@@ -3,17 +3,30 @@
 
 #include "tests/dpdk/burst_rig.h"
 
-static inline void set_payload(uint8_t *frame, uint32_t length, const struct datagram *d, const char *text, uint32_t text_length)
+static inline void set_payload(uint8_t *frame, const struct datagram *d, const char *text, uint32_t text_length)
 {
 	uint8_t *udp = frame + d->l4;
 	uint32_t one = d->family == 4 ? 4 : 16, bytes = d->length < text_length ? d->length : text_length;
 	uint16_t sum16;
 
-	(void)length;
 	memcpy(frame + d->payload, text, bytes);
 	memset(udp + 6, 0, 2);
 	sum16 = frame_pseudo_checksum(d->addresses, one, 17, udp, 8 + d->length);
 	wire_put16(udp + 6, sum16 ? sum16 : 0xffff);
+}
+
+/* A frame as `what` says, with a text for the payload that it has room for: what becomes of it. One that is not accepted keeps
+ * the payload of frame_build(), which does not say where things lie: decode_frame() does. */
+static inline enum counter_frame text_frame(uint8_t *frame, const struct frame_build *what, const char *text, uint32_t *length)
+{
+	struct datagram d;
+	enum counter_frame fate;
+
+	*length = frame_build(what, frame);
+	fate = decode_frame(frame, *length, &port.host, 0, &d);
+	if (fate == FRAME_ACCEPTED)
+		set_payload(frame, &d, text, what->payload);
+	return fate;
 }
 
 /* Words, separators, newlines: with and without the fields that keys ask for. */
@@ -47,7 +60,6 @@ static inline uint32_t draw_frame(uint8_t *frame, uint32_t most)
 	uint32_t bytes = draw_text(text, most);
 	uint8_t source4[4] = {192, 0, 2, (uint8_t)draw(256)}, source6[16];
 	struct frame_build what = {.destination_port = (uint16_t)(514 + draw(16)), .payload = bytes, .source = source4};
-	struct datagram d;
 	uint32_t length;
 
 	memcpy(source6, frame_peer6, 16);
@@ -63,9 +75,7 @@ static inline uint32_t draw_frame(uint8_t *frame, uint32_t most)
 		what.destination = draw(2) ? broadcast4 : other4;
 	}
 	what.padding = draw(6) ? 0 : draw(30);
-	length = frame_build(&what, frame);
-	if (decode_frame(frame, length, &port.host, 0, &d) == FRAME_ACCEPTED && !what.no_checksum)
-		set_payload(frame, length, &d, text, bytes);
+	text_frame(frame, &what, text, &length);
 	if (what.family != 6 && draw(12) == 0)
 		memset(frame + 14 + 4 * what.tags + 20 + what.options + 6, 0, 2); /* no checksum */
 	return length;
@@ -118,11 +128,9 @@ static inline struct chain draw_chain(uint32_t most)
 static inline uint32_t good_frame(uint8_t *frame, uint16_t udp_port, uint8_t family, const char *text)
 {
 	struct frame_build what = {.destination_port = udp_port, .payload = (uint32_t)strlen(text), .family = family};
-	uint32_t length = frame_build(&what, frame);
-	struct datagram d = {.payload = 0};
+	uint32_t length;
 
-	assert_int_equal(decode_frame(frame, length, &port.host, 0, &d), FRAME_ACCEPTED);
-	set_payload(frame, length, &d, text, what.payload);
+	assert_int_equal(text_frame(frame, &what, text, &length), FRAME_ACCEPTED);
 	return length;
 }
 

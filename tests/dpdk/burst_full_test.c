@@ -149,11 +149,8 @@ static uint16_t draw_run(uint16_t udp_port, struct chain *chains)
 		uint8_t source[4] = {192, 0, 2, (uint8_t)draw(256)};
 		uint32_t bytes = udp_port == LONG_LINES ? draw_long_lines(text) : draw_text(text, 600), length;
 		struct frame_build what = {.destination_port = udp_port, .payload = bytes, .source = source, .options = i == odd ? 4 : 0};
-		struct datagram d;
 
-		length = frame_build(&what, frame);
-		if (decode_frame(frame, length, &port.host, 0, &d) == FRAME_ACCEPTED)
-			set_payload(frame, length, &d, text, bytes);
+		text_frame(frame, &what, text, &length);
 		chains[i] = make_chain(frame, length, NULL, 0);
 	}
 	return count;

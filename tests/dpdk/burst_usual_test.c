@@ -51,13 +51,9 @@ static void sixteen_frames_at_once_are_what_they_are_one_by_one(void **state)
 			uint8_t source[4] = {192, 0, 2, (uint8_t)draw(256)};
 			uint32_t bytes = 1 + draw(draw(4) ? 60 : most), length;
 			struct frame_build what = {.destination_port = udp_port, .payload = bytes, .source = source};
-			struct datagram d;
 
 			draw_text(text, bytes);
-			length = frame_build(&what, frame);
-			/* frame_build() does not say where things lie, decode_frame() does. */
-			if (decode_frame(frame, length, &port.host, 0, &d) == FRAME_ACCEPTED)
-				set_payload(frame, length, &d, text, bytes);
+			text_frame(frame, &what, text, &length);
 			if (i == odd)
 				length = draw_oddity(frame, length);
 			chains[i] = make_chain(frame, length, NULL, 0);
@@ -88,8 +84,7 @@ static void keys_end_anywhere_in_short_datagrams(void **state)
 			for (uint32_t i = 0; i < 16; i++) {
 				/* Tagged ones come one by one. */
 				struct frame_build what = {.destination_port = ports[port_at], .payload = bytes, .tags = bytes % 3 == 0};
-				struct datagram d = {0};
-				uint32_t length = frame_build(&what, frame);
+				uint32_t length;
 
 				for (uint32_t at = 0; at < bytes; at++)
 					text[at] = (char)('a' + draw(26));
@@ -97,8 +92,7 @@ static void keys_end_anywhere_in_short_datagrams(void **state)
 					text[bytes - 1 - i] = ' ';
 				if (i % 3 && i / 2 < bytes)
 					text[i / 2] = ' ';
-				assert_int_equal(decode_frame(frame, length, &port.host, 0, &d), FRAME_ACCEPTED);
-				set_payload(frame, length, &d, text, bytes);
+				assert_int_equal(text_frame(frame, &what, text, &length), FRAME_ACCEPTED);
 				chains[i] = make_chain(frame, length, NULL, 0);
 			}
 			run_burst(chains, 16);
@@ -145,15 +139,12 @@ static void lines_of_any_length_are_cut(void **state)
 		for (uint16_t i = 0; i < count; i++) {
 			uint32_t most = draw(20) ? 1472 : 3000, bytes = 0, length;
 			struct frame_build what = {.destination_port = udp_port};
-			struct datagram d;
 
 			while (bytes + usual + more + 2 <= most && draw(30))
 				bytes += draw_line(text + bytes, usual, more, longest);
 			bytes -= bytes > 0 && draw(4) == 0; /* no newline at its end */
 			what.payload = bytes;
-			length = frame_build(&what, frame);
-			if (decode_frame(frame, length, &port.host, 0, &d) == FRAME_ACCEPTED)
-				set_payload(frame, length, &d, text, bytes);
+			text_frame(frame, &what, text, &length);
 			chains[i] = make_chain(frame, length, NULL, 0);
 		}
 		run_burst(chains, count);
@@ -178,7 +169,6 @@ static void keys_and_lines_of_any_length_are_written(void **state)
 			usual_room = draw(2) ? 1000 : 0;
 			for (uint32_t i = 0; i < BURST_MAX; i++) {
 				struct frame_build what = {.destination_port = 530};
-				struct datagram d;
 				uint32_t bytes = 0, length;
 
 				/* Two to a frame: more than are made together. */
@@ -193,9 +183,7 @@ static void keys_and_lines_of_any_length_are_written(void **state)
 					text[bytes++] = '\n';
 				}
 				what.payload = bytes;
-				length = frame_build(&what, frame);
-				if (decode_frame(frame, length, &port.host, 0, &d) == FRAME_ACCEPTED)
-					set_payload(frame, length, &d, text, bytes);
+				text_frame(frame, &what, text, &length);
 				chains[i] = make_chain(frame, length, NULL, 0);
 			}
 			run_burst(chains, BURST_MAX);
