@@ -47,78 +47,77 @@ static void strings_are_unescaped(void **state)
 			    "{\"value\":[\"\\xc3\\xa4\\xe2\\x82\\xac\\xf0\\x9f\\x98\\x80 plain \\x7f\"]}");
 }
 
+static const struct {
+	enum codec_fault fault;
+	const char *text;
+} wrong_texts[] = {
+	{CODEC_EMPTY, ""},
+	{CODEC_EMPTY, " \t\r\n"},
+	{CODEC_TRUNCATED, "{"},
+	{CODEC_TRUNCATED, "[1,"},
+	{CODEC_TRUNCATED, "\"a"},
+	{CODEC_TRUNCATED, "{\"a\""},
+	{CODEC_TRUNCATED, "{\"a\":"},
+	{CODEC_TRUNCATED, "tru"},
+	{CODEC_TRUNCATED, "-"},
+	{CODEC_TRUNCATED, "1e"},
+	{CODEC_TRUNCATED, "[1."},
+	{CODEC_TRUNCATED, "\"\\u12"},
+	{CODEC_TRUNCATED, "\"\\ud83d\\ude"},
+	{CODEC_TRUNCATED, "\"\\"},
+	{CODEC_SYNTAX, "{}x"},
+	{CODEC_SYNTAX, "1 2"},
+	{CODEC_SYNTAX, "[1 2]"},
+	{CODEC_SYNTAX, "[1,]"},
+	{CODEC_SYNTAX, "{\"a\":1,}"},
+	{CODEC_SYNTAX, "[,1]"},
+	{CODEC_SYNTAX, "{a:1}"},
+	{CODEC_SYNTAX, "{\"a\" 1}"},
+	{CODEC_SYNTAX, "[1}"},
+	{CODEC_SYNTAX, "{\"a\":1]"},
+	{CODEC_SYNTAX, "'a'"},
+	{CODEC_SYNTAX, "NaN"},
+	{CODEC_SYNTAX, "+1"},
+	{CODEC_SYNTAX, ".5"},
+	{CODEC_SYNTAX, "True"},
+	{CODEC_SYNTAX, "truE"},
+	{CODEC_SYNTAX, "\"\\x\""},
+	{CODEC_SYNTAX, "\"\\u12g4\""},
+	{CODEC_SYNTAX, "\"a\nb\""},
+	{CODEC_SYNTAX, "\"\\ta\nb\""},
+	{CODEC_SYNTAX, "[1]/**/"},
+	{CODEC_SYNTAX, "\xef\xbb\xbf{}"},
+	{CODEC_SYNTAX, "]"},
+	{CODEC_SYNTAX, "1\f"},
+	{CODEC_NUMBER, "01"},
+	{CODEC_NUMBER, "-x"},
+	{CODEC_NUMBER, "[1.]"},
+	{CODEC_NUMBER, "[1e+]"},
+	{CODEC_NUMBER, "[00]"},
+	{CODEC_ENCODING, "\"\xff\""},
+	{CODEC_ENCODING, "\"\xc0\x80\""},
+	{CODEC_ENCODING, "\"\xed\xa0\x80\""},
+	{CODEC_ENCODING, "\"\xf4\x90\x80\x80\""},
+	{CODEC_ENCODING, "\"\xe0\x9f\xbf\""},
+	{CODEC_ENCODING, "\"\xf0\x8f\xbf\xbf\""},
+	{CODEC_ENCODING, "\"\xc3\""},
+	{CODEC_ENCODING, "\"\\n\xc3\""},
+	{CODEC_ENCODING, "\"\\ud83d\""},
+	{CODEC_ENCODING, "\"\\ude00\""},
+	{CODEC_ENCODING, "\"\\ud83d\\u0041\""},
+	{CODEC_ENCODING, "\"\\ud83dx\""},
+	{CODEC_ENCODING, "{\"\xff\":1}"},
+};
+
 static void what_is_wrong_is_named(void **state)
 {
-	static const struct {
-		enum codec_fault fault;
-		const char *text;
-	} cases[] = {
-		{CODEC_EMPTY, ""},
-		{CODEC_EMPTY, " \t\r\n"},
-		{CODEC_TRUNCATED, "{"},
-		{CODEC_TRUNCATED, "[1,"},
-		{CODEC_TRUNCATED, "\"a"},
-		{CODEC_TRUNCATED, "{\"a\""},
-		{CODEC_TRUNCATED, "{\"a\":"},
-		{CODEC_TRUNCATED, "tru"},
-		{CODEC_TRUNCATED, "-"},
-		{CODEC_TRUNCATED, "1e"},
-		{CODEC_TRUNCATED, "[1."},
-		{CODEC_TRUNCATED, "\"\\u12"},
-		{CODEC_TRUNCATED, "\"\\ud83d\\ude"},
-		{CODEC_TRUNCATED, "\"\\"},
-		{CODEC_SYNTAX, "{}x"},
-		{CODEC_SYNTAX, "1 2"},
-		{CODEC_SYNTAX, "[1 2]"},
-		{CODEC_SYNTAX, "[1,]"},
-		{CODEC_SYNTAX, "{\"a\":1,}"},
-		{CODEC_SYNTAX, "[,1]"},
-		{CODEC_SYNTAX, "{a:1}"},
-		{CODEC_SYNTAX, "{\"a\" 1}"},
-		{CODEC_SYNTAX, "[1}"},
-		{CODEC_SYNTAX, "{\"a\":1]"},
-		{CODEC_SYNTAX, "'a'"},
-		{CODEC_SYNTAX, "NaN"},
-		{CODEC_SYNTAX, "+1"},
-		{CODEC_SYNTAX, ".5"},
-		{CODEC_SYNTAX, "True"},
-		{CODEC_SYNTAX, "truE"},
-		{CODEC_SYNTAX, "\"\\x\""},
-		{CODEC_SYNTAX, "\"\\u12g4\""},
-		{CODEC_SYNTAX, "\"a\nb\""},
-		{CODEC_SYNTAX, "\"\\ta\nb\""},
-		{CODEC_SYNTAX, "[1]/**/"},
-		{CODEC_SYNTAX, "\xef\xbb\xbf{}"},
-		{CODEC_SYNTAX, "]"},
-		{CODEC_SYNTAX, "1\f"},
-		{CODEC_NUMBER, "01"},
-		{CODEC_NUMBER, "-x"},
-		{CODEC_NUMBER, "[1.]"},
-		{CODEC_NUMBER, "[1e+]"},
-		{CODEC_NUMBER, "[00]"},
-		{CODEC_ENCODING, "\"\xff\""},
-		{CODEC_ENCODING, "\"\xc0\x80\""},
-		{CODEC_ENCODING, "\"\xed\xa0\x80\""},
-		{CODEC_ENCODING, "\"\xf4\x90\x80\x80\""},
-		{CODEC_ENCODING, "\"\xe0\x9f\xbf\""},
-		{CODEC_ENCODING, "\"\xf0\x8f\xbf\xbf\""},
-		{CODEC_ENCODING, "\"\xc3\""},
-		{CODEC_ENCODING, "\"\\n\xc3\""},
-		{CODEC_ENCODING, "\"\\ud83d\""},
-		{CODEC_ENCODING, "\"\\ude00\""},
-		{CODEC_ENCODING, "\"\\ud83d\\u0041\""},
-		{CODEC_ENCODING, "\"\\ud83dx\""},
-		{CODEC_ENCODING, "{\"\xff\":1}"},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		enum codec_fault fault =
-			json_tree_compare((const uint8_t *)cases[i].text, (uint32_t)strlen(cases[i].text));
+	for (size_t i = 0; i < sizeof wrong_texts / sizeof *wrong_texts; i++) {
+		const char *text = wrong_texts[i].text;
+		enum codec_fault fault = json_tree_compare((const uint8_t *)text, (uint32_t)strlen(text));
 
-		if (fault != cases[i].fault)
-			fail_msg("%s: %s instead of %s", cases[i].text, codec_fault_label(fault),
-				 codec_fault_label(cases[i].fault));
+		if (fault != wrong_texts[i].fault)
+			fail_msg("%s: %s instead of %s", text, codec_fault_label(fault), codec_fault_label(wrong_texts[i].fault));
 	}
 	assert_int_equal(json_tree_compare((const uint8_t *)"\0", 1), CODEC_SYNTAX);
 	assert_int_equal(json_tree_compare((const uint8_t *)"1\0", 2), CODEC_SYNTAX);
