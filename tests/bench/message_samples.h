@@ -1,13 +1,13 @@
 // Samples that are no text: as other people's programs made them, and made to be slow.
 #pragma once
 
-#include <isa-l/igzip_lib.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dataplane/codec/dead_letter.h"
 #include "dataplane/codec/gelf.h"
 #include "dataplane/record/md5.h"
+#include "tests/support/gelf_pack.h"
 #include "tests/support/samples.h"
 
 #define MESSAGE_SAMPLE(name)                                                                                           \
@@ -26,22 +26,6 @@ MESSAGE_SAMPLE(collectd_values)
 MESSAGE_SAMPLE(collectd_load)
 MESSAGE_SAMPLE(kpl_aggregate)
 
-static uint32_t pack_gelf(uint8_t *plain, uint32_t length, uint8_t *out, uint32_t room)
-{
-	static struct isal_zstream stream;
-
-	isal_deflate_stateless_init(&stream);
-	stream.gzip_flag = IGZIP_GZIP;
-	stream.next_in = plain;
-	stream.avail_in = length;
-	stream.end_of_stream = 1;
-	stream.next_out = out;
-	stream.avail_out = room;
-	if (isal_deflate_stateless(&stream) != COMP_OK)
-		abort();
-	return stream.total_out;
-}
-
 /* A message of the shortest members there are, `plain` bytes long, behind a text of `letters` that cannot be packed well. */
 static uint32_t make_gelf_members(uint32_t plain_bytes, uint32_t letters, uint8_t *out, uint32_t room)
 {
@@ -56,7 +40,7 @@ static uint32_t make_gelf_members(uint32_t plain_bytes, uint32_t letters, uint8_
 	for (; at + sizeof member < plain_bytes; at += sizeof member - 1)
 		memcpy(plain + at, member, sizeof member - 1);
 	plain[at++] = '}';
-	return pack_gelf(plain, at, out, room);
+	return gelf_pack(IGZIP_GZIP, plain, at, out, room);
 }
 
 /* The most that is unpacked of a message: as tightly packed as one may be. */

@@ -1,9 +1,9 @@
 // Records of inputs that ask for more than lines and a plain key: what is sent says what must become of it.
-#include <isa-l/igzip_lib.h>
 #include <openssl/evp.h>
 
 #include "control/replay/rework.h"
 #include "tests/dpdk/refine_send.h"
+#include "tests/support/gelf_pack.h"
 #include "tests/support/samples.h"
 
 #define BURST 32u
@@ -331,21 +331,6 @@ static int set_up_packed(void **state)
 	return 0;
 }
 
-static uint32_t pack(uint16_t way, const void *bytes, uint32_t length, uint8_t *out, uint32_t room)
-{
-	struct isal_zstream stream;
-
-	isal_deflate_stateless_init(&stream);
-	stream.gzip_flag = way;
-	stream.next_in = (uint8_t *)(uintptr_t)bytes;
-	stream.avail_in = length;
-	stream.end_of_stream = 1;
-	stream.next_out = out;
-	stream.avail_out = room;
-	assert_int_equal(isal_deflate_stateless(&stream), COMP_OK);
-	return stream.total_out;
-}
-
 /* Long enough to be packed, and not only wrapped. */
 static uint32_t write_message(char *text, const char *what)
 {
@@ -364,7 +349,7 @@ static void rules_and_capture_keys_see_what_is_packed(void **state)
 		struct want *w;
 
 		memset(burst, 0, 4 * sizeof *burst);
-		bytes = pack(ways[i], text, length, packed, sizeof packed);
+		bytes = gelf_pack(ways[i], text, length, packed, sizeof packed);
 		assert_null(memmem(packed, bytes, "secret", 6));
 		send_bytes(&burst[0], PACKED_INPUT, packed, bytes);
 		send_bytes(&burst[1], PACKED_PLAIN_INPUT, packed, bytes); /* no rules: as it came */
@@ -375,11 +360,11 @@ static void rules_and_capture_keys_see_what_is_packed(void **state)
 		tell(w, WORKER_TAGGED);
 		tell(w, WORKER_REDACTED);
 		length = write_message(text, "user=u7 debug");
-		send_bytes(&burst[2], PACKED_INPUT, packed, pack(ways[i], text, length, packed, sizeof packed));
+		send_bytes(&burst[2], PACKED_INPUT, packed, gelf_pack(ways[i], text, length, packed, sizeof packed));
 		want(&burst[2], RECORD_RULE_DROPPED, length);
 		/* Unpacked it is packed once more: rules would not see what is in there. */
-		bytes = pack(ways[i], text, length, packed, 200);
-		bytes = pack(ways[i], packed, bytes, packed + 200, 300);
+		bytes = gelf_pack(ways[i], text, length, packed, 200);
+		bytes = gelf_pack(ways[i], packed, bytes, packed + 200, 300);
 		send_bytes(&burst[3], PACKED_INPUT, packed + 200, bytes);
 		tell(want_dead(&burst[3], bytes, DEAD_LETTER_AT_DECODE, CODEC_SYNTAX, 0, packed + 200, bytes),
 		     WORKER_MALFORMED);
@@ -394,13 +379,13 @@ static void what_cannot_be_unpacked_stays_packed_and_is_invalid(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < 2; i++) {
-		uint32_t bytes = pack(ways[i], zeros, sizeof zeros, packed, sizeof packed);
+		uint32_t bytes = gelf_pack(ways[i], zeros, sizeof zeros, packed, sizeof packed);
 
 		memset(burst, 0, 2 * sizeof *burst);
 		send_bytes(&burst[0], PACKED_INPUT, packed, bytes);
 		tell(want_dead(&burst[0], bytes, DEAD_LETTER_AT_DECODE, CODEC_TOO_LARGE, 0, packed, bytes),
 		     WORKER_MALFORMED);
-		bytes = pack(ways[i], zeros, 300, packed, sizeof packed) - 1;
+		bytes = gelf_pack(ways[i], zeros, 300, packed, sizeof packed) - 1;
 		send_bytes(&burst[1], PACKED_INPUT, packed, bytes);
 		tell(want_dead(&burst[1], bytes, DEAD_LETTER_AT_DECODE, CODEC_TRUNCATED, 0, packed, bytes),
 		     WORKER_MALFORMED);
@@ -422,7 +407,7 @@ static void a_burst_of_large_packed_messages_is_taken_in_several_rounds(void **s
 	while (length < sizeof text - 2)
 		text[length++] = (char)('a' + draw(26));
 	memcpy(text + sizeof text - 2, "\"}", 2);
-	bytes = pack(IGZIP_GZIP, text, sizeof text, packed, sizeof packed);
+	bytes = gelf_pack(IGZIP_GZIP, text, sizeof text, packed, sizeof packed);
 	bytes = make_frame(frame, PACKED_INPUT, packed, bytes);
 	memset(strstr(text, "secret=abc "), '*', 10);
 	for (uint32_t i = 0; i < 8; i++)
