@@ -38,7 +38,7 @@ static struct {
 } lanes[SLOTS];
 
 /* Behind start_rigs(). */
-static void expect_nothing(void)
+static inline void expect_nothing(void)
 {
 	memset(counters, 0, sizeof counters);
 	memset(rows, 0, sizeof rows);
@@ -46,14 +46,68 @@ static void expect_nothing(void)
 	key_random_init(&expected_random, RIG_SEED);
 }
 
-static void send_bytes(struct sent *s, uint32_t input, const void *payload, uint32_t length)
+static inline void send_bytes(struct sent *s, uint32_t input, const void *payload, uint32_t length)
 {
 	s->input = input;
 	s->frame_length = make_frame(s->frame, input, payload, length);
 	assert_true(s->frame_length <= sizeof s->frame);
 }
 
-static const struct map_stream *find_stream(const char *name)
+/* ---- what becomes of a record ---- */
+
+static inline void tell(struct want *w, unsigned counter)
+{
+	w->told |= 1u << (counter - WORKER_MALFORMED);
+}
+
+static inline struct want *want(struct sent *s, enum counter_record counter, uint32_t parsed)
+{
+	struct want *w = &s->wants[s->wants_count++];
+
+	assert_true(s->wants_count <= sizeof s->wants / sizeof *s->wants);
+	memset(w, 0, sizeof *w);
+	w->counter = counter;
+	w->parsed = parsed;
+	return w;
+}
+
+static inline struct want *want_stored(struct sent *s, const char *stream, uint8_t codec, const char *key, const void *payload,
+				       uint32_t length)
+{
+	struct want *w = want(s, RECORD_APPENDED, length);
+
+	w->stream = stream;
+	w->codec = codec;
+	w->key = WANT_STORED;
+	strcpy(w->key_text, key);
+	memcpy(w->payload, payload, length);
+	w->length = length;
+	return w;
+}
+
+static inline struct want *want_dead(struct sent *s, uint32_t parsed, uint8_t stage, uint16_t reason, uint32_t detail,
+				     const void *payload, uint32_t length)
+{
+	const struct config_input *in = &config.inputs[s->input];
+	uint32_t id = input_id(in->name);
+	struct want *w = want_stored(s, in->dead_letter, CODEC_DEAD_LETTER, "", payload, length);
+	uint8_t header[24] = {1, stage, in->codec, 0, (uint8_t)reason, (uint8_t)(reason >> 8), CODEC_PARSER_VERSION, 0};
+
+	memcpy(header + 8, &id, 4);
+	memcpy(header + 12, &detail, 4);
+	memcpy(header + 16, &now_ns, 8);
+	memmove(w->payload + 24, w->payload, length);
+	memcpy(w->payload, header, 24);
+	w->length = length + 24;
+	w->parsed = parsed;
+	w->key = WANT_FLOW;
+	tell(w, WORKER_DEAD_LETTERS);
+	return w;
+}
+
+/* ---- where it goes ---- */
+
+static inline const struct map_stream *find_stream(const char *name)
 {
 	for (uint32_t i = 0; i < map.streams_count; i++)
 		if (strcmp(map.streams[i].name, name) == 0)
@@ -61,7 +115,7 @@ static const struct map_stream *find_stream(const char *name)
 	return NULL;
 }
 
-static uint32_t find_slot(const struct map_stream *stream, struct hash_key hash)
+static inline uint32_t find_slot(const struct map_stream *stream, struct hash_key hash)
 {
 	for (uint32_t i = 0; i < stream->shards; i++)
 		if (hash.upper <= map.shards[stream->first_shard + i].last_hash[0])
@@ -70,7 +124,7 @@ static uint32_t find_slot(const struct map_stream *stream, struct hash_key hash)
 	return 0;
 }
 
-static struct hash_key hash_of(const char *text)
+static inline struct hash_key hash_of(const char *text)
 {
 	struct md5_key key = {(const uint8_t *)text, (uint32_t)strlen(text)};
 	uint8_t digest[1][16];
@@ -79,7 +133,7 @@ static struct hash_key hash_of(const char *text)
 	return hash_key_of_digest(digest[0]);
 }
 
-static void expect_stored(const struct sent *s, const struct want *w, const struct map_stream *stream)
+static inline void expect_stored(const struct sent *s, const struct want *w, const struct map_stream *stream)
 {
 	const uint8_t *ip = s->frame + 14;
 	struct record header = {.length = w->length,
@@ -129,7 +183,7 @@ static void expect_stored(const struct sent *s, const struct want *w, const stru
 	counters[WORKER_APPENDED_BYTES] += w->length;
 }
 
-static void expect_told(uint32_t told)
+static inline void expect_told(uint32_t told)
 {
 	for (; told; told &= told - 1)
 		counters[WORKER_MALFORMED + __builtin_ctz(told)]++;
@@ -138,7 +192,7 @@ static void expect_told(uint32_t told)
 static const uint32_t ways_told = 1u << (WORKER_DEAD_LETTERS - WORKER_MALFORMED) |
 				  1u << (WORKER_ROUTED - WORKER_MALFORMED) | 1u << (WORKER_TAGGED - WORKER_MALFORMED);
 
-static void expect_sent(const struct sent *s)
+static inline void expect_sent(const struct sent *s)
 {
 	uint64_t *row = rows[s->input];
 
@@ -170,7 +224,7 @@ static void expect_sent(const struct sent *s)
 	}
 }
 
-static void check_lane(struct rig *rig, uint32_t slot)
+static inline void check_lane(struct rig *rig, uint32_t slot)
 {
 	uint64_t head = atomic_load(&rig->heads[slot]), position = rig->worker->lanes[slot].lane.position;
 	const uint8_t *got = rig->lanes[slot] + head % LANE_SIZE;
@@ -189,7 +243,7 @@ static void check_lane(struct rig *rig, uint32_t slot)
 }
 
 /* The committed ledger says what was told, and its equations hold. */
-static void check_ledger(struct rig *rig)
+static inline void check_ledger(struct rig *rig)
 {
 	uint32_t lines = worker_lines(SLOTS);
 	uint64_t *words = malloc(lines * sizeof(struct ledger_line)), appended = 0;
@@ -212,7 +266,7 @@ static void check_ledger(struct rig *rig)
 	free(words);
 }
 
-static void check_rigs(void)
+static inline void check_rigs(void)
 {
 	for (uint32_t level = 0; level < rigs_count; level++) {
 		worker_commit(rigs[level].worker);
@@ -225,7 +279,7 @@ static void check_rigs(void)
 }
 
 /* One burst through every level: datagrams input by input in the order of their first, each input's in their order. */
-static void run_burst(const struct sent *sent, uint32_t count, const uint32_t *cuts)
+static inline void run_burst(const struct sent *sent, uint32_t count, const uint32_t *cuts)
 {
 	struct rte_mbuf *frames[BURST_MAX];
 	bool done[BURST_MAX] = {false};

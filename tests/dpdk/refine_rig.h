@@ -41,7 +41,7 @@ static uint32_t rigs_count;
 static uint64_t now_ns;
 
 /* UDP port 600 and the input's number. */
-static struct config_input *add_input(uint8_t codec, enum config_key key, const char *stream)
+static inline struct config_input *add_input(uint8_t codec, enum config_key key, const char *stream)
 {
 	struct config_input *input = &config.inputs[config.inputs_count];
 
@@ -58,7 +58,7 @@ static struct config_input *add_input(uint8_t codec, enum config_key key, const 
 	return input;
 }
 
-static struct config_rule *add_rule(uint32_t input, const char *name, const char *pattern, enum config_verdict verdict)
+static inline struct config_rule *add_rule(uint32_t input, const char *name, const char *pattern, enum config_verdict verdict)
 {
 	struct config_rule *rule = &config.rules[config.rules_count++];
 
@@ -69,7 +69,7 @@ static struct config_rule *add_rule(uint32_t input, const char *name, const char
 	return rule;
 }
 
-static void make_rig(struct rig *rig, worker_process *process)
+static inline void make_rig(struct rig *rig, worker_process *process)
 {
 	uint32_t lines = worker_lines(SLOTS);
 	struct worker *w = aligned_alloc(64, (sizeof *w + 63) & ~63ul);
@@ -100,7 +100,7 @@ static void make_rig(struct rig *rig, worker_process *process)
 }
 
 /* `inputs` fills the configuration. */
-static void start_rigs(void (*inputs)(void))
+static inline void start_rigs(void (*inputs)(void))
 {
 	worker_process *levels[BURST_LEVELS];
 
@@ -126,7 +126,7 @@ static void start_rigs(void (*inputs)(void))
 	}
 }
 
-static void end_rigs(void)
+static inline void end_rigs(void)
 {
 	for (uint32_t i = 0; i < rigs_count; i++) {
 		for (uint32_t s = 0; s < SLOTS; s++)
@@ -142,7 +142,7 @@ static void end_rigs(void)
 
 /* ---- datagrams ---- */
 
-static uint32_t make_frame(uint8_t *frame, uint32_t input, const void *payload, uint32_t length)
+static inline uint32_t make_frame(uint8_t *frame, uint32_t input, const void *payload, uint32_t length)
 {
 	struct frame_build what = {.destination_port = (uint16_t)(600 + input), .payload = length, .no_checksum = true};
 	uint32_t bytes = frame_build(&what, frame);
@@ -152,7 +152,7 @@ static uint32_t make_frame(uint8_t *frame, uint32_t input, const void *payload, 
 }
 
 /* A segment, in a heap block of its size. */
-static struct rte_mbuf *make_segment(const uint8_t *bytes, uint32_t length)
+static inline struct rte_mbuf *make_segment(const uint8_t *bytes, uint32_t length)
 {
 	struct rte_mbuf *m = aligned_alloc(64, sizeof *m);
 
@@ -166,7 +166,7 @@ static struct rte_mbuf *make_segment(const uint8_t *bytes, uint32_t length)
 }
 
 /* A frame of one segment, or, when `cut` is not 0, of two that meet there. */
-static struct rte_mbuf *make_mbuf(const uint8_t *bytes, uint32_t length, uint32_t cut)
+static inline struct rte_mbuf *make_mbuf(const uint8_t *bytes, uint32_t length, uint32_t cut)
 {
 	struct rte_mbuf *m = make_segment(bytes, cut ? cut : length);
 
@@ -178,7 +178,7 @@ static struct rte_mbuf *make_mbuf(const uint8_t *bytes, uint32_t length, uint32_
 	return m;
 }
 
-static void free_mbuf(struct rte_mbuf *m)
+static inline void free_mbuf(struct rte_mbuf *m)
 {
 	while (m) {
 		struct rte_mbuf *next = m->next;
@@ -189,7 +189,7 @@ static void free_mbuf(struct rte_mbuf *m)
 	}
 }
 
-static uint64_t sum(const uint64_t *words, uint32_t first, uint32_t end)
+static inline uint64_t sum(const uint64_t *words, uint32_t first, uint32_t end)
 {
 	uint64_t total = 0;
 

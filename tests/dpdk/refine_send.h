@@ -1,5 +1,7 @@
-// Datagrams for every input of refine_test, each drawn together with what must become of it.
+// Inputs that ask for all there is, and datagrams for each of them, drawn together with what must become of them.
 #pragma once
+
+#include <openssl/evp.h>
 
 #include "tests/dpdk/refine_expect.h"
 
@@ -11,12 +13,12 @@
 
 static uint64_t series = 1;
 
-static uint32_t draw(uint32_t below)
+static inline uint32_t draw(uint32_t below)
 {
 	return (uint32_t)(frame_random(&series) >> 32) % below;
 }
 
-static void all_inputs(void)
+static inline void all_inputs(void)
 {
 	struct config_input *in = add_input(CODEC_JSON_LINES, KEY_PATH, "a");
 
@@ -66,61 +68,9 @@ static void all_inputs(void)
 	strcpy(in->key_path, "host");
 }
 
-/* ---- what becomes of a record ---- */
-
-static void tell(struct want *w, unsigned counter)
-{
-	w->told |= 1u << (counter - WORKER_MALFORMED);
-}
-
-static struct want *want(struct sent *s, enum counter_record counter, uint32_t parsed)
-{
-	struct want *w = &s->wants[s->wants_count++];
-
-	assert_true(s->wants_count <= sizeof s->wants / sizeof *s->wants);
-	memset(w, 0, sizeof *w);
-	w->counter = counter;
-	w->parsed = parsed;
-	return w;
-}
-
-static struct want *want_stored(struct sent *s, const char *stream, uint8_t codec, const char *key, const void *payload,
-				uint32_t length)
-{
-	struct want *w = want(s, RECORD_APPENDED, length);
-
-	w->stream = stream;
-	w->codec = codec;
-	w->key = WANT_STORED;
-	strcpy(w->key_text, key);
-	memcpy(w->payload, payload, length);
-	w->length = length;
-	return w;
-}
-
-static struct want *want_dead(struct sent *s, uint32_t parsed, uint8_t stage, uint16_t reason, uint32_t detail,
-			      const void *payload, uint32_t length)
-{
-	const struct config_input *in = &config.inputs[s->input];
-	uint32_t id = input_id(in->name);
-	struct want *w = want_stored(s, in->dead_letter, CODEC_DEAD_LETTER, "", payload, length);
-	uint8_t header[24] = {1, stage, in->codec, 0, (uint8_t)reason, (uint8_t)(reason >> 8), CODEC_PARSER_VERSION, 0};
-
-	memcpy(header + 8, &id, 4);
-	memcpy(header + 12, &detail, 4);
-	memcpy(header + 16, &now_ns, 8);
-	memmove(w->payload + 24, w->payload, length);
-	memcpy(w->payload, header, 24);
-	w->length = length + 24;
-	w->parsed = parsed;
-	w->key = WANT_FLOW;
-	tell(w, WORKER_DEAD_LETTERS);
-	return w;
-}
-
 /* ---- JSON ---- */
 
-static void draw_json_lines(struct sent *s, uint32_t input)
+static inline void draw_json_lines(struct sent *s, uint32_t input)
 {
 	const struct config_input *in = &config.inputs[input];
 	char text[1400], host[24];
@@ -161,7 +111,7 @@ static void draw_json_lines(struct sent *s, uint32_t input)
 	send_bytes(s, input, text, length);
 }
 
-static void draw_json(struct sent *s, uint32_t input)
+static inline void draw_json(struct sent *s, uint32_t input)
 {
 	const struct config_input *in = &config.inputs[input];
 	bool by_path = in->key == KEY_PATH;
@@ -198,7 +148,7 @@ static void draw_json(struct sent *s, uint32_t input)
 
 /* ---- syslog: octet-counted, or a message to a line ---- */
 
-static void draw_syslog(struct sent *s, uint32_t input)
+static inline void draw_syslog(struct sent *s, uint32_t input)
 {
 	bool counted = draw(2);
 	char text[1400], message[100];
@@ -219,7 +169,7 @@ static void draw_syslog(struct sent *s, uint32_t input)
 
 /* ---- Kinesis aggregates ---- */
 
-static uint32_t put_string(uint8_t *at, uint8_t tag, const char *text, uint32_t length)
+static inline uint32_t put_string(uint8_t *at, uint8_t tag, const char *text, uint32_t length)
 {
 	at[0] = tag;
 	at[1] = (uint8_t)length;
@@ -227,7 +177,7 @@ static uint32_t put_string(uint8_t *at, uint8_t tag, const char *text, uint32_t 
 	return length + 2;
 }
 
-static void draw_kpl(struct sent *s, uint32_t input)
+static inline void draw_kpl(struct sent *s, uint32_t input)
 {
 	static const char *const hashes[] = {"0", "340282366920938463463374607431768211455",
 					     "170141183460469231731687303715884105728"};
@@ -285,13 +235,13 @@ static struct { /* a message on its way in chunks */
 	uint32_t length, id, next, count;
 } message;
 
-static void forget_messages(void)
+static inline void forget_messages(void)
 {
 	memset(&message, 0, sizeof message);
 }
 
-static uint32_t make_chunk(uint8_t *out, uint64_t id, uint32_t number, uint32_t count, const void *bytes,
-			   uint32_t length)
+static inline uint32_t make_chunk(uint8_t *out, uint64_t id, uint32_t number, uint32_t count, const void *bytes,
+				  uint32_t length)
 {
 	out[0] = 0x1e;
 	out[1] = 0x0f;
@@ -302,7 +252,7 @@ static uint32_t make_chunk(uint8_t *out, uint64_t id, uint32_t number, uint32_t 
 	return 12 + length;
 }
 
-static void send_chunk(struct sent *s, uint32_t input)
+static inline void send_chunk(struct sent *s, uint32_t input)
 {
 	uint32_t step = message.length / message.count, from = message.next * step;
 	bool last = message.next + 1 == message.count;
@@ -321,7 +271,7 @@ static void send_chunk(struct sent *s, uint32_t input)
 	message.count = 0;
 }
 
-static void draw_gelf(struct sent *s, uint32_t input)
+static inline void draw_gelf(struct sent *s, uint32_t input)
 {
 	bool plain = input == GELF_PLAIN_INPUT;
 	uint8_t datagram[64];
@@ -360,7 +310,7 @@ static void draw_gelf(struct sent *s, uint32_t input)
 
 /* ---- a field, rules ---- */
 
-static void draw_field(struct sent *s, uint32_t input)
+static inline void draw_field(struct sent *s, uint32_t input)
 {
 	char text[60], key[24];
 	struct want *w;
@@ -379,7 +329,7 @@ static void draw_field(struct sent *s, uint32_t input)
 	send_bytes(s, input, text, length);
 }
 
-static void want_by_rules(struct sent *s, const char *line, uint32_t length, const char *user, uint32_t what)
+static inline void want_by_rules(struct sent *s, const char *line, uint32_t length, const char *user, uint32_t what)
 {
 	bool redacted = what & 2, audit = what & 16, poison = what & 32;
 	char kept[200];
@@ -413,7 +363,7 @@ static void want_by_rules(struct sent *s, const char *line, uint32_t length, con
 		tell(w, WORKER_REDACTED);
 }
 
-static void draw_rules(struct sent *s, uint32_t input)
+static inline void draw_rules(struct sent *s, uint32_t input)
 {
 	char text[1400], user[24];
 	uint32_t length = 0;
@@ -438,7 +388,7 @@ static void draw_rules(struct sent *s, uint32_t input)
 
 static uint32_t ticks; /* of one worker, all sampled by one counter */
 
-static void draw_sampled(struct sent *s, uint32_t input)
+static inline void draw_sampled(struct sent *s, uint32_t input)
 {
 	char text[400];
 	uint32_t length = 0;
@@ -460,7 +410,7 @@ static void draw_sampled(struct sent *s, uint32_t input)
 	send_bytes(s, input, text, length);
 }
 
-static void draw_sent(struct sent *s, uint32_t input)
+static inline void draw_sent(struct sent *s, uint32_t input)
 {
 	static void (*const draws[])(struct sent *, uint32_t) = {
 		draw_json_lines, draw_json,       draw_syslog, draw_kpl,     draw_gelf, draw_field,
@@ -470,4 +420,22 @@ static void draw_sent(struct sent *s, uint32_t input)
 	s->input = input;
 	s->wants_count = 0;
 	draws[input](s, input);
+}
+
+/* ---- a test ---- */
+
+static inline int set_up(void **state)
+{
+	(void)state;
+	start_rigs(all_inputs);
+	expect_nothing();
+	forget_messages();
+	return 0;
+}
+
+static inline int tear_down(void **state)
+{
+	(void)state;
+	end_rigs();
+	return 0;
 }
