@@ -45,6 +45,12 @@ struct rig_tally { /* of one pass over a shard */
 // Reads a shard from `sequence` to its end and checks every record, count and sequence.
 struct rig_tally rig_read(struct rig *rig, uint32_t shard, uint64_t sequence);
 
+#define assert_all_right(tally)                                                                                        \
+	do {                                                                                                           \
+		if ((tally).wrong)                                                                                     \
+			fail_msg("%s (after %lu records)", (tally).wrong, (unsigned long)(tally).records);             \
+	} while (0)
+
 // Deletes the indexes of a shard.
 void rig_delete_indexes(struct rig *rig, uint32_t shard);
 

@@ -18,12 +18,6 @@
 #include "tests/support/log_rig.h"
 #include "tests/support/store_rig.h"
 
-#define assert_all_right(tally)                                                                                        \
-	do {                                                                                                           \
-		if ((tally).wrong)                                                                                     \
-			fail_msg("%s (after %lu records)", (tally).wrong, (unsigned long)(tally).records);             \
-	} while (0)
-
 #define FDS_MAX 1024
 
 static struct file_operations real;

@@ -18,12 +18,6 @@
 #include "tests/support/rounds.h"
 #include "tests/support/store_rig.h"
 
-#define assert_all_right(tally)                                                                                        \
-	do {                                                                                                           \
-		if ((tally).wrong)                                                                                     \
-			fail_msg("%s (after %lu records)", (tally).wrong, (unsigned long)(tally).records);             \
-	} while (0)
-
 static uint64_t random_state = 88172645463325252ull;
 
 static uint64_t random_below(uint64_t n)

@@ -12,12 +12,6 @@
 
 #include "tests/support/store_rig.h"
 
-#define assert_all_right(tally)                                                                                        \
-	do {                                                                                                           \
-		if ((tally).wrong)                                                                                     \
-			fail_msg("%s (after %lu records)", (tally).wrong, (unsigned long)(tally).records);             \
-	} while (0)
-
 /* Numbers start again with a new region: this reads only kinds and counts. */
 static struct rig_tally count(struct rig *rig, uint32_t shard, uint32_t reason)
 {

@@ -15,12 +15,6 @@
 #include "control/store/files.h"
 #include "tests/support/store_rig.h"
 
-#define assert_all_right(tally)                                                                                        \
-	do {                                                                                                           \
-		if ((tally).wrong)                                                                                     \
-			fail_msg("%s (after %lu records)", (tally).wrong, (unsigned long)(tally).records);             \
-	} while (0)
-
 #define SECOND 1000000000ull
 
 static struct file_operations real;

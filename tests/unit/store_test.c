@@ -13,12 +13,6 @@
 
 #include "tests/support/store_rig.h"
 
-#define assert_all_right(tally)                                                                                        \
-	do {                                                                                                           \
-		if ((tally).wrong)                                                                                     \
-			fail_msg("%s", (tally).wrong);                                                                 \
-	} while (0)
-
 static void what_was_published_is_read_back_byte_for_byte(void **state)
 {
 	struct shard_status status;
