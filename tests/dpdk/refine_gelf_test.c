@@ -101,6 +101,8 @@ static void what_a_killed_or_stopped_worker_held_is_counted(void **state)
 
 #define PACKED_INPUT 0u
 #define PACKED_PLAIN_INPUT 1u
+#define PACKED_SECRET_INPUT 2u /* keeps what is invalid, and redacts */
+#define PACKED_TAGGED_INPUT 3u /* keeps it, and only tags */
 
 static void packed_inputs(void)
 {
@@ -114,6 +116,10 @@ static void packed_inputs(void)
 	add_rule(PACKED_INPUT, "seen", "alert", VERDICT_TAG);
 	add_rule(PACKED_INPUT, "who", "user=([a-z0-9]+)", VERDICT_KEEP);
 	add_input(CODEC_GELF, KEY_FLOW, "a");
+	add_input(CODEC_GELF, KEY_FLOW, "a");
+	add_rule(PACKED_SECRET_INPUT, "card", "card=[0-9]+", VERDICT_REDACT);
+	add_input(CODEC_GELF, KEY_FLOW, "a");
+	add_rule(PACKED_TAGGED_INPUT, "paid", "card=[0-9]+", VERDICT_TAG);
 }
 
 static int set_up_packed(void **state)
@@ -186,6 +192,28 @@ static void what_cannot_be_unpacked_stays_packed_and_is_invalid(void **state)
 	}
 }
 
+static void what_cannot_be_unpacked_is_not_kept_where_a_rule_redacts(void **state)
+{
+	static const uint8_t chunk[] = {0x1e, 0x0f, 1, 2, 3, 4, 5, 6, 7, 8, 3, 2, 0x1f, 0x8b}; /* the fourth of two */
+	uint8_t packed[500];
+	char text[400];
+
+	(void)state;
+	for (uint32_t i = 0; i < 2; i++) {
+		uint32_t bytes = gelf_pack(ways[i], text, write_message(text, "card=4711"), packed, sizeof packed) - 1;
+
+		memset(burst, 0, 3 * sizeof *burst);
+		send_bytes(&burst[0], PACKED_SECRET_INPUT, packed, bytes);
+		tell(want(&burst[0], RECORD_INVALID, bytes), WORKER_MALFORMED);
+		send_bytes(&burst[1], PACKED_TAGGED_INPUT, packed, bytes);
+		want_stored(&burst[1], "a", CODEC_GELF, "", packed, bytes)->key = WANT_FLOW;
+		tell(&burst[1].wants[0], WORKER_MALFORMED);
+		send_bytes(&burst[2], PACKED_SECRET_INPUT, chunk, sizeof chunk);
+		tell(want(&burst[2], RECORD_INVALID, sizeof chunk), WORKER_MALFORMED);
+		run_burst(burst, 3, NULL);
+	}
+}
+
 /* Many in one burst, each as large as it may be: they do not fit into the block together. */
 static void a_burst_of_large_packed_messages_is_taken_in_several_rounds(void **state)
 {
@@ -228,6 +256,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_a_killed_or_stopped_worker_held_is_counted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(rules_and_capture_keys_see_what_is_packed, set_up_packed, tear_down),
 		cmocka_unit_test_setup_teardown(what_cannot_be_unpacked_stays_packed_and_is_invalid, set_up_packed, tear_down),
+		cmocka_unit_test_setup_teardown(what_cannot_be_unpacked_is_not_kept_where_a_rule_redacts, set_up_packed, tear_down),
 		cmocka_unit_test_setup_teardown(a_burst_of_large_packed_messages_is_taken_in_several_rounds,
 						set_up_packed, tear_down),
 	};

@@ -86,6 +86,34 @@ static void a_refused_chunk_is_what_the_input_does_with_invalid_ones(void **stat
 
 /* ---- packed messages ---- */
 
+static void what_rules_could_not_look_into_is_not_kept_where_one_redacts(void **state)
+{
+	static const struct {
+		enum config_verdict verdict;
+		enum config_invalid invalid;
+		uint64_t stored, dropped;
+	} cases[] = {
+		{VERDICT_REDACT, INVALID_KEEP, 0, 1},
+		{VERDICT_TAG, INVALID_KEEP, 1, 0},
+		{VERDICT_REDACT, INVALID_DEAD_LETTER, 1, 0},
+	};
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct bench b;
+
+		new_bench(&b, CODEC_GELF, KEY_RANDOM)->invalid = cases[i].invalid;
+		add_rule(&b, "card=[0-9]+", cases[i].verdict);
+		open_bench(&b);
+		replay_text(&b, DEAD_LETTER_AT_DECODE, CODEC_TRUNCATED, "\x1f\x8b\x08 card=4711");
+		assert_int_equal(b.count, cases[i].stored);
+		assert_int_equal(b.sink.dropped, cases[i].dropped);
+		if (cases[i].stored)
+			assert_string_equal(b.ends[0].stream, cases[i].invalid == INVALID_KEEP ? "main" : "dead");
+		close_bench(&b);
+	}
+}
+
 static void rules_see_what_is_packed(void **state)
 {
 	const char *text = "{\"version\":\"1.1\",\"host\":\"a\",\"short_message\":\"card=4711\"}";
@@ -193,6 +221,7 @@ int main(void)
 		cmocka_unit_test(an_incomplete_message_stays_a_dead_letter_whatever_is_done_with_invalid_ones),
 		cmocka_unit_test(rules_see_an_incomplete_message_but_do_not_route_it),
 		cmocka_unit_test(a_refused_chunk_is_what_the_input_does_with_invalid_ones),
+		cmocka_unit_test(what_rules_could_not_look_into_is_not_kept_where_one_redacts),
 		cmocka_unit_test(rules_see_what_is_packed),
 		cmocka_unit_test(what_a_sample_kept_before_it_failed_is_kept),
 		cmocka_unit_test(others_are_sampled_one_in_so_many),
