@@ -40,7 +40,7 @@ enum codec_fault { CODEC_FAULTS(CODEC_FAULT_ENUM) CODEC_FAULT_END };
 #undef CODEC_FAULT_ENUM
 
 /* Raised whenever some record would be decoded to other fields than before; dead letters carry it. */
-#define CODEC_PARSER_VERSION 2u
+#define CODEC_PARSER_VERSION 3u
 
 struct codec_templates; /* flow templates by exporter: dataplane/codec/templates.h */
 

@@ -18,7 +18,8 @@
  *   "notifications" [{"time", "host", ..., "severity", "message"}, ...]
  *
  * Empty texts are left out. Names of data sources are not on the wire. Signatures are shown, not verified: the record
- * is what came. Parts of types nobody knows are passed over, as the protocol demands.
+ * is what came. Parts of types nobody knows are passed over, as the protocol demands. The first part that is wrong ends
+ * it: those in front of it are put, and what is wrong is returned.
  */
 enum part_type {
 	PART_HOST = 0x0000,
@@ -73,9 +74,9 @@ struct walk {
 
 struct summary { /* of a datagram, found by checking it */
 	uint32_t value_lists, notifications;
-	uint32_t secured; /* signature and encryption parts */
-	bool encrypted;
+	bool secured, encrypted; /* there is a signature or an encryption part; the latter */
 	struct text user, iv, data;
+	uint32_t end; /* of the parts in front of the first that is wrong */
 };
 
 static uint16_t read16(const uint8_t *bytes)
@@ -224,8 +225,11 @@ static enum codec_fault check_signature(const struct part *part, struct summary 
 {
 	if (part->length <= HMAC_BYTES)
 		return CODEC_LENGTH;
+	if (sum->secured)
+		return CODEC_TOO_MANY;
+	sum->secured = true;
 	sum->user = (struct text){part->bytes + HMAC_BYTES, part->length - HMAC_BYTES};
-	return sum->secured++ ? CODEC_TOO_MANY : CODEC_OK;
+	return CODEC_OK;
 }
 
 static enum codec_fault check_encryption(const struct part *part, struct summary *sum)
@@ -237,20 +241,22 @@ static enum codec_fault check_encryption(const struct part *part, struct summary
 	user = read16(part->bytes);
 	if (user == 0 || part->length <= 2 + user + IV_BYTES + SHA1_BYTES)
 		return CODEC_LENGTH;
-	sum->encrypted = true;
+	if (sum->secured)
+		return CODEC_TOO_MANY;
+	sum->secured = sum->encrypted = true;
 	sum->user = (struct text){part->bytes + 2, user};
 	sum->iv = (struct text){part->bytes + 2 + user, IV_BYTES};
 	sum->data = (struct text){part->bytes + 2 + user + IV_BYTES, part->length - 2 - user - IV_BYTES};
-	return sum->secured++ ? CODEC_TOO_MANY : CODEC_OK;
+	return CODEC_OK;
 }
 
-/* Every part, before anything is put. */
+/* Every part up to the first that is wrong, before anything is put. */
 static enum codec_fault check(struct walk w, struct summary *sum)
 {
 	struct text message;
 	struct part part;
 
-	while (w.at < w.length) {
+	for (; w.at < w.length; sum->end = w.at) {
 		PUT_TRY(next_part(&w, &part));
 		switch (part.type) {
 		case PART_VALUES:
@@ -396,19 +402,16 @@ static enum codec_fault put_secured(const struct summary *sum, struct field_sink
 	return put_slice(sink, FIELD_BYTES, PUT_NAME("data"), sum->data.bytes, sum->data.length);
 }
 
-static enum codec_fault decode(const struct codec_record *record, struct field_sink *sink)
+static enum codec_fault put_summed(struct walk start, const struct summary *sum, struct field_sink *sink)
 {
-	struct walk start = {.bytes = record->bytes, .length = record->length};
-	struct summary sum = {0};
-
-	PUT_TRY(check(start, &sum));
-	if (sum.secured)
-		PUT_TRY(put_secured(&sum, sink));
-	if (sum.value_lists) {
+	start.length = sum->end;
+	if (sum->secured)
+		PUT_TRY(put_secured(sum, sink));
+	if (sum->value_lists) {
 		PUT_TRY(put_bare(sink, FIELD_ARRAY, PUT_NAME("values")));
 		PUT_TRY(put_each(start, PART_VALUES, sink));
 	}
-	if (sum.notifications) {
+	if (sum->notifications) {
 		PUT_TRY(put_bare(sink, FIELD_ARRAY, PUT_NAME("notifications")));
 		PUT_TRY(put_each(start, PART_MESSAGE, sink));
 	}
@@ -417,5 +420,9 @@ static enum codec_fault decode(const struct codec_record *record, struct field_s
 
 enum codec_fault collectd_decode(const struct codec_record *record, struct field_sink *sink)
 {
-	return put_result(decode(record, sink));
+	struct walk start = {.bytes = record->bytes, .length = record->length};
+	struct summary sum = {0};
+	enum codec_fault fault = check(start, &sum);
+
+	return put_summed(start, &sum, sink) == PUT_ENDED ? CODEC_OK : fault;
 }

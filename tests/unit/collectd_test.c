@@ -237,13 +237,79 @@ static void a_length_that_lies_is_refused(void **state)
 static void more_than_one_envelope_is_refused(void **state)
 {
 	static const uint8_t user[60] = {0, 5};
+	static const char signature[] = "01234567890123456789012345678901" "alice  bob";
 	static struct made m;
 
 	(void)state;
 	m.length = 0;
-	part(&m, 0x200, user, 40);
+	part(&m, 0x200, signature, 37);
 	part(&m, 0x210, user, 60);
-	expect(&m, "too_many {}");
+	part(&m, 6, one_counter, sizeof one_counter);
+	expect(&m, "too_many {\"signed\":true,\"user\":\"alice\"}");
+	m.length = 0;
+	part(&m, 0x200, signature, 37);
+	part(&m, 6, one_counter, sizeof one_counter);
+	part(&m, 0x200, signature, 40);
+	expect(&m, "too_many {\"signed\":true,\"user\":\"alice\",\"values\":[{\"dstypes\":[\"counter\"],\"values\":[5]}]}");
+}
+
+/* Two value lists and a notification of host h, then what is wrong. */
+static void expect_in_front_of(const void *wrong, uint32_t length, const char *label)
+{
+	static struct made m;
+	char fields[256];
+
+	m.length = 0;
+	text(&m, 0, "h");
+	part(&m, 6, one_counter, sizeof one_counter);
+	text(&m, 0x0100, "told");
+	part(&m, 6, one_counter, sizeof one_counter);
+	memcpy(m.bytes + m.length, wrong, length);
+	m.length += length;
+	snprintf(fields, sizeof fields,
+		 "%s {\"values\":[{\"host\":\"h\",\"dstypes\":[\"counter\"],\"values\":[5]},"
+		 "{\"host\":\"h\",\"dstypes\":[\"counter\"],\"values\":[5]}],"
+		 "\"notifications\":[{\"host\":\"h\",\"message\":\"told\"}]}",
+		 label);
+	expect(&m, fields);
+}
+
+static void what_is_in_front_of_a_wrong_part_is_put(void **state)
+{
+	static const uint8_t alien[] = {0, 6, 0, 15, 0, 1, 4, 1, 2, 3, 4, 5, 6, 7, 8};
+	static struct made wrong;
+	char name[130];
+
+	(void)state;
+	memset(name, 'n', sizeof name);
+	name[129] = 0;
+	wrong.length = 0;
+	part(&wrong, 0, name, sizeof name);
+	part(&wrong, 6, one_counter, sizeof one_counter);
+	expect_in_front_of(wrong.bytes, wrong.length, "too_large");
+	wrong.length = 0;
+	part(&wrong, 6, one_counter, sizeof one_counter);
+	expect_in_front_of(wrong.bytes, wrong.length - 3, "truncated");
+	expect_in_front_of("\0\0\0\0", 4, "length");
+	expect_in_front_of("\0", 1, "truncated");
+	expect_in_front_of(alien, sizeof alien, "number");
+}
+
+static void a_sink_that_has_enough_in_front_of_a_wrong_part_hears_of_no_fault(void **state)
+{
+	static struct field_text t;
+	static struct made m;
+	struct codec_record record = {.bytes = m.bytes};
+
+	(void)state;
+	m.length = 0;
+	text(&m, 0, "h");
+	part(&m, 6, one_counter, sizeof one_counter);
+	part(&m, 0, "", 0);
+	record.length = m.length;
+	t.stop_after = 3;
+	field_text_begin(&t);
+	assert_int_equal(collectd_decode(&record, &t.sink), CODEC_OK);
 }
 
 static void a_datagram_that_says_nothing_is_empty(void **state)
@@ -257,24 +323,35 @@ static void a_datagram_that_says_nothing_is_empty(void **state)
 	expect(&m, "empty {}");
 }
 
-static void cut_anywhere_it_ends_without_a_read_outside(void **state)
+/* What a datagram is decoded to without its fault. */
+static const char *behind_label(const char *fields)
+{
+	return fields[0] == '{' ? fields : strchr(fields, ' ') + 1;
+}
+
+static void cut_anywhere_it_has_what_is_in_front_and_nothing_is_read_outside(void **state)
 {
 	const struct sample samples[] = {sample_collectd_values, sample_collectd_notification, sample_collectd_signed,
 					 sample_collectd_encrypted};
 
 	(void)state;
 	for (size_t i = 0; i < 4; i++) {
+		static char whole[FIELD_TEXT_MAX]; /* of the parts in front */
 		uint32_t boundary = 0;
 		bool says = false; /* a value list, message or encrypted part lies in front */
 
+		strcpy(whole, "{}");
 		for (uint32_t length = 0; length < samples[i].length; length++) {
 			const uint8_t *at = samples[i].bytes + boundary;
+			const char *fields = fields_of(samples[i].bytes, length);
 
 			if (length && length == boundary + (uint32_t)(at[2] << 8 | at[3])) {
 				says |= (at[0] << 8 | at[1]) == 6 || (at[0] << 8 | at[1]) == 0x100;
 				boundary = length;
+				strcpy(whole, behind_label(fields));
 			}
-			assert_int_equal(fields_of(samples[i].bytes, length)[0] == '{', says && length == boundary);
+			assert_int_equal(fields[0] == '{', says && length == boundary);
+			assert_string_equal(behind_label(fields), whole);
 		}
 	}
 }
@@ -309,7 +386,9 @@ int main(void)
 		cmocka_unit_test(a_length_that_lies_is_refused),
 		cmocka_unit_test(more_than_one_envelope_is_refused),
 		cmocka_unit_test(a_datagram_that_says_nothing_is_empty),
-		cmocka_unit_test(cut_anywhere_it_ends_without_a_read_outside),
+		cmocka_unit_test(what_is_in_front_of_a_wrong_part_is_put),
+		cmocka_unit_test(a_sink_that_has_enough_in_front_of_a_wrong_part_hears_of_no_fault),
+		cmocka_unit_test(cut_anywhere_it_has_what_is_in_front_and_nothing_is_read_outside),
 		cmocka_unit_test(any_two_bytes_changed_are_survived),
 	};
 

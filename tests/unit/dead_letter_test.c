@@ -169,7 +169,7 @@ static void a_dead_letter_is_decoded_like_any_record(void **state)
 
 	(void)state;
 	assert_string_equal(decoded(&header, "<34>k\xc3\xa4se", 9),
-			    "{\"stage\":\"decode\",\"reason\":\"syntax\",\"codec\":\"syslog\",\"parser_version\":2,"
+			    "{\"stage\":\"decode\",\"reason\":\"syntax\",\"codec\":\"syslog\",\"parser_version\":3,"
 			    "\"input\":\"0123abcd\",\"detail\":0,\"time\":2013-11-21T17:11:02.307200000Z,\"length\":9,"
 			    "\"data\":\"<34>k\\xc3\\xa4se\"}");
 	header.stage = DEAD_LETTER_AT_RULE;
@@ -177,7 +177,7 @@ static void a_dead_letter_is_decoded_like_any_record(void **state)
 	header.codec = CODEC_COLLECTD;
 	header.detail = 17;
 	assert_string_equal(decoded(&header, "\xff\x00\x01", 3),
-			    "{\"stage\":\"rule\",\"reason\":\"rule\",\"codec\":\"collectd\",\"parser_version\":2,"
+			    "{\"stage\":\"rule\",\"reason\":\"rule\",\"codec\":\"collectd\",\"parser_version\":3,"
 			    "\"input\":\"0123abcd\",\"detail\":17,\"time\":2013-11-21T17:11:02.307200000Z,\"length\":3,"
 			    "\"data\":0xff0001}");
 	assert_string_equal(field_text_of(codec_by_id(CODEC_DEAD_LETTER), "\1", 1), "truncated {}");

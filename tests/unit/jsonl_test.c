@@ -205,7 +205,7 @@ static void a_dead_letter_has_its_input_s_name_and_what_could_not_be_taken(void 
 	assert_string_equal(formatted(lines, &r, 1),
 			    "{\"sequence\":\"429496729602\",\"arrival\":\"2026-01-01T12:00:00.123456789Z\",\"partition_key\":\"k\","
 			    "\"input\":\"sys\\\"log\",\"codec\":\"dead_letter\",\"fields\":{\"stage\":\"key\",\"reason\":\"key_missing\","
-			    "\"codec\":\"lines\",\"parser_version\":2,\"input\":\"sys\\\"log\",\"detail\":3,"
+			    "\"codec\":\"lines\",\"parser_version\":3,\"input\":\"sys\\\"log\",\"detail\":3,"
 			    "\"time\":\"2026-01-01T12:00:00.123456789Z\",\"length\":6},\"data\":\"a line\"}\n");
 	assert_string_equal(formatted((struct format_options){.format = FORMAT_RAW, .delimiter = "\n"}, &r, 1), "a line\n");
 }
