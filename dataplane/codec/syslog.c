@@ -3,6 +3,7 @@
 
 #include "dataplane/codec/instant.h"
 #include "dataplane/codec/put.h"
+#include "dataplane/codec/syslog_time.h"
 #include "dataplane/codec/utf8.h"
 
 #define PRIORITY_NONE 13u /* user.notice: RFC 3164, 4.3.3 */
@@ -238,96 +239,6 @@ SCAN_INLINE enum codec_fault rfc5424(struct syslog *s)
 	return put_message(s);
 }
 
-SCAN_INLINE uint32_t month_of(const uint8_t *name)
-{
-#define MONTH(a, b, c) ((uint32_t)(a) << 16 | (uint32_t)(b) << 8 | (c))
-	switch (MONTH(name[0], name[1], name[2])) {
-	case MONTH('J', 'a', 'n'):
-		return 1;
-	case MONTH('F', 'e', 'b'):
-		return 2;
-	case MONTH('M', 'a', 'r'):
-		return 3;
-	case MONTH('A', 'p', 'r'):
-		return 4;
-	case MONTH('M', 'a', 'y'):
-		return 5;
-	case MONTH('J', 'u', 'n'):
-		return 6;
-	case MONTH('J', 'u', 'l'):
-		return 7;
-	case MONTH('A', 'u', 'g'):
-		return 8;
-	case MONTH('S', 'e', 'p'):
-		return 9;
-	case MONTH('O', 'c', 't'):
-		return 10;
-	case MONTH('N', 'o', 'v'):
-		return 11;
-	case MONTH('D', 'e', 'c'):
-		return 12;
-	}
-#undef MONTH
-	return 0;
-}
-
-/* A time without a year is of the year that brings it nearest to its arrival: December's, in January, of the last. */
-SCAN_INLINE bool make_nearest(struct instant_date date, const uint32_t clock[4], uint64_t arrival_ns, uint64_t *ns)
-{
-	int64_t arrival_day = (int64_t)(arrival_ns / INSTANT_SECOND / 86400), apart;
-
-	date.year = instant_date((uint64_t)arrival_day).year;
-	apart = instant_days(date) - arrival_day;
-	if (apart > 183 && date.year > 1970)
-		date.year--;
-	else if (apart < -183)
-		date.year++;
-	return instant_make(date, clock[0], clock[1], clock[2], clock[3], 0, ns);
-}
-
-/*
- * "Mmm dd hh:mm:ss" (RFC 3164, 4.1.2), also with a year behind the day and a fraction behind the seconds as routers
- * write it, in UTC because nothing says otherwise; or RFC 3339, also without a zone. Returns where it ends, 0 when
- * there is none.
- */
-SCAN_INLINE uint32_t observed_time(const struct syslog *s, uint64_t *ns)
-{
-	const uint8_t *bytes = s->bytes;
-	uint32_t at = s->at, end, clock[4];
-	struct instant_date date;
-	bool exists;
-
-	if (s->length - at < 15)
-		return 0;
-	if (number_is_digit(bytes[at])) {
-		end = instant_rfc3339(bytes, s->length, at, ns, &exists);
-		if (!end)
-			end = instant_without_zone(bytes, s->length, at, ns, &exists);
-		return end && exists ? end : 0;
-	}
-	date.month = month_of(bytes + at);
-	if (!date.month || bytes[at + 3] != ' ')
-		return 0;
-	at += bytes[at + 4] == ' ' ? 5 : 4;
-	for (date.day = 0, end = at + 2; at < end && number_is_digit(bytes[at]); at++)
-		date.day = date.day * 10 + (bytes[at] - (uint32_t)'0');
-	if (bytes[at++] != ' ')
-		return 0;
-	date.year = 0;
-	if (s->length - at > 5 && bytes[at + 4] == ' ') {
-		for (end = at + 4; at < end && number_is_digit(bytes[at]); at++)
-			date.year = date.year * 10 + (bytes[at] - '0');
-		if (at++ != end)
-			return 0;
-	}
-	end = instant_clock(bytes, s->length, at, clock);
-	if (!end)
-		return 0;
-	exists = date.year ? instant_make(date, clock[0], clock[1], clock[2], clock[3], 0, ns)
-			   : make_nearest(date, clock, s->arrival_ns, ns);
-	return exists ? end : 0;
-}
-
 SCAN_INLINE __m128i ends_tag(__m128i bytes)
 {
 	return _mm_or_si128(_mm_or_si128(scan_is(bytes, ' '), scan_is(bytes, ':')), scan_is(bytes, '['));
@@ -338,27 +249,43 @@ SCAN_INLINE __m128i ends_pid(__m128i bytes)
 	return _mm_or_si128(scan_is(bytes, ' '), scan_is(bytes, ']'));
 }
 
+struct tag { /* where its parts end, and where the message begins */
+	uint32_t end, pid, pid_end, message;
+};
+
 /* "app:" and "app[pid]:"; a word that ends in neither is part of the message. */
-SCAN_INLINE enum codec_fault put_tag(struct syslog *s)
+SCAN_INLINE bool find_tag(const struct syslog *s, uint32_t start, struct tag *tag)
 {
-	uint32_t start = s->at, end = scan_find(s->bytes, s->length, start, ends_tag), pid, pid_end, after = end;
+	uint32_t end = scan_find(s->bytes, s->length, start, ends_tag), pid = end + 1, pid_end = pid, after = end;
 
 	if (end == start || end == s->length || s->bytes[end] == ' ')
-		return CODEC_OK;
-	pid = pid_end = end + 1;
+		return false;
 	if (s->bytes[end] == '[') {
 		pid_end = scan_find(s->bytes, s->length, pid, ends_pid);
 		if (pid_end == s->length || pid_end == pid || s->bytes[pid_end] != ']')
-			return CODEC_OK;
+			return false;
 		after = pid_end + 1;
 	}
 	if (after < s->length && s->bytes[after] == ':')
 		after++;
 	if (after < s->length && s->bytes[after] != ' ')
+		return false;
+	*tag = (struct tag){end, pid, pid_end, after < s->length ? after + 1 : after};
+	return true;
+}
+
+SCAN_INLINE enum codec_fault put_tag(struct syslog *s)
+{
+	uint32_t start = s->at;
+	struct tag tag;
+
+	if (!find_tag(s, start, &tag))
 		return CODEC_OK;
-	s->at = after < s->length ? after + 1 : after;
-	PUT_TRY(put_text(s->sink, PUT_NAME("app_name"), s->bytes + start, end - start));
-	return pid_end > pid ? put_text(s->sink, PUT_NAME("procid"), s->bytes + pid, pid_end - pid) : CODEC_OK;
+	s->at = tag.message;
+	PUT_TRY(put_text(s->sink, PUT_NAME("app_name"), s->bytes + start, tag.end - start));
+	if (tag.pid_end == tag.pid)
+		return CODEC_OK;
+	return put_text(s->sink, PUT_NAME("procid"), s->bytes + tag.pid, tag.pid_end - tag.pid);
 }
 
 SCAN_INLINE __m128i ends_host(__m128i bytes)
@@ -366,22 +293,58 @@ SCAN_INLINE __m128i ends_host(__m128i bytes)
 	return _mm_or_si128(scan_is(bytes, ' '), scan_is(bytes, '['));
 }
 
-/* The word behind a time is the host, unless it is "app:" or has a pid: local programs leave the host out. */
+/* The word behind a time is the host, unless it is "app:" or has a pid: local programs leave the host out. Returns
+ * where it ends, 0 when there is none. */
+SCAN_INLINE uint32_t find_host(const struct syslog *s, uint32_t start)
+{
+	uint32_t end = scan_find(s->bytes, s->length, start, ends_host);
+
+	return end == start || end == s->length || s->bytes[end] == '[' || s->bytes[end - 1] == ':' ? 0 : end;
+}
+
+/* "UTC host app:": a zone only where both follow. Hosts may be called that, and are called as other zones are. */
+static __attribute__((noinline)) bool is_zone_of_host(struct syslog s, uint32_t end)
+{
+	uint32_t host_end = find_host(&s, end + 1);
+	struct tag tag;
+
+	return host_end && find_tag(&s, host_end + 1, &tag);
+}
+
 SCAN_INLINE enum codec_fault put_host(struct syslog *s)
 {
-	uint32_t start = s->at, end = scan_find(s->bytes, s->length, start, ends_host);
+	uint32_t start = s->at, end = find_host(s, start);
 
-	if (end == start || end == s->length || s->bytes[end] == '[' || s->bytes[end - 1] == ':')
+	if (end && end - start == 3 && is_utc(s->bytes + start) && is_zone_of_host(*s, end)) {
+		start = end + 1;
+		end = find_host(s, start);
+	}
+	if (!end)
 		return CODEC_OK;
 	s->at = end + 1;
 	return put_text(s->sink, PUT_NAME("host"), s->bytes + start, end - start);
+}
+
+/* Where a time may stand: behind what Cisco's routers number their messages by, "29: " or "29: 000031: ", and the mark
+ * of a clock that was not set (*) or has lost its source (.). */
+SCAN_INLINE uint32_t skip_numbers(const struct syslog *s)
+{
+	uint32_t at = s->at, end;
+
+	while (at < s->length && number_is_digit(s->bytes[at])) {
+		end = number_digits_end(s->bytes, s->length, at);
+		if (s->length - end < 2 || s->bytes[end] != ':' || s->bytes[end + 1] != ' ')
+			break;
+		at = end + 2;
+	}
+	return at < s->length && (s->bytes[at] == '*' || s->bytes[at] == '.') ? at + 1 : at;
 }
 
 /* RFC 3164, 4.1, behind "<PRI>": what does not look like a header is message. */
 SCAN_INLINE enum codec_fault rfc3164(struct syslog *s)
 {
 	uint64_t ns;
-	uint32_t end = observed_time(s, &ns);
+	uint32_t end = observed_time(s->bytes, s->length, skip_numbers(s), s->arrival_ns, &ns);
 
 	if (end && (end == s->length || s->bytes[end] == ' ' || s->bytes[end] == ':')) {
 		bool host = end < s->length && s->bytes[end] == ' ';

@@ -188,6 +188,110 @@ static void what_rfc_3164_observed(void **state)
 	assert_string_equal(field_text_of(syslog_codec(), "<13>x\0\0", 7), "{" USER_NOTICE ",\"message\":\"x\"}");
 }
 
+#define LOCAL7_NOTICE "\"facility\":23,\"facility_name\":\"local7\",\"severity\":5,\"severity_name\":\"notice\""
+#define LINK "\"app_name\":\"%LINK-3-UPDOWN\",\"message\":\"x\"}"
+
+/* Cisco IOS: "logging message-counter syslog", "service sequence-numbers", "service timestamps log datetime msec
+ * show-timezone year". */
+static void numbers_and_marks_in_front_of_a_time_are_skipped(void **state)
+{
+	static const struct example examples[] = {
+		{"<189>29: *Mar  1 00:00:29.103: %LINK-3-UPDOWN: x",
+		 "{" LOCAL7_NOTICE ",\"timestamp\":2026-03-01T00:00:29.103000000Z," LINK},
+		{"<189>29: .Mar  1 00:00:29.103: %LINK-3-UPDOWN: x",
+		 "{" LOCAL7_NOTICE ",\"timestamp\":2026-03-01T00:00:29.103000000Z," LINK},
+		{"<189>29: 000031: Mar  1 00:00:29: %LINK-3-UPDOWN: x",
+		 "{" LOCAL7_NOTICE ",\"timestamp\":2026-03-01T00:00:29.000000000Z," LINK},
+		{"<189>*Mar  1 2024 00:00:29.103 UTC: %LINK-3-UPDOWN: x",
+		 "{" LOCAL7_NOTICE ",\"timestamp\":2024-03-01T00:00:29.103000000Z," LINK},
+		{"<189>4294967295: 2026-03-01T00:00:29: %LINK-3-UPDOWN: x",
+		 "{" LOCAL7_NOTICE ",\"timestamp\":2026-03-01T00:00:29.000000000Z," LINK},
+		/* No time behind them: part of the message, or a program's name, as before. */
+		{"<13>29: *now", "{" USER_NOTICE ",\"app_name\":\"29\",\"message\":\"*now\"}"},
+		{"<13>*Mar 1 is near", "{" USER_NOTICE ",\"message\":\"*Mar 1 is near\"}"},
+		{"<13>29:Mar  1 00:00:29 h", "{" USER_NOTICE ",\"message\":\"29:Mar  1 00:00:29 h\"}"},
+		{"<13>29", "{" USER_NOTICE ",\"message\":\"29\"}"},
+		{"<13>29: ", "{" USER_NOTICE ",\"app_name\":\"29\"}"},
+		{"<13>29: *", "{" USER_NOTICE ",\"app_name\":\"29\",\"message\":\"*\"}"},
+	};
+
+	(void)state;
+	EXPECT(examples);
+}
+
+static void a_year_behind_a_time_is_no_host(void **state)
+{
+	static const struct example examples[] = {
+		{"<13>Jan  1 00:00:00 2024 host app: x",
+		 "{" USER_NOTICE ",\"timestamp\":2024-01-01T00:00:00.000000000Z,\"host\":\"host\",\"app_name\":\"app\","
+		 "\"message\":\"x\"}"},
+		{"<13>Feb 29 00:00:00.5 2024: app: x",
+		 "{" USER_NOTICE ",\"timestamp\":2024-02-29T00:00:00.500000000Z,\"app_name\":\"app\",\"message\":\"x\"}"},
+		{"<13>Jan  1 00:00:00 1999", "{" USER_NOTICE ",\"timestamp\":1999-01-01T00:00:00.000000000Z}"},
+		/* What is not: out of range, of other digits than four, or behind a year. */
+		{"<13>Jan  1 00:00:00 1969 app: x",
+		 "{" USER_NOTICE ",\"timestamp\":2026-01-01T00:00:00.000000000Z,\"host\":\"1969\",\"app_name\":\"app\","
+		 "\"message\":\"x\"}"},
+		{"<13>Jan  1 00:00:00 2100 app: x",
+		 "{" USER_NOTICE ",\"timestamp\":2026-01-01T00:00:00.000000000Z,\"host\":\"2100\",\"app_name\":\"app\","
+		 "\"message\":\"x\"}"},
+		{"<13>Jan  1 00:00:00 20245 app: x",
+		 "{" USER_NOTICE ",\"timestamp\":2026-01-01T00:00:00.000000000Z,\"host\":\"20245\",\"app_name\":\"app\","
+		 "\"message\":\"x\"}"},
+		{"<13>Jan  1 00:00:00 2024.example app: x",
+		 "{" USER_NOTICE ",\"timestamp\":2026-01-01T00:00:00.000000000Z,\"host\":\"2024.example\",\"app_name\":\"app\","
+		 "\"message\":\"x\"}"},
+		{"<13>Jan  1 2023 00:00:00 2024 app: x",
+		 "{" USER_NOTICE ",\"timestamp\":2023-01-01T00:00:00.000000000Z,\"host\":\"2024\",\"app_name\":\"app\","
+		 "\"message\":\"x\"}"},
+		{"<13>Feb 29 00:00:00 2023 host app: x",
+		 "{" USER_NOTICE ",\"message\":\"Feb 29 00:00:00 2023 host app: x\"}"},
+	};
+
+	(void)state;
+	EXPECT(examples);
+}
+
+static void a_zone_is_told_from_a_host_that_is_called_so(void **state)
+{
+	static const struct example examples[] = {
+		{"<189>29: Mar  1 00:00:29.103 CET: %LINK-3-UPDOWN: x",
+		 "{" LOCAL7_NOTICE ",\"timestamp\":2026-02-28T23:00:29.103000000Z," LINK},
+		{"<189>29: Mar  1 00:00:29.103 2024 PST: %LINK-3-UPDOWN: x",
+		 "{" LOCAL7_NOTICE ",\"timestamp\":2024-03-01T08:00:29.103000000Z," LINK},
+		{"<13>Jul  1 02:00:00 CEST:", "{" USER_NOTICE ",\"timestamp\":2026-07-01T00:00:00.000000000Z}"},
+		{"<13>Jan  1 00:00:00 UTC host app: x",
+		 "{" USER_NOTICE ",\"timestamp\":2026-01-01T00:00:00.000000000Z,\"host\":\"host\",\"app_name\":\"app\","
+		 "\"message\":\"x\"}"},
+		{"<13>Jan  1 00:00:00 2024 GMT host app[7]: x",
+		 "{" USER_NOTICE ",\"timestamp\":2024-01-01T00:00:00.000000000Z,\"host\":\"host\",\"app_name\":\"app\","
+		 "\"procid\":\"7\",\"message\":\"x\"}"},
+		/* Hosts. */
+		{"<13>Jan  1 00:00:00 UTC app: x",
+		 "{" USER_NOTICE ",\"timestamp\":2026-01-01T00:00:00.000000000Z,\"host\":\"UTC\",\"app_name\":\"app\","
+		 "\"message\":\"x\"}"},
+		{"<13>Jan  1 00:00:00 UTC app[7] x",
+		 "{" USER_NOTICE ",\"timestamp\":2026-01-01T00:00:00.000000000Z,\"host\":\"UTC\",\"app_name\":\"app\","
+		 "\"procid\":\"7\",\"message\":\"x\"}"},
+		{"<13>Jan  1 00:00:00 UTC Use the BFG!",
+		 "{" USER_NOTICE ",\"timestamp\":2026-01-01T00:00:00.000000000Z,\"host\":\"UTC\","
+		 "\"message\":\"Use the BFG!\"}"},
+		{"<13>Jan  1 00:00:00 EST host app: x",
+		 "{" USER_NOTICE ",\"timestamp\":2026-01-01T00:00:00.000000000Z,\"host\":\"EST\","
+		 "\"message\":\"host app: x\"}"},
+		/* Words that are no zone, or one of several. */
+		{"<13>Jan  1 00:00:00 ABC: x",
+		 "{" USER_NOTICE ",\"timestamp\":2026-01-01T00:00:00.000000000Z,\"app_name\":\"ABC\",\"message\":\"x\"}"},
+		{"<13>Jan  1 00:00:00 CST: x",
+		 "{" USER_NOTICE ",\"timestamp\":2026-01-01T00:00:00.000000000Z,\"app_name\":\"CST\",\"message\":\"x\"}"},
+		{"<13>Jan  1 00:00:00 UTC:x", "{" USER_NOTICE ",\"timestamp\":2026-01-01T00:00:00.000000000Z,\"message\":\"UTC:x\"}"},
+		{"<13>Jan  1 00:00:00 UTC", "{" USER_NOTICE ",\"timestamp\":2026-01-01T00:00:00.000000000Z,\"message\":\"UTC\"}"},
+	};
+
+	(void)state;
+	EXPECT(examples);
+}
+
 static void a_missing_year_is_the_one_nearest_to_arrival(void **state)
 {
 	static const struct {
@@ -331,6 +435,8 @@ static void nothing_is_read_outside_a_record(void **state)
 		"<38>Jan  2 03:04:05 gateway sshd[21847]: Accepted publickey\n12 <1>012345678\n",
 		"<189>Oct 11 2003 22:14:15.123: %ASA-6-302013: Built\n<1>\n<2>",
 		"<13>2026-01-02T04:04:05.5+01:00 gw app: iso",
+		"<189>29: 000031: *Mar  1 00:00:29.103 2024 CEST: %LINK-3-UPDOWN: x",
+		"<13>Jan  1 00:00:00 2024 UTC host app[7]: x",
 	};
 
 	(void)state;
@@ -345,6 +451,9 @@ int main(void)
 		cmocka_unit_test(structured_data_is_unescaped),
 		cmocka_unit_test(what_is_wrong_with_an_rfc_5424_header_is_named),
 		cmocka_unit_test(what_rfc_3164_observed),
+		cmocka_unit_test(numbers_and_marks_in_front_of_a_time_are_skipped),
+		cmocka_unit_test(a_year_behind_a_time_is_no_host),
+		cmocka_unit_test(a_zone_is_told_from_a_host_that_is_called_so),
 		cmocka_unit_test(a_missing_year_is_the_one_nearest_to_arrival),
 		cmocka_unit_test(dates_are_those_of_the_calendar),
 		cmocka_unit_test(datagrams_are_cut_by_octet_counts_and_newlines),
