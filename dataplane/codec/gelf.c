@@ -244,6 +244,8 @@ enum codec_fault gelf_decode(const struct codec_record *record, struct field_sin
 		PUT_TRY(unpack(record, packing, &length));
 		bytes = record->scratch;
 	}
+	while (length && bytes[length - 1] == '\0')
+		length--; /* syslog-ng's graylog2() ends messages over UDP with one, as GELF over TCP asks for */
 	PUT_TRY(check_object(bytes, length));
 	PUT_TRY(json_fields(bytes, length, record->scratch + UNPACKED_MAX, CODEC_SCRATCH_BYTES - UNPACKED_MAX,
 			    &gelf.sink));

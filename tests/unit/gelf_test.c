@@ -63,6 +63,19 @@ static void the_specifications_example_is_decoded(void **state)
 	expect("  \r\n\t" EXAMPLE "\n", EXAMPLE_FIELDS);
 }
 
+static void zeros_behind_a_message_are_none_of_it(void **state)
+{
+	static const char message[] = EXAMPLE "\0\0\0", spaced[] = EXAMPLE " \n", inside[] = EXAMPLE "\0 ";
+
+	(void)state;
+	for (size_t zeros = 1; zeros <= 4; zeros++)
+		assert_string_equal(fields_of(message, sizeof EXAMPLE - 1 + zeros), EXAMPLE_FIELDS);
+	assert_string_equal(fields_of(spaced, sizeof spaced), EXAMPLE_FIELDS);
+	assert_memory_equal(fields_of(inside, sizeof inside), "syntax {", 8);
+	assert_string_equal(fields_of("\0\0", 2), "empty {}");
+	assert_string_equal(fields_of("{\0", 2), "truncated {}");
+}
+
 static void gzip_and_zlib_are_told_by_their_first_bytes(void **state)
 {
 	(void)state;
@@ -221,6 +234,14 @@ static void bytes_behind_a_packed_message_are_refused(void **state)
 
 #define BLOCK 64u
 
+static void zeros_packed_with_a_message_are_none_of_it(void **state)
+{
+	uint8_t plain[] = EXAMPLE "\0", packed[1024];
+
+	(void)state;
+	assert_string_equal(fields_at_the_edge(packed, gelf_pack(IGZIP_GZIP, plain, sizeof plain, packed, sizeof packed)), EXAMPLE_FIELDS);
+}
+
 /* `length` bytes (a little fewer where a whole block does not fit) of a message that its short_message fills up, packed. Of
  * each block the first `letters` are drawn, which say how tightly. */
 static uint32_t pack(uint32_t length, const char *filling, uint32_t letters, uint8_t *out, uint32_t room)
@@ -299,6 +320,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_specifications_example_is_decoded),
+		cmocka_unit_test(zeros_behind_a_message_are_none_of_it),
 		cmocka_unit_test(gzip_and_zlib_are_told_by_their_first_bytes),
 		cmocka_unit_test(a_timestamp_is_exact_to_the_nanosecond),
 		cmocka_unit_test(members_of_members_are_not_the_messages),
@@ -308,6 +330,7 @@ int main(void)
 		cmocka_unit_test(cut_anywhere_it_is_refused_and_nothing_behind_it_is_read),
 		cmocka_unit_test(a_bit_turned_over_is_noticed),
 		cmocka_unit_test(bytes_behind_a_packed_message_are_refused),
+		cmocka_unit_test(zeros_packed_with_a_message_are_none_of_it),
 		cmocka_unit_test(a_message_unpacks_to_half_the_scratch_and_no_more),
 		cmocka_unit_test(a_message_that_is_packed_too_tightly_is_refused),
 	};
