@@ -103,11 +103,27 @@ static bool is_padding(const uint8_t *at, uint32_t left)
 	return true;
 }
 
+/*
+ * Zeros at the end that records of 1 to 3 bytes could be, too. v9 fills a set up to a multiple of 4 bytes whatever its records
+ * take (RFC 3954 5.3), so there they are padding, as a last record of nothing but zeros is then. In IPFIX padding is shorter
+ * than any record of the set (RFC 7011 3.3.1), so there they are records.
+ */
+static bool is_filling(const struct decoding *d, const struct flow_set *set, uint32_t at)
+{
+	if (d->domain.version != 9 || set->length % 4 != 0)
+		return false;
+	while (at < set->length && set->body[at] == 0)
+		at++;
+	return at == set->length;
+}
+
 static void put_records(struct decoding *d, const struct flow_set *set, const struct template *template)
 {
 	uint32_t at = 0, bytes;
 
 	while (at < set->length && !d->message.put.ended) {
+		if (set->length - at < 4 && is_filling(d, set, at))
+			return;
 		bytes = template->bytes_min;
 		if (template->variable || bytes > set->length - at)
 			bytes = flow_bytes(template, set->body + at, set->length - at);

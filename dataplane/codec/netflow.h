@@ -18,7 +18,8 @@
  * Times relative to the exporter's start or to the export stand as they came, and as absolute times named
  * flowStartMilliseconds, flowEndMilliseconds (...Microseconds) behind the other fields, where the flow has no absolute
  * ones itself; for IPFIX if the exporter's start is known, from the flow or from options (systemInitTimeMilliseconds), which
- * the template store keeps with the time they came, as it does templates. A field of length 0 and padding are not put.
+ * the template store keeps with the time they came, as it does templates. A field of length 0 and padding are not put: what
+ * is shorter than a record, and in v9 up to 3 zeros that end a set at a multiple of 4 bytes, whatever records are as short.
  *
  * Lists of RFC 6313 (IPFIX) are objects with their "semantic" (exactlyOneOf, ...; its number when it has no name) and
  *   basicList             an ARRAY of values under the name of their element

@@ -385,6 +385,49 @@ static void variable_fields_carry_their_length(void **state)
 	assert_non_null(strstr(decode(), "x\",\"sourceTransportPort\":83}]}"));
 }
 
+/* A set of `count` bytes by a template of fields of that many bytes each: ingressInterface. Returns how many flows. */
+static uint32_t flows_of(uint32_t version, uint32_t field_bytes, const void *bytes, uint32_t count)
+{
+	const uint32_t fields[1][2] = {{10, field_bytes}};
+	const char *flows;
+	uint32_t found = 0;
+
+	flow_build_header(&b, version, 1);
+	flow_build_template(&b, 300, fields, 1, 0);
+	flow_build_set(&b, 300);
+	flow_build_bytes(&b, bytes, count);
+	flow_build_set_end(&b);
+	flows = decode();
+	assert_memory_equal(flows, "{", 1);
+	templates_free(templates); /* the next one is not news of this template */
+	make(NULL);
+	for (flows = strstr(flows, "\"flows\":["); (flows = strstr(flows, "ingressInterface")); flows++)
+		found++;
+	return found;
+}
+
+static void zeros_that_fill_a_set_of_v9_are_no_flows(void **state)
+{
+	(void)state;
+	assert_int_equal(flows_of(9, 1, "\6\x11\0\0", 4), 2);
+	assert_int_equal(flows_of(9, 1, "\6\0\0\0", 4), 1);
+	assert_int_equal(flows_of(9, 1, "\6\0\0\1", 4), 4);
+	assert_int_equal(flows_of(9, 1, "\0\0\0\0", 4), 1);
+	assert_int_equal(flows_of(9, 1, "\6\0\0\0\0\0\0\0", 8), 5); /* four zeros are more than filling */
+	assert_int_equal(flows_of(9, 2, "\0\6\0\x11\0\7\0\0", 8), 3);
+	assert_int_equal(flows_of(9, 3, "\0\0\6\0\0\x11\0\0", 8), 2);
+	assert_int_equal(flows_of(9, 3, "\0\0\6\0\0\x11\0\0\7\0\0\0", 12), 3);
+	assert_int_equal(flows_of(9, 4, "\0\0\0\0\0\0\0\0", 8), 2); /* a flow of 4 bytes is none */
+	/* A set that does not end there is not filled. */
+	assert_int_equal(flows_of(9, 1, "\6\x11\0", 3), 3);
+	assert_int_equal(flows_of(9, 1, "\0", 1), 1);
+	assert_int_equal(flows_of(9, 2, "\0\6\0\0\0\0", 6), 3);
+	/* Padding of IPFIX is shorter than a flow. */
+	assert_int_equal(flows_of(10, 1, "\6\x11\0\0", 4), 4);
+	assert_int_equal(flows_of(10, 2, "\0\6\0\0", 4), 2);
+	assert_int_equal(flows_of(10, 3, "\0\0\6\0", 4), 1);
+}
+
 static void enterprise_and_repeated_elements_have_names_of_their_own(void **state)
 {
 	static const uint32_t fields[9][2] = {{29305u << 16 | 1, 4}, {35632u << 16 | 80, 2}, {35632u << 16 | 81, 65535},
@@ -477,6 +520,7 @@ int main(void)
 		TEST(ipfix_uptimes_count_from_the_start_that_the_flow_tells),
 		TEST(ipfix_uptimes_count_from_the_start_that_options_tell),
 		TEST(variable_fields_carry_their_length),
+		TEST(zeros_that_fill_a_set_of_v9_are_no_flows),
 		TEST(enterprise_and_repeated_elements_have_names_of_their_own),
 		TEST(ipfix_options_have_their_scope_apart),
 		TEST(sets_are_put_together_by_kind_whatever_their_order),
