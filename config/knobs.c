@@ -110,7 +110,8 @@ const struct knob knobs[] = {
 	{"ports[].tunnels", KNOB_CHOICES, PORT(tunnels), .fallback = "",
 	 .words = "all|mpls|pppoe|vxlan|geneve|gre|nvgre|erspan|gtp|ipip", .example = "[]",
 	 .text = "Tunnels that end at the port's addresses: the datagrams inside go to inputs, whatever address they are "
-		 "for. A tap looks into all of them to describe a frame, which it keeps whole."},
+		 "for. Bridged GRE with a key is nvgre where that is listed, its number the key's upper 24 bits, and gre with the "
+		 "whole key where only gre is. A tap looks into all of them to describe a frame, which it keeps whole."},
 	{"ports[].vxlan_port", KNOB_NUMBER, PORT(vxlan_port), .fallback = "4789", .least = 1, .most = 65535,
 	 .text = "The UDP port that VXLAN comes to; 8472 is VXLAN as well, and 4790 VXLAN-GPE."},
 	{"ports[].geneve_port", KNOB_NUMBER, PORT(geneve_port), .fallback = "6081", .least = 1, .most = 65535,

@@ -287,7 +287,7 @@ static bool step_protocol(struct walk *w)
 		bare.type = WIRE_TYPE_IPV6;
 		break;
 	case WIRE_GRE:
-		return read_and_enter(w, tunnel_gre);
+		return read_and_enter(w, w->host->tunnels >> TUNNEL_NVGRE & 1 ? tunnel_nvgre : tunnel_gre);
 	case WIRE_MPLS_IN_IP:
 		return read_and_enter(w, tunnel_mpls);
 	default:

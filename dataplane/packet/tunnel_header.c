@@ -206,11 +206,19 @@ enum counter_frame tunnel_gre(const uint8_t *header, uint32_t room, struct tunne
 	out->summed = flags & GRE_CHECKSUM;
 	if (out->type == WIRE_TYPE_ERSPAN || out->type == WIRE_TYPE_ERSPAN3)
 		return erspan(header, bytes, room, flags & GRE_SEQUENCE, out);
-	if (out->type == WIRE_TYPE_BRIDGED && (flags & (GRE_CHECKSUM | GRE_KEY | GRE_SEQUENCE)) == GRE_KEY) {
+	return carries_type(out, bytes, room, out->type);
+}
+
+enum counter_frame tunnel_nvgre(const uint8_t *header, uint32_t room, struct tunnel_header *out)
+{
+	enum counter_frame fate = tunnel_gre(header, room, out);
+
+	if (fate == FRAME_ACCEPTED && out->type == WIRE_TYPE_BRIDGED &&
+	    (wire_get16(header) & (GRE_CHECKSUM | GRE_KEY | GRE_SEQUENCE)) == GRE_KEY) {
 		out->kind = TUNNEL_NVGRE;
 		out->id >>= 8; /* behind it a flow id */
 	}
-	return carries_type(out, bytes, room, out->type);
+	return fate;
 }
 
 #define GTP_G_PDU 255u

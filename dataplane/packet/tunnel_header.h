@@ -48,9 +48,13 @@ enum counter_frame tunnel_vxlan_gpe(const uint8_t *header, uint32_t room, struct
 // RFC 8926. Options are stepped over, not read, also critical ones.
 enum counter_frame tunnel_geneve(const uint8_t *header, uint32_t room, struct tunnel_header *out);
 
-// RFC 2784 with key and sequence number (RFC 2890); NVGRE (RFC 7637), which is transparent Ethernet with a key and
-// nothing else; ERSPAN I to III (draft-foschiano-erspan-03). The checksum is not verified here.
+// RFC 2784 with key and sequence number (RFC 2890); ERSPAN I to III (draft-foschiano-erspan-03). The checksum is not
+// verified here.
 enum counter_frame tunnel_gre(const uint8_t *header, uint32_t room, struct tunnel_header *out);
+
+// The same where transparent Ethernet with a key and nothing else is taken for NVGRE (RFC 7637), as which a bridged GRE
+// tunnel with a key looks as well.
+enum counter_frame tunnel_nvgre(const uint8_t *header, uint32_t room, struct tunnel_header *out);
 
 // GTP-U version 1 (3GPP TS 29.281) with its extension headers; only G-PDUs carry something.
 enum counter_frame tunnel_gtp(const uint8_t *header, uint32_t room, struct tunnel_header *out);

@@ -1,4 +1,5 @@
 // What is in a tunnel is found, for whom it is meant, and if it is none, what it is.
+#include "dataplane/packet/match.h"
 #include "tests/unit/tunnel_fixture.h"
 
 static void the_innermost_datagram_of_every_kind_is_found(void **state)
@@ -57,6 +58,8 @@ static void only_the_tunnels_of_the_list_are_entered(void **state)
 		if (d.layers == 1)
 			assert_int_equal(fate, FRAME_ACCEPTED);
 		host.tunnels = ~host.tunnels;
+		if (stack_kinds[k].tunnel == TUNNEL_NVGRE) /* without it, it is GRE */
+			host.tunnels &= ~(1u << TUNNEL_GRE);
 		fate = look(&host, stack_head(&stack), stack_length(&stack), &d);
 		assert_int_not_equal(d.tunnel, stack_kinds[k].tunnel);
 		/* Over UDP it is then a datagram like any other. */
@@ -64,6 +67,63 @@ static void only_the_tunnels_of_the_list_are_entered(void **state)
 			assert_int_not_equal(wire_get16(d.ports + 2), PORT);
 		else
 			assert_true(fate == FRAME_PROTOCOL || fate == FRAME_TUNNEL_INNER || fate == FRAME_UDP_CHECKSUM);
+	}
+}
+
+static void bridged_gre_with_a_key(uint32_t key)
+{
+	begin(4);
+	stack_ethernet(&stack, 0x0800);
+	stack_gre(&stack, 0x2000, 0x6558, key);
+	in_own_ip(47);
+}
+
+static void bridged_gre_with_a_key_is_nvgre_only_where_that_is_listed(void **state)
+{
+	static const struct {
+		uint32_t tunnels;
+		uint8_t tunnel;
+		uint32_t vni;
+	} lists[] = {
+		{1u << TUNNEL_GRE, TUNNEL_GRE, 1234},
+		{1u << TUNNEL_NVGRE, TUNNEL_NVGRE, 1234 >> 8},
+		{1u << TUNNEL_GRE | 1u << TUNNEL_NVGRE, TUNNEL_NVGRE, 1234 >> 8},
+		{~(1u << TUNNEL_NVGRE), TUNNEL_GRE, 1234},
+		{UINT32_MAX, TUNNEL_NVGRE, 1234 >> 8},
+	};
+	struct host host = plain;
+	struct datagram d;
+
+	(void)state;
+	bridged_gre_with_a_key(1234);
+	for (uint32_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+		host.tunnels = lists[i].tunnels;
+		expect(&host, FRAME_ACCEPTED, &d);
+		assert_int_equal(d.tunnel, lists[i].tunnel);
+		assert_int_equal(d.vni, lists[i].vni);
+		assert_int_equal(d.length, PAYLOAD);
+		assert_int_equal(wire_get16(d.ports + 2), PORT);
+	}
+	host.tunnels = 1u << TUNNEL_ERSPAN;
+	expect(&host, FRAME_PROTOCOL, &d);
+}
+
+static void an_input_of_gre_is_found_by_the_whole_key(void **state)
+{
+	static const struct config_input input = {
+		.vlan = -1, .any_destination = true, .udp_port = PORT, .tunnel = TUNNEL_GRE, .vni = 5};
+	static const uint32_t keys[] = {5, 5 << 8, 0x80000005, 0};
+	static struct match match;
+	struct host host = plain;
+	struct datagram d;
+
+	(void)state;
+	host.tunnels = 1u << TUNNEL_GRE;
+	assert_int_equal(match_init(&match, &input, 1, 0), 0);
+	for (uint32_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+		bridged_gre_with_a_key(keys[i]);
+		expect(&host, FRAME_ACCEPTED, &d);
+		assert_int_equal(match_find(&match, &d), keys[i] == 5 ? 0 : INPUT_NONE);
 	}
 }
 
@@ -285,6 +345,8 @@ int main(void)
 		cmocka_unit_test(the_innermost_datagram_of_every_kind_is_found),
 		cmocka_unit_test(a_port_without_tunnels_sees_what_it_always_saw),
 		cmocka_unit_test(only_the_tunnels_of_the_list_are_entered),
+		cmocka_unit_test(bridged_gre_with_a_key_is_nvgre_only_where_that_is_listed),
+		cmocka_unit_test(an_input_of_gre_is_found_by_the_whole_key),
 		cmocka_unit_test(the_outermost_address_must_be_the_ports),
 		cmocka_unit_test(checksums_inside_are_verified),
 		cmocka_unit_test(what_is_no_datagram_inside_is_named),
