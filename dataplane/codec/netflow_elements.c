@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "dataplane/codec/number.h"
+
 /* IANA, "IP Flow Information Export (IPFIX) Entities" (RFC 7012). Below 128 they are NetFlow v9's too (RFC 3954 8). */
 /* clang-format off */
 #define ELEMENTS(E) \
@@ -255,19 +257,6 @@ uint8_t element_kind(uint8_t version, bool scope, const struct template_field *f
 	return kind == ELEMENT_SYSTEM_INIT ? ELEMENT_MILLISECONDS : kind >= ELEMENT_UPTIME_START ? ELEMENT_UNSIGNED : kind;
 }
 
-static uint32_t write_number(uint32_t value, char *out)
-{
-	char digits[10];
-	uint32_t count = 0;
-
-	do
-		digits[count++] = (char)('0' + value % 10);
-	while (value /= 10);
-	for (uint32_t i = 0; i < count; i++)
-		out[i] = digits[count - 1 - i];
-	return count;
-}
-
 uint32_t element_name_write(uint8_t version, bool scope, const struct template_field *field, char *out)
 {
 	const struct element_name *found = find(version, scope, field);
@@ -275,9 +264,9 @@ uint32_t element_name_write(uint8_t version, bool scope, const struct template_f
 
 	if (!found) {
 		memcpy(out, "ie_", 3);
-		length = 3 + write_number(field->enterprise, out + 3);
+		length = 3 + number_write(field->enterprise, out + 3);
 		out[length++] = '_';
-		length += write_number(field->id, out + length);
+		length += number_write(field->id, out + length);
 	} else {
 		if (field->enterprise == ELEMENT_REVERSE_ENTERPRISE) {
 			memcpy(out, "reverse", 7);
@@ -290,7 +279,7 @@ uint32_t element_name_write(uint8_t version, bool scope, const struct template_f
 	}
 	if (field->occurrence > 1) {
 		out[length++] = '_';
-		length += write_number(field->occurrence, out + length);
+		length += number_write(field->occurrence, out + length);
 	}
 	return length;
 }

@@ -115,3 +115,17 @@ static inline bool number_unsigned(const uint8_t *bytes, uint32_t length, uint64
 	*out = value;
 	return true;
 }
+
+// Writes a number in decimal, without an end; returns its length, at most 10.
+static inline uint32_t number_write(uint32_t value, char *out)
+{
+	char digits[10];
+	uint32_t count = 0;
+
+	do
+		digits[count++] = (char)('0' + value % 10);
+	while (value /= 10);
+	for (uint32_t i = 0; i < count; i++)
+		out[i] = digits[count - 1 - i];
+	return count;
+}

@@ -2,6 +2,7 @@
 #include "dataplane/codec/syslog.h"
 
 #include "dataplane/codec/instant.h"
+#include "dataplane/codec/names.h"
 #include "dataplane/codec/put.h"
 #include "dataplane/codec/syslog_time.h"
 #include "dataplane/codec/utf8.h"
@@ -141,10 +142,12 @@ SCAN_INLINE __m128i ends_name(__m128i bytes)
 			    _mm_or_si128(scan_is(bytes, '='), scan_is(bytes, '"')));
 }
 
-/* SD-PARAM: name="value". */
-SCAN_INLINE enum codec_fault parameter(struct syslog *s)
+/* SD-PARAM: name="value". The same name may be there again (RFC 5424, 6.3.3). */
+SCAN_INLINE enum codec_fault parameter(struct syslog *s, struct names *names)
 {
 	uint32_t start = s->at, end = scan_find(s->bytes, s->length, start, ends_name), value, length, end_of_value;
+	const char *name = (const char *)s->bytes + start;
+	uint32_t name_length = end - start;
 	const uint8_t *text;
 	bool high = false;
 
@@ -170,23 +173,29 @@ SCAN_INLINE enum codec_fault parameter(struct syslog *s)
 	if (high && !utf8_valid(text, length))
 		return CODEC_ENCODING;
 	s->at++;
-	return put_text(s->sink, (const char *)s->bytes + start, end - start, text, length);
+	/* Behind what may be unescaped. It fits: the record has the value, the name twice, and a header. */
+	names_next(names, &name, &name_length, s->scratch + length);
+	return put_text(s->sink, name, name_length, text, length);
 }
 
-/* SD-ELEMENT: [id name="value" ...]. */
-SCAN_INLINE enum codec_fault element(struct syslog *s)
+/* SD-ELEMENT: [id name="value" ...]. An id must not be there again (6.3.2), which senders need not know. */
+SCAN_INLINE enum codec_fault element(struct syslog *s, struct names *ids)
 {
-	uint32_t start = ++s->at, end = scan_find(s->bytes, s->length, start, ends_name);
+	uint32_t start = ++s->at, end = scan_find(s->bytes, s->length, start, ends_name), id_length = end - start;
+	const char *id = (const char *)s->bytes + start;
+	struct names names;
 
 	if (end == s->length)
 		return CODEC_TRUNCATED;
 	if (end == start || s->bytes[end] == '=' || s->bytes[end] == '"')
 		return CODEC_SYNTAX;
 	s->at = end;
-	PUT_TRY(put_bare(s->sink, FIELD_OBJECT, (const char *)s->bytes + start, end - start));
+	names_next(ids, &id, &id_length, s->scratch);
+	PUT_TRY(put_bare(s->sink, FIELD_OBJECT, id, id_length));
+	names_begin(&names);
 	while (s->at < s->length && s->bytes[s->at] == ' ') {
 		s->at++;
-		PUT_TRY(parameter(s));
+		PUT_TRY(parameter(s, &names));
 	}
 	if (s->at == s->length)
 		return CODEC_TRUNCATED;
@@ -197,6 +206,8 @@ SCAN_INLINE enum codec_fault element(struct syslog *s)
 
 SCAN_INLINE enum codec_fault structured_data(struct syslog *s)
 {
+	struct names ids;
+
 	if (s->at == s->length)
 		return CODEC_TRUNCATED;
 	if (s->bytes[s->at] == '-') {
@@ -206,8 +217,9 @@ SCAN_INLINE enum codec_fault structured_data(struct syslog *s)
 	if (s->bytes[s->at] != '[')
 		return CODEC_SYNTAX;
 	PUT_TRY(put_bare(s->sink, FIELD_OBJECT, PUT_NAME("structured_data")));
+	names_begin(&ids);
 	while (s->at < s->length && s->bytes[s->at] == '[')
-		PUT_TRY(element(s));
+		PUT_TRY(element(s, &ids));
 	return put_end(s->sink);
 }
 

@@ -97,6 +97,57 @@ static void structured_data_is_unescaped(void **state)
 	EXPECT(examples);
 }
 
+static void names_that_are_there_again_are_numbered(void **state)
+{
+	static const struct example examples[] = {
+		{"<34>1 - - - - - [origin ip=\"1\" ip=\"2\" x=\"\" ip=\"\\\"3\"][b ip=\"4\"]",
+		 "{" AUTH_CRIT ",\"version\":1,\"structured_data\":{\"origin\":{\"ip\":\"1\",\"ip_2\":\"2\",\"x\":\"\","
+		 "\"ip_3\":\"\\\"3\"},"
+		 "\"b\":{\"ip\":\"4\"}}}"},
+		{"<34>1 - - - - - [a b=\"1\"][a b=\"2\"][c][a]",
+		 "{" AUTH_CRIT ",\"version\":1,\"structured_data\":{\"a\":{\"b\":\"1\"},\"a_2\":{\"b\":\"2\"},\"c\":{},"
+		 "\"a_3\":{}}}"},
+		/* Long ones, that are told apart by their middle only; short ones, in one another. */
+		{"<34>1 - - - - - [e abcdefghijklmnop1ABCDEFGHIJKLMNOP=\"1\" abcdefghijklmnop2ABCDEFGHIJKLMNOP=\"2\" "
+		 "abcdefghijklmnop2ABCDEFGHIJKLMNOP=\"3\" abcdefghijklmnop1ABCDEFGHIJKLMNOP=\"4\"]",
+		 "{" AUTH_CRIT ",\"version\":1,\"structured_data\":{\"e\":{\"abcdefghijklmnop1ABCDEFGHIJKLMNOP\":\"1\","
+		 "\"abcdefghijklmnop2ABCDEFGHIJKLMNOP\":\"2\",\"abcdefghijklmnop2ABCDEFGHIJKLMNOP_2\":\"3\","
+		 "\"abcdefghijklmnop1ABCDEFGHIJKLMNOP_2\":\"4\"}}}"},
+		{"<34>1 - - - - - [e a=\"1\" aa=\"2\" aaa=\"3\" aa=\"4\"]",
+		 "{" AUTH_CRIT ",\"version\":1,\"structured_data\":{\"e\":{\"a\":\"1\",\"aa\":\"2\",\"aaa\":\"3\","
+		 "\"aa_2\":\"4\"}}}"},
+	};
+
+	(void)state;
+	EXPECT(examples);
+}
+
+/* The name that is the first of all and the last, with so many others between. */
+static const char *last_name(uint32_t others)
+{
+	static char record[4096];
+	uint32_t at = (uint32_t)sprintf(record, "<34>1 - - - - - [e first=\"\"");
+
+	for (uint32_t i = 0; i < others; i++)
+		at += (uint32_t)sprintf(record + at, " n%u=\"\"", (unsigned)i);
+	sprintf(record + at, " first=\"\"]");
+	return strrchr(field_text_of(syslog_codec(), record, (uint32_t)strlen(record)), ',');
+}
+
+static void a_name_is_looked_for_among_the_last_sixteen(void **state)
+{
+	char record[8192];
+	uint32_t at = (uint32_t)sprintf(record, "<34>1 - - - - - [e");
+
+	(void)state;
+	for (uint32_t others = 0; others < 40; others++)
+		assert_string_equal(last_name(others), others < 16 ? ",\"first_2\":\"\"}}}" : ",\"first\":\"\"}}}");
+	for (uint32_t i = 0; i < 1000; i++)
+		at += (uint32_t)sprintf(record + at, " ip=\"\"");
+	sprintf(record + at, "]");
+	assert_string_equal(strrchr(field_text_of(syslog_codec(), record, at + 1), ','), ",\"ip_1000\":\"\"}}}");
+}
+
 static void what_is_wrong_with_an_rfc_5424_header_is_named(void **state)
 {
 	static const struct example examples[] = {
@@ -437,6 +488,7 @@ static void nothing_is_read_outside_a_record(void **state)
 		"<13>2026-01-02T04:04:05.5+01:00 gw app: iso",
 		"<189>29: 000031: *Mar  1 00:00:29.103 2024 CEST: %LINK-3-UPDOWN: x",
 		"<13>Jan  1 00:00:00 2024 UTC host app[7]: x",
+		"<34>1 - - - - - [a ip=\"1\" ip=\"\\\"\" a_name_of_more_than_16=\"\" a_name_of_more_than_16=\"\"][a]",
 	};
 
 	(void)state;
@@ -449,6 +501,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_examples_of_rfc_5424),
 		cmocka_unit_test(structured_data_is_unescaped),
+		cmocka_unit_test(names_that_are_there_again_are_numbered),
+		cmocka_unit_test(a_name_is_looked_for_among_the_last_sixteen),
 		cmocka_unit_test(what_is_wrong_with_an_rfc_5424_header_is_named),
 		cmocka_unit_test(what_rfc_3164_observed),
 		cmocka_unit_test(numbers_and_marks_in_front_of_a_time_are_skipped),
