@@ -6,67 +6,71 @@
 #include "dataplane/codec/scan.h"
 
 /*
- * The second of a name becomes name_2, the third name_3, as those of a flow's elements do. A name is looked for among
- * the NAMES_KEPT different ones that came last, so that no list costs more than its length: one that comes back after
- * more than those is put as it stands. So is what a sender itself has called name_2.
+ * The second of a name becomes name_2, the third name_3, as those of a flow's elements do. That is done for the first
+ * NAMES_NUMBERED names of a list, each looked for among the NAMES_KEPT different ones in front of it, so that a list
+ * made to be slow costs little more than its bytes: all else is put as it stands. So is what a sender itself has called
+ * name_2.
  */
+#define NAMES_NUMBERED 64u
 #define NAMES_KEPT 16u
-#define NAMES_COMPARED 4u      /* at most, of those with the same mark, which nobody has but who looked for them */
-#define NAMES_SUFFIX_BYTES 11u /* "_4294967295" */
+#define NAMES_SUFFIX_BYTES 3u /* "_64" */
 
 struct names {
-	uint32_t marks[NAMES_KEPT]; /* 0: nothing is kept there */
-	uint32_t count;             /* of different names so far */
+	__m128i marks;            /* a byte for each kept, the newest first; 0: none */
+	uint32_t count, distinct; /* of names, of different ones */
 	struct kept_name {
+		__m128i ends;
 		const char *text;
 		uint32_t length, times;
-	} kept[NAMES_KEPT];
+	} kept[NAMES_KEPT]; /* the newest at (distinct - 1) % NAMES_KEPT */
 };
 
 SCAN_INLINE void names_begin(struct names *names)
 {
-	memset(names->marks, 0, sizeof names->marks);
-	names->count = 0;
+	names->marks = _mm_setzero_si128();
+	names->count = names->distinct = 0;
 }
 
-/* Of a name's length and of its first and last 16 bytes. */
-SCAN_INLINE uint32_t names_mark(const uint8_t *name, uint32_t length)
+/* All of a name of fewer than 16 bytes; of a longer one something of its first and last. */
+SCAN_INLINE __m128i names_ends(const char *name, uint32_t length)
 {
-	__m128i ends = length < 16 ? scan_load_short(name, length)
-				   : _mm_add_epi64(_mm_loadu_si128((const __m128i *)name),
-						   _mm_loadu_si128((const __m128i *)(name + length - 16)));
+	if (length < 16)
+		return scan_load_short((const uint8_t *)name, length);
+	return _mm_add_epi64(_mm_loadu_si128((const __m128i *)name),
+			     _mm_loadu_si128((const __m128i *)(name + length - 16)));
+}
+
+/* Never 0. */
+SCAN_INLINE uint8_t names_mark(__m128i ends, uint32_t length)
+{
 	uint64_t low = (uint64_t)_mm_cvtsi128_si64(ends);
 	uint64_t high = (uint64_t)_mm_cvtsi128_si64(_mm_unpackhi_epi64(ends, ends));
 
-	return (uint32_t)(((low ^ high * 0xc2b2ae3d27d4eb4fu) + length) * 0x9e3779b97f4a7c15u >> 32) | 1;
+	return (uint8_t)((((low ^ high * 0xc2b2ae3d27d4eb4fu) + length) * 0x9e3779b97f4a7c15u) >> 56 | 1);
 }
 
-/* Bit i: marks[i] is `mark`. */
-SCAN_INLINE uint32_t names_marked(const struct names *names, uint32_t mark)
+SCAN_INLINE bool names_same(const struct kept_name *kept, const char *name, uint32_t length, __m128i ends)
 {
-	const __m128i *marks = (const __m128i *)names->marks, wanted = _mm_set1_epi32((int)mark);
-	__m128i low = _mm_packs_epi32(_mm_cmpeq_epi32(_mm_loadu_si128(marks), wanted),
-				      _mm_cmpeq_epi32(_mm_loadu_si128(marks + 1), wanted));
-	__m128i high = _mm_packs_epi32(_mm_cmpeq_epi32(_mm_loadu_si128(marks + 2), wanted),
-				       _mm_cmpeq_epi32(_mm_loadu_si128(marks + 3), wanted));
-
-	return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(low, high));
+	return kept->length == length && _mm_movemask_epi8(_mm_cmpeq_epi8(kept->ends, ends)) == 0xffff &&
+	       (length < 16 || memcmp(kept->text, name, length) == 0);
 }
 
 /* How often it has been there by now. */
 SCAN_INLINE uint32_t names_times(struct names *names, const char *name, uint32_t length)
 {
-	uint32_t mark = names_mark((const uint8_t *)name, length), same = names_marked(names, mark), place;
+	__m128i ends = names_ends(name, length);
+	uint8_t mark = names_mark(ends, length);
+	uint32_t marked = (uint32_t)_mm_movemask_epi8(scan_is(names->marks, (char)mark));
 
-	for (uint32_t compared = 0; same && compared < NAMES_COMPARED; compared++, same &= same - 1) {
-		struct kept_name *kept = &names->kept[__builtin_ctz(same)];
+	for (; marked; marked &= marked - 1) {
+		uint32_t age = (uint32_t)__builtin_ctz(marked);
+		struct kept_name *kept = &names->kept[(names->distinct - 1 - age) % NAMES_KEPT];
 
-		if (kept->length == length && memcmp(kept->text, name, length) == 0)
+		if (names_same(kept, name, length, ends))
 			return ++kept->times;
 	}
-	place = names->count++ % NAMES_KEPT;
-	names->marks[place] = mark;
-	names->kept[place] = (struct kept_name){name, length, 1};
+	names->marks = _mm_or_si128(_mm_slli_si128(names->marks, 1), _mm_cvtsi32_si128(mark));
+	names->kept[names->distinct++ % NAMES_KEPT] = (struct kept_name){ends, name, length, 1};
 	return 1;
 }
 
@@ -74,8 +78,12 @@ SCAN_INLINE uint32_t names_times(struct names *names, const char *name, uint32_t
 // itself, or written to `scratch` with its number behind it (*length + NAMES_SUFFIX_BYTES).
 SCAN_INLINE void names_next(struct names *names, const char **name, uint32_t *length, uint8_t *scratch)
 {
-	uint32_t times = names_times(names, *name, *length);
+	uint32_t times;
 
+	if (names->count == NAMES_NUMBERED)
+		return;
+	names->count++;
+	times = names_times(names, *name, *length);
 	if (__builtin_expect(times == 1, 1))
 		return;
 	memcpy(scratch, *name, *length);

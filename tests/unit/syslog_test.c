@@ -107,7 +107,7 @@ static void names_that_are_there_again_are_numbered(void **state)
 		{"<34>1 - - - - - [a b=\"1\"][a b=\"2\"][c][a]",
 		 "{" AUTH_CRIT ",\"version\":1,\"structured_data\":{\"a\":{\"b\":\"1\"},\"a_2\":{\"b\":\"2\"},\"c\":{},"
 		 "\"a_3\":{}}}"},
-		/* Long ones, that are told apart by their middle only; short ones, in one another. */
+		/* Long ones that differ in their middle only; short ones that begin alike. */
 		{"<34>1 - - - - - [e abcdefghijklmnop1ABCDEFGHIJKLMNOP=\"1\" abcdefghijklmnop2ABCDEFGHIJKLMNOP=\"2\" "
 		 "abcdefghijklmnop2ABCDEFGHIJKLMNOP=\"3\" abcdefghijklmnop1ABCDEFGHIJKLMNOP=\"4\"]",
 		 "{" AUTH_CRIT ",\"version\":1,\"structured_data\":{\"e\":{\"abcdefghijklmnop1ABCDEFGHIJKLMNOP\":\"1\","
@@ -136,16 +136,58 @@ static const char *last_name(uint32_t others)
 
 static void a_name_is_looked_for_among_the_last_sixteen(void **state)
 {
-	char record[8192];
-	uint32_t at = (uint32_t)sprintf(record, "<34>1 - - - - - [e");
-
 	(void)state;
 	for (uint32_t others = 0; others < 40; others++)
 		assert_string_equal(last_name(others), others < 16 ? ",\"first_2\":\"\"}}}" : ",\"first\":\"\"}}}");
-	for (uint32_t i = 0; i < 1000; i++)
+}
+
+static void sixty_four_names_of_an_element_are_told_apart(void **state)
+{
+	char record[4096], expected[32];
+	uint32_t at = (uint32_t)sprintf(record, "<34>1 - - - - - [e x=\"\"");
+
+	(void)state;
+	for (uint32_t name = 2; name < 100; name++) { /* the first is another */
 		at += (uint32_t)sprintf(record + at, " ip=\"\"");
-	sprintf(record + at, "]");
-	assert_string_equal(strrchr(field_text_of(syslog_codec(), record, at + 1), ','), ",\"ip_1000\":\"\"}}}");
+		sprintf(record + at, "]");
+		sprintf(expected, name > 2 && name <= 64 ? ",\"ip_%u\":\"\"}}}" : ",\"ip\":\"\"}}}",
+			(unsigned)name - 1);
+		assert_string_equal(strrchr(field_text_of(syslog_codec(), record, at + 1), ','), expected);
+	}
+}
+
+/* Of sixteen names that are hard to tell apart, some of them the same. */
+static void numbers_are_those_of_plain_counting(void **state)
+{
+	char names[16][41], record[8192], expected[8192];
+
+	(void)state;
+	for (uint32_t round = 0; round < 2000; round++) {
+		uint32_t chosen[64], at = (uint32_t)sprintf(record, "<34>1 - - - - - [e"), to = 0;
+
+		for (uint32_t i = 0; i < 16; i++) {
+			uint32_t length = round % 2 ? 1 + (uint32_t)rand() % 40 : 1 + round % 40;
+
+			memset(names[i], 'a', length);
+			names[i][(uint32_t)rand() % length] = 'b';
+			names[i][length] = '\0';
+		}
+		for (uint32_t i = 0; i < 64; i++) {
+			uint32_t times = 1;
+
+			chosen[i] = (uint32_t)rand() % 16;
+			for (uint32_t before = 0; before < i; before++)
+				times += strcmp(names[chosen[before]], names[chosen[i]]) == 0;
+			at += (uint32_t)sprintf(record + at, " %s=\"\"", names[chosen[i]]);
+			to += (uint32_t)sprintf(expected + to, "%s\"%s", i ? "," : "{", names[chosen[i]]);
+			if (times > 1)
+				to += (uint32_t)sprintf(expected + to, "_%u", (unsigned)times);
+			to += (uint32_t)sprintf(expected + to, "\":\"\"");
+		}
+		sprintf(record + at, "]");
+		sprintf(expected + to, "}}}");
+		assert_string_equal(strstr(field_text_of(syslog_codec(), record, at + 1), "{\"e\":") + 5, expected);
+	}
 }
 
 static void what_is_wrong_with_an_rfc_5424_header_is_named(void **state)
@@ -503,6 +545,8 @@ int main(void)
 		cmocka_unit_test(structured_data_is_unescaped),
 		cmocka_unit_test(names_that_are_there_again_are_numbered),
 		cmocka_unit_test(a_name_is_looked_for_among_the_last_sixteen),
+		cmocka_unit_test(sixty_four_names_of_an_element_are_told_apart),
+		cmocka_unit_test(numbers_are_those_of_plain_counting),
 		cmocka_unit_test(what_is_wrong_with_an_rfc_5424_header_is_named),
 		cmocka_unit_test(what_rfc_3164_observed),
 		cmocka_unit_test(numbers_and_marks_in_front_of_a_time_are_skipped),
