@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "dataplane/codec/instant.h"
+#include "dataplane/codec/names.h"
 #include "dataplane/codec/number.h"
 #include "dataplane/codec/put.h"
 #include "dataplane/codec/scan.h"
@@ -46,12 +47,18 @@ SCAN_INLINE __m128i is_backslash(__m128i bytes)
 	return scan_is(bytes, '\\');
 }
 
-/* key:value,key:value or plain words, which are true. The value ends at a comma and may have colons. */
+/* key:value,key:value or plain words, which are true. The value ends at a comma and may have colons; a key may be there
+ * again with another value. */
 SCAN_INLINE enum codec_fault put_tags(struct statsd *s, uint32_t at, uint32_t end)
 {
+	struct names names;
+
 	PUT_TRY(put_bare(s->sink, FIELD_OBJECT, PUT_NAME("tags")));
+	names_begin(&names);
 	while (at < end) {
-		uint32_t start = at, colon;
+		const char *name = (const char *)s->bytes + at;
+		uint32_t start = at, colon, length;
+		bool valued;
 
 		if (s->bytes[at] == ',') {
 			at++;
@@ -60,11 +67,13 @@ SCAN_INLINE enum codec_fault put_tags(struct statsd *s, uint32_t at, uint32_t en
 		at = colon = scan_find(s->bytes, end, at, is_comma_or_colon);
 		if (at < end && s->bytes[at] == ':')
 			at = scan_find(s->bytes, end, at, is_comma);
-		if (colon > start && colon < at)
-			PUT_TRY(put_text(s->sink, (const char *)s->bytes + start, colon - start, s->bytes + colon + 1,
-					 at - colon - 1));
+		valued = colon > start && colon < at;
+		length = valued ? colon - start : at - start;
+		names_next(&names, &name, &length, s->scratch); /* half of a record at most, being there twice */
+		if (valued)
+			PUT_TRY(put_text(s->sink, name, length, s->bytes + colon + 1, at - colon - 1));
 		else
-			PUT_TRY(put_unsigned(s->sink, FIELD_BOOL, (const char *)s->bytes + start, at - start, 1));
+			PUT_TRY(put_unsigned(s->sink, FIELD_BOOL, name, length, 1));
 	}
 	return put_end(s->sink);
 }

@@ -100,6 +100,31 @@ static void dogstatsd_adds_values_tags_and_more(void **state)
 	assert_string_equal(decoded("a:1|g|@x"), "number {\"name\":\"a\",\"type\":\"gauge\",\"value\":1}");
 }
 
+static void tags_that_are_there_again_are_numbered(void **state)
+{
+	char record[1024];
+	int at = sprintf(record, "a:1|c|#first:1");
+
+	(void)state;
+	assert_string_equal(
+		decoded("a:1|c|#env:prod,env:dev,x,env,x,x:1,env:prod"),
+		"{\"name\":\"a\",\"type\":\"counter\",\"value\":1,\"tags\":{\"env\":\"prod\",\"env_2\":\"dev\","
+		"\"x\":true,\"env_3\":true,\"x_2\":true,\"x_3\":\"1\",\"env_4\":\"prod\"}}");
+	assert_string_equal(decoded("a:+1|c|#kube_deployment_name:a,kube_deployment_name:b,:,:"),
+			    "{\"name\":\"a\",\"type\":\"counter\",\"value\":1,\"tags\":{\"kube_deployment_name\":\"a\","
+			    "\"kube_deployment_name_2\":\"b\",\":\":true,\":_2\":true}}");
+	assert_string_equal(decoded("_sc|a|0|#k:1,k:2"),
+			    "{\"type\":\"service_check\",\"name\":\"a\",\"status\":0,\"status_name\":\"ok\","
+			    "\"tags\":{\"k\":\"1\",\"k_2\":\"2\"}}");
+	/* Among the last 16 names. */
+	for (int others = 0; others < 40; others++) {
+		sprintf(record + at, ",first:2");
+		assert_string_equal(strrchr(decoded(record), ','),
+				    others < 16 ? ",\"first_2\":\"2\"}}" : ",\"first\":\"2\"}}");
+		at += sprintf(record + at, ",n%d:1", others);
+	}
+}
+
 static void events(void **state)
 {
 	(void)state;
@@ -177,6 +202,7 @@ static void nothing_is_read_outside_a_record(void **state)
 		"_e{3,7}:a|b|x\\ny|z:|d:1656581400|h:web|k:key|p:low|s:src|c:id",
 		"_sc|a|0|d:1656581400|h:web|m:bars | and m\\: and\\nlines",
 		"gaugor:+4|g",
+		"a:1|c|#k,k:1,k_of_more_than_16_bytes:,k_of_more_than_16_bytes",
 	};
 
 	(void)state;
@@ -191,6 +217,7 @@ int main(void)
 		cmocka_unit_test(a_signed_gauge_is_a_change),
 		cmocka_unit_test(numbers_that_json_has_not_are_written_as_json_has_them),
 		cmocka_unit_test(dogstatsd_adds_values_tags_and_more),
+		cmocka_unit_test(tags_that_are_there_again_are_numbered),
 		cmocka_unit_test(events),
 		cmocka_unit_test(service_checks),
 		cmocka_unit_test(what_is_wrong_is_named),
