@@ -6,13 +6,13 @@
 #include "dataplane/codec/scan.h"
 
 /*
- * The second of a name becomes name_2, the third name_3, as those of a flow's elements do. That is done for the first
- * NAMES_NUMBERED names of a list, each looked for among the NAMES_KEPT different ones in front of it, so that a list
- * made to be slow costs little more than its bytes: all else is put as it stands. So is what a sender itself has called
- * name_2.
+ * The second of a name becomes name_2, the third name_3, as those of a flow's elements do. That is done among the first
+ * NAMES_NUMBERED names of a list, for the first NAMES_KEPT different ones of up to NAMES_BYTES_MAX bytes, so that a list made to be
+ * slow costs few comparisons: all else is put as it stands. So is what a sender itself has called name_2.
  */
 #define NAMES_NUMBERED 64u
 #define NAMES_KEPT 16u
+#define NAMES_BYTES_MAX 255u
 #define NAMES_SUFFIX_BYTES 3u /* "_64" */
 
 struct names {
@@ -22,7 +22,7 @@ struct names {
 		__m128i ends;
 		const char *text;
 		uint32_t length, times;
-	} kept[NAMES_KEPT]; /* the newest at (distinct - 1) % NAMES_KEPT */
+	} kept[NAMES_KEPT]; /* the newest at distinct - 1 */
 };
 
 SCAN_INLINE void names_begin(struct names *names)
@@ -55,7 +55,7 @@ SCAN_INLINE bool names_same(const struct kept_name *kept, const char *name, uint
 	       (length < 16 || memcmp(kept->text, name, length) == 0);
 }
 
-/* How often it has been there by now. */
+/* How often it has been there by now, as far as that is known. */
 SCAN_INLINE uint32_t names_times(struct names *names, const char *name, uint32_t length)
 {
 	__m128i ends = names_ends(name, length);
@@ -64,13 +64,15 @@ SCAN_INLINE uint32_t names_times(struct names *names, const char *name, uint32_t
 
 	for (; marked; marked &= marked - 1) {
 		uint32_t age = (uint32_t)__builtin_ctz(marked);
-		struct kept_name *kept = &names->kept[(names->distinct - 1 - age) % NAMES_KEPT];
+		struct kept_name *kept = &names->kept[names->distinct - 1 - age];
 
 		if (names_same(kept, name, length, ends))
 			return ++kept->times;
 	}
+	if (names->distinct == NAMES_KEPT)
+		return 1;
 	names->marks = _mm_or_si128(_mm_slli_si128(names->marks, 1), _mm_cvtsi32_si128(mark));
-	names->kept[names->distinct++ % NAMES_KEPT] = (struct kept_name){ends, name, length, 1};
+	names->kept[names->distinct++] = (struct kept_name){ends, name, length, 1};
 	return 1;
 }
 
@@ -80,7 +82,7 @@ SCAN_INLINE void names_next(struct names *names, const char **name, uint32_t *le
 {
 	uint32_t times;
 
-	if (names->count == NAMES_NUMBERED)
+	if (names->count == NAMES_NUMBERED || *length > NAMES_BYTES_MAX)
 		return;
 	names->count++;
 	times = names_times(names, *name, *length);

@@ -260,12 +260,12 @@ static void put_times(struct flow_message *m, const struct template *template, c
 	}
 }
 
-struct names { /* those of a template that were written, as its fields come by */
+struct written_names { /* those of a template that were written, as its fields come by */
 	const struct template_names *at;
 	uint32_t used;
 };
 
-static const char *next_name(struct names *names, uint32_t *length)
+static const char *next_name(struct written_names *names, uint32_t *length)
 {
 	if (names->used == TEMPLATE_NAMES_BYTES || names->at->bytes[names->used] == 0) {
 		names->at = names->at->next;
@@ -276,7 +276,7 @@ static const char *next_name(struct names *names, uint32_t *length)
 	return (const char *)names->at->bytes + names->used - *length;
 }
 
-static inline void put_field(struct flow_message *m, const struct template_field *field, struct names *names,
+static inline void put_field(struct flow_message *m, const struct template_field *field, struct written_names *names,
 			     struct times *times, const uint8_t *at, uint32_t length)
 {
 	struct field out;
@@ -302,7 +302,7 @@ void flow_put_record(struct flow_message *m, const struct template *template, co
 {
 	const struct template_part *part = template->parts;
 	uint32_t left = UINT32_MAX, length; /* flow_bytes() saw that it is all there */
-	struct names names = {template->names, 0};
+	struct written_names names = {template->names, 0};
 	struct times times = {0};
 
 	flow_put_element(&m->put);

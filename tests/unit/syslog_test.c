@@ -122,23 +122,43 @@ static void names_that_are_there_again_are_numbered(void **state)
 	EXPECT(examples);
 }
 
-/* The name that is the first of all and the last, with so many others between. */
-static const char *last_name(uint32_t others)
+/* The last of a name that is there twice, the first of all or behind the others, as it is put. */
+static const char *last_name(uint32_t others, bool first, const char *name)
 {
 	static char record[4096];
-	uint32_t at = (uint32_t)sprintf(record, "<34>1 - - - - - [e first=\"\"");
+	uint32_t at = (uint32_t)sprintf(record, "<34>1 - - - - - [e");
 
+	if (first)
+		at += (uint32_t)sprintf(record + at, " %s=\"\"", name);
 	for (uint32_t i = 0; i < others; i++)
 		at += (uint32_t)sprintf(record + at, " n%u=\"\"", (unsigned)i);
-	sprintf(record + at, " first=\"\"]");
+	if (!first)
+		at += (uint32_t)sprintf(record + at, " %s=\"\"", name);
+	sprintf(record + at, " %s=\"\"]", name);
 	return strrchr(field_text_of(syslog_codec(), record, (uint32_t)strlen(record)), ',');
 }
 
-static void a_name_is_looked_for_among_the_last_sixteen(void **state)
+static void the_first_sixteen_different_names_are_numbered(void **state)
 {
 	(void)state;
-	for (uint32_t others = 0; others < 40; others++)
-		assert_string_equal(last_name(others), others < 16 ? ",\"first_2\":\"\"}}}" : ",\"first\":\"\"}}}");
+	for (uint32_t others = 0; others < 40; others++) {
+		assert_string_equal(last_name(others, true, "ip"), ",\"ip_2\":\"\"}}}");
+		assert_string_equal(last_name(others, false, "ip"), others < 16 ? ",\"ip_2\":\"\"}}}" : ",\"ip\":\"\"}}}");
+	}
+}
+
+static void names_of_up_to_255_bytes_are_numbered(void **state)
+{
+	char name[300], numbered[320], plain[320];
+
+	(void)state;
+	for (uint32_t length = 250; length < 260; length++) {
+		memset(name, 'n', length);
+		name[length] = '\0';
+		sprintf(numbered, ",\"%s_2\":\"\"}}}", name);
+		sprintf(plain, ",\"%s\":\"\"}}}", name);
+		assert_string_equal(last_name(3, true, name), length <= 255 ? numbered : plain);
+	}
 }
 
 static void sixty_four_names_of_an_element_are_told_apart(void **state)
@@ -544,7 +564,8 @@ int main(void)
 		cmocka_unit_test(the_examples_of_rfc_5424),
 		cmocka_unit_test(structured_data_is_unescaped),
 		cmocka_unit_test(names_that_are_there_again_are_numbered),
-		cmocka_unit_test(a_name_is_looked_for_among_the_last_sixteen),
+		cmocka_unit_test(the_first_sixteen_different_names_are_numbered),
+		cmocka_unit_test(names_of_up_to_255_bytes_are_numbered),
 		cmocka_unit_test(sixty_four_names_of_an_element_are_told_apart),
 		cmocka_unit_test(numbers_are_those_of_plain_counting),
 		cmocka_unit_test(what_is_wrong_with_an_rfc_5424_header_is_named),
