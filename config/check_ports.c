@@ -285,16 +285,24 @@ static void check_workers(struct loading *l)
 	}
 }
 
-/* What all ports' mbufs take; dataplane/pool.c says how they lie. */
+/* Whether the mbufs of a port keep to pages; dataplane/driver.c has the same three. */
+static bool is_paged(const struct config *c, uint32_t port)
+{
+	static const char *const drivers[] = {"net_af_xdp", "net_bonding", "net_failsafe"};
+
+	for (uint32_t i = 0; i < sizeof drivers / sizeof drivers[0]; i++)
+		if (!c->huge_pages && strncmp(c->ports[port].device, drivers[i], strlen(drivers[i])) == 0)
+			return true;
+	return false;
+}
+
+/* What all ports' mbufs take. */
 static uint64_t mbufs_mib(const struct config *c)
 {
 	uint64_t bytes = 0;
 
-	for (uint32_t i = 0; i < c->ports_count; i++) {
-		bool paged = !c->huge_pages && strstr(c->ports[i].device, "net_af_xdp") != NULL;
-
-		bytes += (uint64_t)c->mbufs * (paged ? MBUF_PAGE : MBUF_BYTES);
-	}
+	for (uint32_t i = 0; i < c->ports_count; i++)
+		bytes += (uint64_t)c->mbufs * (is_paged(c, i) ? MBUF_PAGE : MBUF_BYTES);
 	return (bytes >> 20) + 1;
 }
 

@@ -73,8 +73,9 @@ static void check_verdict(struct loading *l, uint32_t i)
 	if (rule->verdict == VERDICT_REDACT && rule->input_index != UINT32_MAX && c->inputs[rule->input_index].codec == CODEC_GELF &&
 	    c->inputs[rule->input_index].invalid == INVALID_KEEP)
 		origin_report(c, &l->reports, SEVERITY_WARNING, "rules[].verdict", i,
-			      "redact cannot look into packed messages that cannot be unpacked: of input '%s' they are dropped, "
-			      "and counted; invalid: dead_letter stores them as they came in a stream of their own", rule->input);
+			      "redact cannot look into packed messages that cannot be unpacked, nor into refused chunks: of input '%s' "
+			      "they are dropped, and counted; invalid: dead_letter stores them as they came in a stream of their own",
+			      rule->input);
 }
 
 static void check_characters(struct loading *l, uint32_t i)

@@ -21,12 +21,13 @@
  * bytes: keys and decoding see what was sent. Packed GELF messages are unpacked for rules.
  *
  * What becomes of a record, the first that applies:
+ *   0. rules cannot look into it, and one of them redacts: it is dropped (refine_hides());
  *   1. a rule drops it, keeps it out of a sample, or makes it a dead letter;
- *   2. it does not follow its format, and the input drops such or makes them dead letters; or it could not be unpacked, and a
- *      rule redacts: then it is dropped even if the input keeps such;
+ *   2. it does not follow its format, and the input drops such or makes them dead letters;
  *   3. it has not the key its input asks for, and that makes it a dead letter;
  *   4. it goes to the stream of the rule that decided, or of the input.
- * Dead letters and everything else that is stored hold redacted bytes where a rule redacts. A replay of dead letters has
+ * Dead letters and everything else that is stored hold redacted bytes where a rule redacts, but for what cannot be looked into
+ * and invalid: dead_letter asks for. A replay of dead letters has
  * only those, and cannot go by what was sent.
  */
 

@@ -48,7 +48,7 @@ static void drop(struct worker *w, const struct plan_input *plan, const struct g
 	}
 	ledger_add(&w->ledger, input_word(plan->index, INPUT_RECORDS), 1);
 	ledger_add(&w->ledger, input_word(plan->index, INPUT_BYTES), dropped->length);
-	if (!plan->refine->has_dead_letter) {
+	if (!plan->refine->has_dead_letter || (refine_hides(plan->refine) && !gelf_is_open(dropped->bytes, dropped->length))) {
 		refine_drop(w, plan, oversize ? RECORD_TOO_LARGE : RECORD_INCOMPLETE);
 		return;
 	}

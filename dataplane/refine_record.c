@@ -37,20 +37,16 @@ static bool settle_invalid(struct worker *w, const struct plan_input *plan, uint
 }
 
 /*
- * The same of one whose bytes rules could not look into. Packed, it may hold what they would have overwritten: where one redacts,
- * it is not just kept.
+ * True: it is dropped because rules cannot look into it, packed or a part of a message as it is, and it may hold what one of them
+ * would overwrite. Asked before the rules: an inverted one takes it for a record that lacks something.
  */
-static bool settle_unread(struct worker *w, const struct plan_input *plan, uint32_t index)
+static bool settle_unread(struct worker *w, const struct plan_input *plan, const struct refine_record *record)
 {
-	const struct refine *refine = plan->refine;
-	const struct refine_record *record = &w->refiner->records[index];
-
-	if (refine->invalid == INVALID_KEEP && refine->codec->id == CODEC_GELF && refine->rules && ruleset_redacts(refine->rules)) {
-		ledger_add(&w->ledger, WORKER_MALFORMED, 1);
-		refine_drop(w, plan, RECORD_INVALID);
-		return true;
-	}
-	return settle_invalid(w, plan, index, record->stage, record->reason);
+	if (!record->reason || !refine_hides(plan->refine))
+		return false;
+	ledger_add(&w->ledger, WORKER_MALFORMED, 1);
+	refine_drop(w, plan, RECORD_INVALID);
+	return true;
 }
 
 static bool own_key(const struct refine_own *own, struct key *out)
@@ -198,11 +194,13 @@ static void take(struct worker *w, const struct plan_input *plan, uint32_t index
 
 	if (r->keys_used > REFINE_KEY_BYTES - REFINE_KEY_ROOM)
 		refine_append_jobs(w);
+	if (settle_unread(w, plan, record))
+		return;
 	if (refine->rules && settle_rules(w, plan, &r->pieces[record->piece], find_own(r, plan, index),
 					  &r->verdicts[index], record->kept, record->length, &target))
 		return;
 	if (record->reason) {
-		if (settle_unread(w, plan, index))
+		if (settle_invalid(w, plan, index, record->stage, record->reason))
 			return;
 	} else if (refine->codec->decode && (refine->invalid != INVALID_KEEP || plan->key.kind == KEY_PATH)) {
 		refine_decode(w, plan, record, &decoded);

@@ -127,6 +127,14 @@ bool refine_verdict(struct worker *w, const struct plan_input *plan, const struc
 		    const struct rule_verdict *verdict, const uint8_t *kept, uint32_t length,
 		    const struct refine_target **target);
 
+// Whether what an input's rules cannot look into, packed or a part of a message, is not to be stored: one of them overwrites what it
+// may hold, and the input does not ask for such as dead letters.
+static inline bool refine_hides(const struct refine *refine)
+{
+	return refine->codec->id == CODEC_GELF && refine->invalid != INVALID_DEAD_LETTER && refine->rules &&
+	       ruleset_redacts(refine->rules);
+}
+
 // One record that is stored nowhere.
 static inline void refine_drop(struct worker *w, const struct plan_input *plan, enum counter_record why)
 {

@@ -203,15 +203,16 @@ INLINE bool marks_cut(struct run *run, struct lines *lines, const __mmask64 *new
 	return true;
 }
 
-/* Cuts frames [first, first + count) of the run. Where most frames of a group were not for marks, which is so as long as lines
- * are shorter than a block, the next MARK_PAUSE groups are not marked at all. */
+/* Cuts frames [first, first + count) of the run. Where most frames of a group were not for marks, as all are whose lines are
+ * shorter than a block or end with "\r\n", the input's next MARK_PAUSE groups are not marked at all. */
 INLINE void lines_cut(struct worker *w, struct run *run, struct lines *lines, uint32_t first, uint32_t count)
 {
+	uint8_t *paused = &w->marks_paused[run->plan->index];
 	uint32_t refused = 0;
 	struct marks marks;
 
-	if (__builtin_expect(w->marks_paused > 0, 0)) {
-		w->marks_paused--;
+	if (__builtin_expect(*paused > 0, 0)) {
+		--*paused;
 		lines_cut_each(w, run, lines, first, count);
 		return;
 	}
@@ -227,8 +228,8 @@ INLINE void lines_cut(struct worker *w, struct run *run, struct lines *lines, ui
 		}
 		lines_took(w, run, lines, records);
 	}
-	if (refused > count / 2)
-		w->marks_paused = MARK_PAUSE;
+	if (refused > MARK_FRAMES / 2)
+		*paused = MARK_PAUSE;
 }
 #else
 #define MARK_FRAMES BURST_MAX

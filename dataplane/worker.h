@@ -103,7 +103,7 @@ struct worker {
 	uint64_t now_ns;
 	struct tally tally;
 	uint32_t jobs_count;
-	uint32_t marks_paused;             /* groups of frames whose lines are not marked: run_lines.h */
+	uint8_t marks_paused[INPUTS_MAX];  /* groups of an input's frames whose lines are not marked: run_lines.h */
 	bool dirty;                        /* something to commit */
 	bool refining;                     /* refine_add() was called since the last refine_flush() */
 	struct refiner *refiner;           /* made by the main thread before a plan that needs it; refine.h */

@@ -120,19 +120,20 @@ static void bury(struct rework *r, const struct piece *piece, uint8_t stage, uin
 
 /* ---- one record ---- */
 
-/* What does not follow its format, or, `unread`, could not be looked into. Packed, that may hold what rules would have overwritten:
- * where one redacts, it is not just kept. True: that is settled. */
-static bool settle_invalid(struct rework *r, const struct piece *piece, uint8_t stage, uint16_t reason, bool unread)
+/* What does not follow its format. True: that is settled. */
+static bool settle_invalid(struct rework *r, const struct piece *piece, uint8_t stage, uint16_t reason)
 {
-	enum config_invalid invalid = r->input->invalid;
-
-	if (invalid == INVALID_KEEP && unread && r->input->codec == CODEC_GELF && r->rules && ruleset_redacts(r->rules))
-		invalid = INVALID_DROP;
-	if (invalid == INVALID_DEAD_LETTER)
+	if (r->input->invalid == INVALID_DEAD_LETTER)
 		bury(r, piece, stage, reason, 0);
-	else if (invalid == INVALID_DROP)
+	else if (r->input->invalid == INVALID_DROP)
 		r->sink->dropped++;
-	return invalid != INVALID_KEEP;
+	return r->input->invalid != INVALID_KEEP;
+}
+
+/* Whether what rules cannot look into is not to be stored: one of them overwrites what it may hold. */
+static bool hides(const struct rework *r)
+{
+	return r->input->codec == CODEC_GELF && r->input->invalid != INVALID_DEAD_LETTER && r->rules && ruleset_redacts(r->rules);
 }
 
 /* Rules have had it before them as it is now, and let it pass: what ended it came later. A dead letter of a rule is none of these. */
@@ -262,6 +263,10 @@ static void take_incomplete(struct rework *r, struct piece *piece)
 	const struct dead_letter_header *header = &r->taken->header;
 
 	piece->kept = piece->bytes;
+	if (hides(r) && !gelf_is_open(piece->bytes, piece->length)) {
+		r->sink->dropped++;
+		return;
+	}
 	if (settle_rules(r, piece))
 		return;
 	if (r->input->dead_letter[0])
@@ -272,20 +277,23 @@ static void take_incomplete(struct rework *r, struct piece *piece)
 
 static void take(struct rework *r, struct piece *piece, uint8_t stage, uint16_t reason)
 {
-	bool unread = reason != 0;
 	enum codec_fault fault;
 	struct key key;
 
 	piece->kept = piece->bytes;
 	piece->stream = r->input->stream;
+	if (reason && hides(r)) {
+		r->sink->dropped++;
+		return;
+	}
 	if (settle_rules(r, piece))
 		return;
-	fault = unread ? CODEC_OK : check(r, piece);
+	fault = reason ? CODEC_OK : check(r, piece);
 	if (fault != CODEC_OK) {
 		stage = DEAD_LETTER_AT_DECODE;
 		reason = (uint16_t)fault;
 	}
-	if (reason && settle_invalid(r, piece, stage, reason, unread))
+	if (reason && settle_invalid(r, piece, stage, reason))
 		return;
 	if (find_key(r, piece, &key) || replace_key(r, piece, &key))
 		put(r, &(struct rework_record){.stream = piece->stream}, piece, &key, r->input->codec);

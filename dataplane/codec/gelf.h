@@ -44,6 +44,12 @@ static inline uint32_t gelf_unpacked_max(uint32_t packed)
 // Whether a message is packed, by its first bytes.
 bool gelf_is_packed(const uint8_t *bytes, uint32_t length);
 
+// Whether what there is of an incomplete message can be read as it is: it begins as JSON does. Any other may be packed.
+static inline bool gelf_is_open(const uint8_t *bytes, uint32_t length)
+{
+	return length > 0 && bytes[0] == '{';
+}
+
 // Unpacks a packed message into `scratch` (CODEC_SCRATCH_BYTES), to be a record in its place: at most GELF_MESSAGE_MAX
 // bytes, at least one, neither packed again nor a chunk. CODEC_OK with *unpacked, or what is wrong with it.
 enum codec_fault gelf_unpack(const uint8_t *bytes, uint32_t length, uint8_t *scratch, uint32_t *unpacked);

@@ -60,7 +60,7 @@
 	X(RECORD_APPENDED, "appended", "in a lane")                                                       \
 	X(RECORD_LANE_FULL, "lane_full", "the lane had no room")                                          \
 	X(RECORD_NO_STREAM, "no_stream", "its stream does not exist (yet)")                               \
-	X(RECORD_INVALID, "invalid", "does not follow its format, and the input drops such")              \
+	X(RECORD_INVALID, "invalid", "does not follow its format, and the input drops such or redacts")   \
 	X(RECORD_RULE_DROPPED, "rule_dropped", "a rule dropped it")                                       \
 	X(RECORD_SAMPLED_OUT, "sampled_out", "none of the 1 in N that a rule keeps")                      \
 	X(RECORD_INCOMPLETE, "incomplete", "a message of which chunks never came")                        \

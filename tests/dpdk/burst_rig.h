@@ -329,7 +329,7 @@ static inline void run_burst(struct chain *chains, uint16_t count)
 	}
 	for (uint32_t level = 0; level < rigs_count; level++) {
 		if (draw(8)) /* or what one burst has of short lines decides how the next ones' are cut */
-			rigs[level].worker->marks_paused = 0;
+			memset(rigs[level].worker->marks_paused, 0, sizeof rigs[level].worker->marks_paused);
 		rigs[level].process(rigs[level].worker, frames, count);
 		for (uint32_t s = 0; s < SLOTS; s++)
 			expect_lane(&rigs[level], s);

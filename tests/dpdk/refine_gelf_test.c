@@ -116,8 +116,10 @@ static void packed_inputs(void)
 	add_rule(PACKED_INPUT, "seen", "alert", VERDICT_TAG);
 	add_rule(PACKED_INPUT, "who", "user=([a-z0-9]+)", VERDICT_KEEP);
 	add_input(CODEC_GELF, KEY_FLOW, "a");
-	add_input(CODEC_GELF, KEY_FLOW, "a");
+	in = add_input(CODEC_GELF, KEY_FLOW, "a");
+	strcpy(in->dead_letter, "dead");
 	add_rule(PACKED_SECRET_INPUT, "card", "card=[0-9]+", VERDICT_REDACT);
+	add_rule(PACKED_SECRET_INPUT, "without a level", "level", VERDICT_DEAD_LETTER)->invert = true;
 	add_input(CODEC_GELF, KEY_FLOW, "a");
 	add_rule(PACKED_TAGGED_INPUT, "paid", "card=[0-9]+", VERDICT_TAG);
 }
@@ -214,6 +216,13 @@ static void what_cannot_be_unpacked_is_not_kept_where_a_rule_redacts(void **stat
 	}
 }
 
+static void incomplete_ones_that_may_be_packed_are_not_kept_there_either(void **state)
+{
+	(void)state;
+	stop_with_half_a_message(PACKED_SECRET_INPUT, 80, "\x1f\x8b\x08 card=4711", RECORD_INCOMPLETE);
+	stop_with_half_a_message(PACKED_SECRET_INPUT, 81, "card=4711", RECORD_INCOMPLETE);
+}
+
 /* Many in one burst, each as large as it may be: they do not fit into the block together. */
 static void a_burst_of_large_packed_messages_is_taken_in_several_rounds(void **state)
 {
@@ -257,6 +266,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(rules_and_capture_keys_see_what_is_packed, set_up_packed, tear_down),
 		cmocka_unit_test_setup_teardown(what_cannot_be_unpacked_stays_packed_and_is_invalid, set_up_packed, tear_down),
 		cmocka_unit_test_setup_teardown(what_cannot_be_unpacked_is_not_kept_where_a_rule_redacts, set_up_packed, tear_down),
+		cmocka_unit_test_setup_teardown(incomplete_ones_that_may_be_packed_are_not_kept_there_either, set_up_packed, tear_down),
 		cmocka_unit_test_setup_teardown(a_burst_of_large_packed_messages_is_taken_in_several_rounds,
 						set_up_packed, tear_down),
 	};

@@ -333,7 +333,7 @@ static const struct {
 	{PORT STREAM "inputs: [{name: i, port: a, codec: netflow, stream: s, key: {from: path, path: /options/0/samplingInterval}}]\n",
 	 "main.yaml:3:80: warning: options are decoded by templates"},
 	{PORT STREAM "inputs: [{name: i, port: a, codec: gelf, stream: s}]\nrules: [{name: r, input: i, pattern: x, verdict: redact}]\n",
-	 "main.yaml:4:50: warning: redact cannot look into packed messages that cannot be unpacked: of input 'i' they are dropped"},
+	 "main.yaml:4:50: warning: redact cannot look into packed messages that cannot be unpacked, nor into refused chunks: of input 'i' they are dropped"},
 	{"dpdk: {memory_mib: 64}\n" PORT,
 	 "main.yaml:1:20: warning: 1 ports with 65535 mbufs each need about 152 MiB, here are 64"},
 	{"dpdk: {memory_mib: 200, huge_pages: false}\nports: [{name: a, device: 'net_af_xdp0,iface=b', cores: [1], addresses: [10.0.0.1/8]}]\n",

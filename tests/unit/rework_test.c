@@ -86,6 +86,16 @@ static void a_refused_chunk_is_what_the_input_does_with_invalid_ones(void **stat
 
 /* ---- packed messages ---- */
 
+static void replay_incomplete(struct bench *b, const char *text)
+{
+	struct dead_letter_header header = {.stage = DEAD_LETTER_AT_REASSEMBLY, .codec = CODEC_GELF,
+					    .reason = DEAD_LETTER_REASSEMBLY_TIMEOUT, .input = input_id("in"),
+					    .detail = 1 | 2 << 16, .arrival_ns = ARRIVAL};
+	struct end letter = letter_of(&header, text, (uint32_t)strlen(text), &sender);
+
+	replay(b, &letter);
+}
+
 static void what_rules_could_not_look_into_is_not_kept_where_one_redacts(void **state)
 {
 	static const struct {
@@ -110,6 +120,12 @@ static void what_rules_could_not_look_into_is_not_kept_where_one_redacts(void **
 		assert_int_equal(b.sink.dropped, cases[i].dropped);
 		if (cases[i].stored)
 			assert_string_equal(b.ends[0].stream, cases[i].invalid == INVALID_KEEP ? "main" : "dead");
+		/* Nor what is there of a message that may be packed; of one that is text rules have seen what there is. */
+		new_step(&b);
+		replay_incomplete(&b, "\x1f\x8b\x08 card=4711");
+		assert_int_equal(b.count, cases[i].stored);
+		replay_incomplete(&b, "{\"card\":\"card=4711");
+		assert_int_equal(b.count, cases[i].stored + 1);
 		close_bench(&b);
 	}
 }
