@@ -3,6 +3,7 @@
 
 #include "dataplane/codec/instant.h"
 #include "dataplane/codec/names.h"
+#include "dataplane/codec/number.h"
 #include "dataplane/codec/put.h"
 #include "dataplane/codec/syslog_time.h"
 #include "dataplane/codec/utf8.h"
@@ -265,12 +266,14 @@ struct tag { /* where its parts end, and where the message begins */
 	uint32_t end, pid, pid_end, message;
 };
 
-/* "app:" and "app[pid]:"; a word that ends in neither is part of the message. */
+/* "app:" and "app[pid]:"; a word that ends in neither is part of the message, and so is "29:", a router's number. */
 SCAN_INLINE bool find_tag(const struct syslog *s, uint32_t start, struct tag *tag)
 {
 	uint32_t end = scan_find(s->bytes, s->length, start, ends_tag), pid = end + 1, pid_end = pid, after = end;
 
 	if (end == start || end == s->length || s->bytes[end] == ' ')
+		return false;
+	if (s->bytes[end] == ':' && number_digits_end(s->bytes, s->length, start) == end)
 		return false;
 	if (s->bytes[end] == '[') {
 		pid_end = scan_find(s->bytes, s->length, pid, ends_pid);
@@ -300,24 +303,19 @@ SCAN_INLINE enum codec_fault put_tag(struct syslog *s)
 	return put_text(s->sink, PUT_NAME("procid"), s->bytes + tag.pid, tag.pid_end - tag.pid);
 }
 
-SCAN_INLINE __m128i ends_host(__m128i bytes)
-{
-	return _mm_or_si128(scan_is(bytes, ' '), scan_is(bytes, '['));
-}
-
 /* The word behind a time is the host, unless it is "app:" or has a pid: local programs leave the host out. Returns
  * where it ends, 0 when there is none. */
 SCAN_INLINE uint32_t find_host(const struct syslog *s, uint32_t start)
 {
-	uint32_t end = scan_find(s->bytes, s->length, start, ends_host);
+	uint32_t end = scan_find(s->bytes, s->length, start, ends_word);
 
 	return end == start || end == s->length || s->bytes[end] == '[' || s->bytes[end - 1] == ':' ? 0 : end;
 }
 
-/* "UTC host app:": a zone only where both follow. Hosts may be called that, and are called as other zones are. */
-static __attribute__((noinline)) bool is_zone_of_host(struct syslog s, uint32_t end)
+static __attribute__((noinline)) bool host_and_tag(const uint8_t *bytes, uint32_t length, uint32_t at)
 {
-	uint32_t host_end = find_host(&s, end + 1);
+	const struct syslog s = {.bytes = bytes, .length = length};
+	uint32_t host_end = find_host(&s, at);
 	struct tag tag;
 
 	return host_end && find_tag(&s, host_end + 1, &tag);
@@ -327,7 +325,8 @@ SCAN_INLINE enum codec_fault put_host(struct syslog *s)
 {
 	uint32_t start = s->at, end = find_host(s, start);
 
-	if (end && end - start == 3 && is_utc(s->bytes + start) && is_zone_of_host(*s, end)) {
+	/* "UTC host app:": a zone only where both follow. Hosts may be called that, and as other zones are. */
+	if (end && end - start == 3 && is_utc(s->bytes + start) && host_and_tag(s->bytes, s->length, end + 1)) {
 		start = end + 1;
 		end = find_host(s, start);
 	}
@@ -337,12 +336,14 @@ SCAN_INLINE enum codec_fault put_host(struct syslog *s)
 	return put_text(s->sink, PUT_NAME("host"), s->bytes + start, end - start);
 }
 
-/* Where a time may stand: behind what Cisco's routers number their messages by, "29: " or "29: 000031: ", and the mark
- * of a clock that was not set (*) or has lost its source (.). */
+/* Where a time may stand: behind what Cisco's routers number their messages by, "29: " or "29: 000031: ", of which
+ * NX-OS leaves ": ", and the mark of a clock that was not set (*) or has lost its source (.). */
 SCAN_INLINE uint32_t skip_numbers(const struct syslog *s)
 {
 	uint32_t at = s->at, end;
 
+	if (s->length - at > 1 && s->bytes[at] == ':' && s->bytes[at + 1] == ' ')
+		at += 2;
 	while (at < s->length && number_is_digit(s->bytes[at])) {
 		end = number_digits_end(s->bytes, s->length, at);
 		if (s->length - end < 2 || s->bytes[end] != ':' || s->bytes[end + 1] != ' ')
@@ -352,12 +353,24 @@ SCAN_INLINE uint32_t skip_numbers(const struct syslog *s)
 	return at < s->length && (s->bytes[at] == '*' || s->bytes[at] == '.') ? at + 1 : at;
 }
 
+/* "29: %MNEMONIC: text", and a firewall's "host : %MNEMONIC: text": the mnemonic is the program. */
+SCAN_INLINE void skip_to_mnemonic(struct syslog *s)
+{
+	uint32_t at = skip_numbers(s);
+	struct tag tag;
+
+	if (at > s->at && at < s->length && s->bytes[at - 1] == ' ' && s->bytes[at] == '%' && find_tag(s, at, &tag))
+		s->at = at;
+}
+
 /* RFC 3164, 4.1, behind "<PRI>": what does not look like a header is message. */
 SCAN_INLINE enum codec_fault rfc3164(struct syslog *s)
 {
 	uint64_t ns;
 	uint32_t end = observed_time(s->bytes, s->length, skip_numbers(s), s->arrival_ns, &ns);
 
+	if (end && end < s->length && s->bytes[end] == ' ' && colon_follows(s->bytes, s->length, end))
+		end++;
 	if (end && (end == s->length || s->bytes[end] == ' ' || s->bytes[end] == ':')) {
 		bool host = end < s->length && s->bytes[end] == ' ';
 
@@ -368,6 +381,7 @@ SCAN_INLINE enum codec_fault rfc3164(struct syslog *s)
 		else if (s->at < s->length && s->bytes[s->at] == ' ')
 			s->at++;
 	}
+	skip_to_mnemonic(s);
 	PUT_TRY(put_tag(s));
 	return put_message(s);
 }

@@ -319,13 +319,79 @@ static void numbers_and_marks_in_front_of_a_time_are_skipped(void **state)
 		 "{" LOCAL7_NOTICE ",\"timestamp\":2024-03-01T00:00:29.103000000Z," LINK},
 		{"<189>4294967295: 2026-03-01T00:00:29: %LINK-3-UPDOWN: x",
 		 "{" LOCAL7_NOTICE ",\"timestamp\":2026-03-01T00:00:29.000000000Z," LINK},
-		/* No time behind them: part of the message, or a program's name, as before. */
-		{"<13>29: *now", "{" USER_NOTICE ",\"app_name\":\"29\",\"message\":\"*now\"}"},
+		/* NX-OS leaves the number out, and writes the year first. */
+		{"<189>: 2024 Mar  1 12:00:00 EST: %LINK-3-UPDOWN: x",
+		 "{" LOCAL7_NOTICE ",\"timestamp\":2024-03-01T17:00:00.000000000Z," LINK},
+		{"<189>: 2024 Mar 10 12:00:00.5: %LINK-3-UPDOWN: x",
+		 "{" LOCAL7_NOTICE ",\"timestamp\":2024-03-10T12:00:00.500000000Z," LINK},
+		/* No time behind them: part of the message. */
+		{"<13>: now", "{" USER_NOTICE ",\"message\":\": now\"}"},
+		{"<13>2024 Mar sales: x", "{" USER_NOTICE ",\"message\":\"2024 Mar sales: x\"}"},
+		{"<13>2024 Mar  1 2023 12:00:00 h", "{" USER_NOTICE ",\"message\":\"2024 Mar  1 2023 12:00:00 h\"}"},
+		{"<13>29: *now", "{" USER_NOTICE ",\"message\":\"29: *now\"}"},
 		{"<13>*Mar 1 is near", "{" USER_NOTICE ",\"message\":\"*Mar 1 is near\"}"},
 		{"<13>29:Mar  1 00:00:29 h", "{" USER_NOTICE ",\"message\":\"29:Mar  1 00:00:29 h\"}"},
 		{"<13>29", "{" USER_NOTICE ",\"message\":\"29\"}"},
-		{"<13>29: ", "{" USER_NOTICE ",\"app_name\":\"29\"}"},
-		{"<13>29: *", "{" USER_NOTICE ",\"app_name\":\"29\",\"message\":\"*\"}"},
+		{"<13>29: ", "{" USER_NOTICE ",\"message\":\"29: \"}"},
+		{"<13>29: *", "{" USER_NOTICE ",\"message\":\"29: *\"}"},
+	};
+
+	(void)state;
+	EXPECT(examples);
+}
+
+static void a_number_is_no_program(void **state)
+{
+	static const struct example examples[] = {
+		{"<189>29: R1: *Mar  1 18:46:11.345: %LINK-3-UPDOWN: x",
+		 "{" LOCAL7_NOTICE ",\"message\":\"29: R1: *Mar  1 18:46:11.345: %LINK-3-UPDOWN: x\"}"},
+		{"<189>29: 00:00:46: %LINK-3-UPDOWN: x",
+		 "{" LOCAL7_NOTICE ",\"message\":\"29: 00:00:46: %LINK-3-UPDOWN: x\"}"},
+		{"<189>12345: RP/0/RP0/CPU0:Mar  1 12:00:00.123 : config[1234]: x",
+		 "{" LOCAL7_NOTICE ",\"message\":\"12345: RP/0/RP0/CPU0:Mar  1 12:00:00.123 : config[1234]: x\"}"},
+		{"<189>Mar  1 18:46:11 10.0.0.1 29: *Mar  1 18:46:11.345: %LINK-3-UPDOWN: x",
+		 "{" LOCAL7_NOTICE ",\"timestamp\":2026-03-01T18:46:11.000000000Z,\"host\":\"10.0.0.1\","
+		 "\"message\":\"29: *Mar  1 18:46:11.345: %LINK-3-UPDOWN: x\"}"},
+		{"<13>29", "{" USER_NOTICE ",\"message\":\"29\"}"},
+		{"<13>29:", "{" USER_NOTICE ",\"message\":\"29:\"}"},
+		/* With a pid it is; and so is what only begins with a number. */
+		{"<13>29[7]: x", "{" USER_NOTICE ",\"app_name\":\"29\",\"procid\":\"7\",\"message\":\"x\"}"},
+		{"<13>29er: x", "{" USER_NOTICE ",\"app_name\":\"29er\",\"message\":\"x\"}"},
+		/* A mnemonic behind it is. */
+		{"<189>29: %LINK-3-UPDOWN: x", "{" LOCAL7_NOTICE "," LINK},
+		{"<189>29: 000031: %LINK-3-UPDOWN: x", "{" LOCAL7_NOTICE "," LINK},
+		{"<189>Mar  1 18:46:11 10.0.0.1 29: %LINK-3-UPDOWN: x",
+		 "{" LOCAL7_NOTICE ",\"timestamp\":2026-03-01T18:46:11.000000000Z,\"host\":\"10.0.0.1\"," LINK},
+		{"<13>29: %", "{" USER_NOTICE ",\"message\":\"29: %\"}"},
+		{"<13>29: % of all: x", "{" USER_NOTICE ",\"message\":\"29: % of all: x\"}"},
+		{"<13>29: *%a: x", "{" USER_NOTICE ",\"message\":\"29: *%a: x\"}"},
+	};
+
+	(void)state;
+	EXPECT(examples);
+}
+
+static void a_colon_may_have_a_blank_in_front(void **state)
+{
+	static const struct example examples[] = {
+		/* Cisco ASA: "logging device-id hostname". */
+		{"<189>Mar 01 2024 12:00:00 fw01 : %LINK-3-UPDOWN: x",
+		 "{" LOCAL7_NOTICE ",\"timestamp\":2024-03-01T12:00:00.000000000Z,\"host\":\"fw01\"," LINK},
+		{"<189>Mar 01 2024 12:00:00 FW01 : %LINK-3-UPDOWN: x",
+		 "{" LOCAL7_NOTICE ",\"timestamp\":2024-03-01T12:00:00.000000000Z,\"host\":\"FW01\"," LINK},
+		{"<13>Mar 01 2024 12:00:00 fw01 : x",
+		 "{" USER_NOTICE ",\"timestamp\":2024-03-01T12:00:00.000000000Z,\"host\":\"fw01\",\"message\":\": x\"}"},
+		{"<189>Mar  1 12:00:00.000 CET : %LINK-3-UPDOWN: x",
+		 "{" LOCAL7_NOTICE ",\"timestamp\":2026-03-01T11:00:00.000000000Z," LINK},
+		{"<189>Mar  1 12:00:00 : %LINK-3-UPDOWN: x",
+		 "{" LOCAL7_NOTICE ",\"timestamp\":2026-03-01T12:00:00.000000000Z," LINK},
+		{"<189>Mar  1 12:00:00 2024 : %LINK-3-UPDOWN: x",
+		 "{" LOCAL7_NOTICE ",\"timestamp\":2024-03-01T12:00:00.000000000Z," LINK},
+		{"<189>2026-03-01T12:00:00Z : %LINK-3-UPDOWN: x",
+		 "{" LOCAL7_NOTICE ",\"timestamp\":2026-03-01T12:00:00.000000000Z," LINK},
+		{"<13>Mar  1 12:00:00 :", "{" USER_NOTICE ",\"timestamp\":2026-03-01T12:00:00.000000000Z}"},
+		{"<13>Mar  1 12:00:00 :x",
+		 "{" USER_NOTICE ",\"timestamp\":2026-03-01T12:00:00.000000000Z,\"message\":\":x\"}"},
 	};
 
 	(void)state;
@@ -340,8 +406,20 @@ static void a_year_behind_a_time_is_no_host(void **state)
 		 "\"message\":\"x\"}"},
 		{"<13>Feb 29 00:00:00.5 2024: app: x",
 		 "{" USER_NOTICE ",\"timestamp\":2024-02-29T00:00:00.500000000Z,\"app_name\":\"app\",\"message\":\"x\"}"},
-		{"<13>Jan  1 00:00:00 1999", "{" USER_NOTICE ",\"timestamp\":1999-01-01T00:00:00.000000000Z}"},
-		/* What is not: out of range, of other digits than four, or behind a year. */
+		{"<13>Jan  1 00:00:00 1999:", "{" USER_NOTICE ",\"timestamp\":1999-01-01T00:00:00.000000000Z}"},
+		/* What nothing behind it makes one. */
+		{"<34>Oct 11 22:14:15 2012 sshd[123]: failed",
+		 "{" AUTH_CRIT ",\"timestamp\":2025-10-11T22:14:15.000000000Z,\"host\":\"2012\",\"app_name\":\"sshd\","
+		 "\"procid\":\"123\",\"message\":\"failed\"}"},
+		{"<13>Jan  1 00:00:00 2024 app: x",
+		 "{" USER_NOTICE ",\"timestamp\":2026-01-01T00:00:00.000000000Z,\"host\":\"2024\",\"app_name\":\"app\","
+		 "\"message\":\"x\"}"},
+		{"<13>Jan  1 00:00:00 2024 items are done: x",
+		 "{" USER_NOTICE ",\"timestamp\":2026-01-01T00:00:00.000000000Z,\"host\":\"2024\","
+		 "\"message\":\"items are done: x\"}"},
+		{"<13>Jan  1 00:00:00 1999",
+		 "{" USER_NOTICE ",\"timestamp\":2026-01-01T00:00:00.000000000Z,\"message\":\"1999\"}"},
+		/* Out of range, of other digits than four, or behind a year. */
 		{"<13>Jan  1 00:00:00 1969 app: x",
 		 "{" USER_NOTICE ",\"timestamp\":2026-01-01T00:00:00.000000000Z,\"host\":\"1969\",\"app_name\":\"app\","
 		 "\"message\":\"x\"}"},
@@ -392,6 +470,22 @@ static void a_zone_is_told_from_a_host_that_is_called_so(void **state)
 		{"<13>Jan  1 00:00:00 EST host app: x",
 		 "{" USER_NOTICE ",\"timestamp\":2026-01-01T00:00:00.000000000Z,\"host\":\"EST\","
 		 "\"message\":\"host app: x\"}"},
+		/* Any word in front of a mnemonic is, of an offset that is not known. */
+		{"<189>29: *Mar  1 18:46:11.345 CST: %LINK-3-UPDOWN: x",
+		 "{" LOCAL7_NOTICE ",\"timestamp\":2026-03-01T18:46:11.345000000Z," LINK},
+		{"<189>Mar  1 18:46:11 JST: %LINK-3-UPDOWN: x",
+		 "{" LOCAL7_NOTICE ",\"timestamp\":2026-03-01T18:46:11.000000000Z," LINK},
+		{"<189>Mar  1 2024 18:46:11 UTC+1: %LINK-3-UPDOWN: x",
+		 "{" LOCAL7_NOTICE ",\"timestamp\":2024-03-01T18:46:11.000000000Z," LINK},
+		{"<189>Mar  1 18:46:11 2024 BST: %LINK-3-UPDOWN: x",
+		 "{" LOCAL7_NOTICE ",\"timestamp\":2024-03-01T18:46:11.000000000Z," LINK},
+		{"<189>*Mar  1 18:46:11.345 EST: %LINK-3-UPDOWN: x",
+		 "{" LOCAL7_NOTICE ",\"timestamp\":2026-03-01T23:46:11.345000000Z," LINK},
+		{"<13>Jan  1 00:00:00 CROND[7]: %x",
+		 "{" USER_NOTICE ",\"timestamp\":2026-01-01T00:00:00.000000000Z,\"app_name\":\"CROND\",\"procid\":\"7\","
+		 "\"message\":\"%x\"}"},
+		{"<13>Jan  1 00:00:00 app: %x",
+		 "{" USER_NOTICE ",\"timestamp\":2026-01-01T00:00:00.000000000Z,\"app_name\":\"app\",\"message\":\"%x\"}"},
 		/* Words that are no zone, or one of several. */
 		{"<13>Jan  1 00:00:00 ABC: x",
 		 "{" USER_NOTICE ",\"timestamp\":2026-01-01T00:00:00.000000000Z,\"app_name\":\"ABC\",\"message\":\"x\"}"},
@@ -550,6 +644,16 @@ static void nothing_is_read_outside_a_record(void **state)
 		"<13>2026-01-02T04:04:05.5+01:00 gw app: iso",
 		"<189>29: 000031: *Mar  1 00:00:29.103 2024 CEST: %LINK-3-UPDOWN: x",
 		"<13>Jan  1 00:00:00 2024 UTC host app[7]: x",
+		"<189>29: *Mar  1 18:46:11.345 UTC+1: %SYS-5-CONFIG_I: x",
+		"<189>29: 000031: %SYS-5-CONFIG_I: x",
+		"<189>29: 00:00:46: %LINK-3-UPDOWN: x",
+		"<189>12345: RP/0/RP0/CPU0:Mar  1 12:00:00.123 : config[1234]: x",
+		"<189>Mar  1 18:46:11 10.0.0.1 29: *Mar  1 18:46:11.345: x",
+		"<34>Oct 11 22:14:15 2012 sshd[123]: failed",
+		"<30>Mar  1 12:00:00 2024 JST : %X-1-Y: z",
+		"<166>Mar 01 2024 12:00:00 fw01 : %ASA-6-302013: Built",
+		"<189>Mar  1 12:00:00.000 CET : %X-1-Y: z",
+		"<189>: 2024 Mar  1 12:00:00 EST: %ETHPORT-5-IF_UP: x",
 		"<34>1 - - - - - [a ip=\"1\" ip=\"\\\"\" a_name_of_more_than_16=\"\" a_name_of_more_than_16=\"\"][a]",
 	};
 
@@ -571,6 +675,8 @@ int main(void)
 		cmocka_unit_test(what_is_wrong_with_an_rfc_5424_header_is_named),
 		cmocka_unit_test(what_rfc_3164_observed),
 		cmocka_unit_test(numbers_and_marks_in_front_of_a_time_are_skipped),
+		cmocka_unit_test(a_number_is_no_program),
+		cmocka_unit_test(a_colon_may_have_a_blank_in_front),
 		cmocka_unit_test(a_year_behind_a_time_is_no_host),
 		cmocka_unit_test(a_zone_is_told_from_a_host_that_is_called_so),
 		cmocka_unit_test(a_missing_year_is_the_one_nearest_to_arrival),
