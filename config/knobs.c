@@ -183,8 +183,8 @@ const struct knob knobs[] = {
 	{"rules", ITEMS(rules, CONFIG_RULES_MAX), .live = KNOB_LIVE,
 	 .text = "What becomes of an input's records by what is in them; tried in this order, the first that matches and is "
 		 "neither tag nor redact decides, and a record that none decides is kept. Packed GELF messages are unpacked for "
-		 "them, and stored so; what they cannot look into, one that cannot be unpacked or a chunk that is refused or stays alone, is dropped when one of them "
-		 "redacts, unless invalid: dead_letter asks for it."},
+		 "them, and stored so; what they cannot look into (one that cannot be unpacked, a refused chunk, what may be packed and stays incomplete) is dropped when "
+		 "one of them redacts, unless invalid: dead_letter asks for it."},
 	{"rules[].name", KNOB_NAME, RULE(name), .example = "debug-lines",
 	 .text = "The rule's name in logs, the ledger and tags."},
 	{"rules[].input", KNOB_NAME, RULE(input), .example = "syslog", .text = "The input whose records it is tried on."},
