@@ -51,13 +51,14 @@ struct run {
 	const uint8_t *record[RECORDS_MAX + RECORDS_SLACK], *origin[RECORDS_MAX + RECORDS_SLACK];
 	uint32_t record_length[RECORDS_MAX + RECORDS_SLACK];
 	/* of each record */
-	uint32_t key_length[RECORDS_MAX]; /* of those with keys: 0 is a missing one */
+	const uint8_t *key[RECORDS_MAX]; /* of those with keys */
+	uint32_t key_length[RECORDS_MAX]; /* 0 is a missing one */
 	uint64_t hash[RECORDS_MAX]; /* the hash key's upper half */
 	uint32_t slot[RECORDS_MAX];
 	uint64_t sizes[RECORDS_MAX]; /* the header's first word */
 	uint32_t bytes_in_lane[RECORDS_MAX]; /* or BYTES_ALONE */
 	uint8_t *at[RECORDS_MAX];    /* its place in the lane */
-	uint32_t longest, longest_key, longest_payload; /* bytes of the longest record, one without its key too, key and payload */
+	uint32_t longest, longest_key, longest_payload, shortest_payload; /* bytes of the longest record, one without its key too, key and payload */
 };
 
 /* Records of a run that are made together: where they lie in it. */
@@ -65,7 +66,7 @@ struct records {
 	uint32_t count; /* up to RECORDS_MAX */
 	const uint8_t *const *bytes;
 	const uint32_t *length;
-	const struct md5_key *keys;   /* what is stored with each, or NULL, of datagrams only */
+	const uint8_t *const *key;    /* what is stored with each, as long as run.key_length[] says; or NULL, of datagrams only */
 	const uint8_t *const *origin; /* NULL, of datagrams: in front of each one's bytes */
 };
 
@@ -98,9 +99,9 @@ static __attribute__((cold, noinline)) void run_append_single(struct worker *w, 
 			  .labels = labels,
 			  .plan = run->plan};
 
-	if (r->keys && run->key_length[i] == 0)
+	if (r->key && run->key_length[i] == 0)
 		job.labels = append_labels(run->plan, run->vlan) | append_key_kind(RECORD_KEY_HASH);
-	append(w, slot, &job, r->keys ? r->keys[i].bytes : NULL, run->hash[i]);
+	append(w, slot, &job, r->key ? r->key[i] : NULL, run->hash[i]);
 }
 
 #define HEAD_KEY ((uint32_t)(sizeof(struct record) + sizeof(struct origin4))) /* where a record's key or payload begins */
@@ -212,8 +213,25 @@ INLINE void run_write_line(uint8_t *at, const struct run_head *head, const uint6
 	_mm512_storeu_si512(at + second, _mm512_maskz_loadu_epi8(mask, payload + second));
 }
 
+#define RUN_FIRST_KEY 32u
+
+/* The same of a line of at least 64 bytes and a key of at most RUN_FIRST_KEY with which it begins: no masks, which have to come from
+ * general registers, and the key is moved with what follows it, that the payload is then written over. */
+INLINE void run_write_first(uint8_t *at, const struct run_head *head, const uint64_t *sizes, const uint64_t *hash,
+			    const uint8_t *origin, uint32_t key_length, const uint8_t *payload, uint32_t length)
+{
+	__m512i bytes = _mm512_loadu_si512(payload);
+
+	run_origin_write(at, head, sizes, hash, origin);
+	_mm256_storeu_si256((__m256i *)(at + HEAD_KEY), _mm512_castsi512_si256(bytes));
+	at += HEAD_KEY + key_length;
+	append_prefetch(at + length, HEAD_KEY + key_length + length);
+	_mm512_storeu_si512(at, bytes);
+	_mm512_storeu_si512(at + length - 64, _mm512_loadu_si512(payload + length - 64));
+}
+
 /* Keys of datagrams of at most USUAL_SHORT bytes. A field that is not there is an empty one. */
-INLINE void run_short_keys(struct run *run, struct md5_key *keys)
+INLINE void run_short_keys(struct run *run)
 {
 	const struct key_rule *rule = &run->plan->key;
 	const __m512i separator = _mm512_set1_epi8((char)rule->separator);
@@ -228,7 +246,7 @@ INLINE void run_short_keys(struct run *run, struct md5_key *keys)
 			found &= found - 1;
 		}
 		end = found ? (uint32_t)__builtin_ctzll(found) : length;
-		keys[i] = (struct md5_key){bytes + start, end - start};
+		run->key[i] = bytes + start;
 		run->key_length[i] = end - start;
 	}
 }
@@ -263,13 +281,15 @@ INLINE void run_write_plain(uint8_t *at, const struct run_head *head, const uint
 }
 #endif
 
-INLINE void run_find_key(struct run *run, uint32_t i, const uint8_t *bytes, uint32_t length, struct md5_key *keys)
+INLINE void run_find_key(struct run *run, uint32_t i, const uint8_t *bytes, uint32_t length)
 {
 	const struct key_rule *rule = &run->plan->key;
+	struct md5_key key;
 
-	if (!key_field(bytes, length, rule->separator, rule->field, &keys[i]))
-		keys[i] = (struct md5_key){NULL, 0};
-	run->key_length[i] = keys[i].length;
+	if (!key_field(bytes, length, rule->separator, rule->field, &key))
+		key = (struct md5_key){bytes, 0};
+	run->key[i] = key.bytes;
+	run->key_length[i] = key.length;
 }
 
 /* True: the upper bits of a hash say which of router->slots it is, and run->slot[] is not set. */
@@ -282,22 +302,29 @@ INLINE bool run_exact(const struct plan_input *plan)
 INLINE void run_write(const struct run *run, const struct records *r, const struct run_head *head, uint32_t from,
 		      uint32_t to)
 {
-	if (!r->keys && run->longest <= RUN_SMALL) {
+	if (!r->key && run->longest <= RUN_SMALL) {
 #pragma GCC unroll 2
 		for (uint32_t i = from; i < to; i++)
 			run_write_plain(run->at[i], head, &run->sizes[i], &run->hash[i], r->bytes[i], r->length[i], true);
 		return;
 	}
 #ifdef USUAL16
-	if (r->keys && !r->origin && run->longest <= RUN_SMALL_KEYED) {
+	if (r->key && !r->origin && run->longest <= RUN_SMALL_KEYED) {
 		for (uint32_t i = from; i < to; i++)
-			run_write_keyed(run->at[i], head, &run->sizes[i], &run->hash[i], r->keys[i].bytes, run->key_length[i],
+			run_write_keyed(run->at[i], head, &run->sizes[i], &run->hash[i], r->key[i], run->key_length[i],
 					r->bytes[i]);
 		return;
 	}
-	if (r->keys && r->origin && run->longest_key <= RUN_LINE_KEY && run->longest_payload <= RUN_LINE) {
+	if (r->key == r->bytes && r->origin && run->longest_key <= RUN_FIRST_KEY && run->longest_payload <= RUN_LINE &&
+	    run->shortest_payload >= 64) {
 		for (uint32_t i = from; i < to; i++)
-			run_write_line(run->at[i], head, &run->sizes[i], &run->hash[i], r->origin[i], r->keys[i].bytes,
+			run_write_first(run->at[i], head, &run->sizes[i], &run->hash[i], r->origin[i], run->key_length[i], r->bytes[i],
+					r->length[i]);
+		return;
+	}
+	if (r->key && r->origin && run->longest_key <= RUN_LINE_KEY && run->longest_payload <= RUN_LINE) {
+		for (uint32_t i = from; i < to; i++)
+			run_write_line(run->at[i], head, &run->sizes[i], &run->hash[i], r->origin[i], r->key[i],
 				       run->key_length[i], r->bytes[i], r->length[i]);
 		return;
 	}
@@ -305,7 +332,7 @@ INLINE void run_write(const struct run *run, const struct records *r, const stru
 	for (uint32_t i = from; i < to; i++) {
 		uint8_t *at = run->at[i];
 
-		if (!r->keys) {
+		if (!r->key) {
 			run_write_plain(at, head, &run->sizes[i], &run->hash[i], r->bytes[i], r->length[i], false);
 			continue;
 		}
@@ -313,7 +340,7 @@ INLINE void run_write(const struct run *run, const struct records *r, const stru
 			append_prefetch(at + run->bytes_in_lane[i], run->bytes_in_lane[i]);
 		run_origin_write(at, head, &run->sizes[i], &run->hash[i], run_origin(r, i));
 		at += HEAD_KEY;
-		copy_over(at, r->keys[i].bytes, run->key_length[i]);
+		copy_over(at, r->key[i], run->key_length[i]);
 		at += run->key_length[i];
 		copy_over(at, r->bytes[i], r->length[i]);
 	}
@@ -322,22 +349,24 @@ INLINE void run_write(const struct run *run, const struct records *r, const stru
 /* What the records are long, which vectors find out together; their payload's bytes. */
 INLINE uint32_t run_sizes(struct run *run, const struct records *r)
 {
-	uint32_t total = 0, longest = 0, longest_key = 0, longest_payload = 0;
+	uint32_t total = 0, longest = 0, longest_key = 0, longest_payload = 0, shortest = UINT32_MAX;
 
 	for (uint32_t i = 0; i < r->count; i++) {
-		uint32_t length = r->length[i], key_length = r->keys ? run->key_length[i] : 0;
+		uint32_t length = r->length[i], key_length = r->key ? run->key_length[i] : 0;
 		uint32_t bytes = record_bytes(RECORD_ORIGIN_IPV4, key_length, length);
 
 		total += length;
 		longest = bytes > longest ? bytes : longest;
 		longest_key = key_length > longest_key ? key_length : longest_key;
 		longest_payload = length > longest_payload ? length : longest_payload;
+		shortest = length < shortest ? length : shortest;
 		run->sizes[i] = append_sizes(RECORD_ORIGIN_IPV4, key_length, length);
-		run->bytes_in_lane[i] = r->keys && key_length == 0 ? BYTES_ALONE : bytes;
+		run->bytes_in_lane[i] = r->key && key_length == 0 ? BYTES_ALONE : bytes;
 	}
 	run->longest = longest;
 	run->longest_key = longest_key;
 	run->longest_payload = longest_payload;
+	run->shortest_payload = shortest;
 	return total;
 }
 
@@ -356,7 +385,7 @@ INLINE uint32_t run_reserve(struct worker *w, struct run *run, const struct reco
 
 		if (__builtin_expect(!append_reserve(w, slot, bytes, one + r->length[i], &run->at[i]), 0))
 			break;
-		if (r->keys && !r->origin) /* the other writers do it: then not all are asked for at once */
+		if (r->key && !r->origin) /* the other writers do it: then not all are asked for at once */
 			append_prefetch(run->at[i] + bytes, bytes);
 	}
 	return i;
@@ -394,7 +423,7 @@ INLINE void run_hash_keys(struct worker *w, struct run *run, const struct record
 	if (run_exact(run->plan)) {
 		uint32_t missing = 0;
 
-		md5_upper(r->keys, r->count, run->hash);
+		md5_upper(r->key, run->key_length, r->count, run->hash);
 		for (uint32_t i = 0; i < r->count; i++)
 			missing |= run->key_length[i] == 0;
 		for (uint32_t i = 0; missing && i < r->count; i++)
@@ -402,8 +431,10 @@ INLINE void run_hash_keys(struct worker *w, struct run *run, const struct record
 				run->hash[i] = key_random_next(&w->random);
 		return;
 	}
+	for (uint32_t i = 0; !one_lane && i < r->count; i++)
+		w->keys[i] = (struct md5_key){r->key[i], run->key_length[i]};
 	if (!one_lane)
-		md5_batch(r->keys, r->count, w->digests);
+		md5_batch(w->keys, r->count, w->digests);
 	for (uint32_t i = 0; i < r->count; i++) {
 		struct hash_key hash = {0, 0};
 
@@ -424,9 +455,9 @@ INLINE uint32_t run_append_fields(struct worker *w, struct run *run, const struc
 	return run_append(w, run, r, append_labels(run->plan, run->vlan) | append_key_kind(RECORD_KEY_STORED));
 }
 
-INLINE struct records run_datagrams(const struct run *run, const struct md5_key *keys)
+INLINE struct records run_datagrams(const struct run *run, const uint8_t *const *key)
 {
-	return (struct records){.count = run->count, .bytes = run->bytes, .length = run->length, .keys = keys};
+	return (struct records){.count = run->count, .bytes = run->bytes, .length = run->length, .key = key};
 }
 
 INLINE void run_tally(struct worker *w, const struct run *run, uint32_t bytes)
@@ -451,7 +482,7 @@ static __attribute__((noinline)) void run_flows(struct worker *w, struct run *ru
 			run_append(w, run, &r, append_labels(run->plan, run->vlan) | append_key_kind(RECORD_KEY_FLOW)));
 }
 
-INLINE void run_find_keys(struct run *run, struct md5_key *keys)
+INLINE void run_find_keys(struct run *run)
 {
 #ifdef USUAL16
 	uint32_t longest = 0;
@@ -459,20 +490,20 @@ INLINE void run_find_keys(struct run *run, struct md5_key *keys)
 	for (uint32_t i = 0; i < run->count; i++)
 		longest = run->length[i] > longest ? run->length[i] : longest;
 	if (longest <= USUAL_SHORT) {
-		run_short_keys(run, keys);
+		run_short_keys(run);
 		return;
 	}
 #endif
 	for (uint32_t i = 0; i < run->count; i++)
-		run_find_key(run, i, run->bytes[i], run->length[i], keys);
+		run_find_key(run, i, run->bytes[i], run->length[i]);
 }
 
 /* Datagrams by one of their fields. */
 static __attribute__((noinline)) void run_fields(struct worker *w, struct run *run)
 {
-	struct records r = run_datagrams(run, w->keys);
+	struct records r = run_datagrams(run, run->key);
 
 	_Static_assert(BURST_MAX <= RECORDS_MAX, "a run's datagrams find room");
-	run_find_keys(run, w->keys);
+	run_find_keys(run);
 	run_tally(w, run, run_append_fields(w, run, &r));
 }

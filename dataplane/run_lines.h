@@ -10,14 +10,24 @@ struct lines {
 	struct tally tally;
 };
 
-INLINE void lines_find_key(struct run *run, uint32_t i, struct md5_key *keys)
+INLINE void lines_find_key(struct run *run, uint32_t i)
 {
-	run_find_key(run, i, run->record[i], run->record_length[i], keys);
+	run_find_key(run, i, run->record[i], run->record_length[i]);
 }
 
 #ifdef USUAL16
-/* First fields that end within the first 64 bytes, as nearly all do, without asking for more. */
-INLINE void lines_find_keys(struct run *run, uint32_t count, struct md5_key *keys)
+INLINE uint32_t lines_shortest(const struct run *run, uint32_t count)
+{
+	uint32_t shortest = UINT32_MAX;
+
+	for (uint32_t i = 0; i < count; i++)
+		shortest = run->record_length[i] < shortest ? run->record_length[i] : shortest;
+	return shortest;
+}
+
+/* First fields, which begin where their lines do. They end within the first 64 bytes, as nearly all do, without asking for more;
+ * of a line that has 64 bytes (`whole`: all have) without a mask, which has to come from a general register. */
+INLINE void lines_find_firsts(struct run *run, uint32_t count, bool whole)
 {
 	const __m512i separator = _mm512_set1_epi8((char)run->plan->key.separator);
 
@@ -25,18 +35,14 @@ INLINE void lines_find_keys(struct run *run, uint32_t count, struct md5_key *key
 		const uint8_t *bytes = run->record[i];
 		uint32_t length = run->record_length[i];
 		/* A masked load touches no byte whose mask bit is clear. */
-		__mmask64 within = _cvtu64_mask64(_bzhi_u64(~0ull, length < 64 ? length : 64));
-		uint64_t found = _cvtmask64_u64(
-			_mm512_mask_cmpeq_epi8_mask(within, _mm512_maskz_loadu_epi8(within, bytes), separator));
+		__mmask64 within = whole ? ~0ull : _cvtu64_mask64(_bzhi_u64(~0ull, length < 64 ? length : 64));
+		__m512i some = whole ? _mm512_loadu_si512(bytes) : _mm512_maskz_loadu_epi8(within, bytes);
 
-		if (__builtin_expect(found == 0, 0)) {
-			lines_find_key(run, i, keys);
-			continue;
-		}
-		length = (uint32_t)_tzcnt_u64(found);
-		keys[i] = (struct md5_key){bytes, length};
-		run->key_length[i] = length;
+		run->key_length[i] = (uint32_t)_tzcnt_u64(_cvtmask64_u64(_mm512_mask_cmpeq_epi8_mask(within, some, separator)));
 	}
+	for (uint32_t i = 0; i < count; i++)
+		if (__builtin_expect(run->key_length[i] == 64, 0)) /* not there */
+			lines_find_key(run, i);
 }
 #endif
 
@@ -57,18 +63,22 @@ static __attribute__((noinline)) void lines_end(struct worker *w, struct run *ru
 	struct records r = {.count = lines->count < RECORDS_MAX ? lines->count : RECORDS_MAX,
 			    .bytes = run->record,
 			    .length = run->record_length,
-			    .keys = w->keys,
+			    .key = run->key,
 			    .origin = run->origin};
 
 	if (r.count == 0)
 		return;
 #ifdef USUAL16
-	if (run->plan->key.field == 1)
-		lines_find_keys(run, r.count, w->keys);
-	else
+	if (run->plan->key.field == 1) {
+		r.key = run->record;
+		if (lines_shortest(run, r.count) >= 64)
+			lines_find_firsts(run, r.count, true);
+		else
+			lines_find_firsts(run, r.count, false);
+	} else
 #endif
 		for (uint32_t i = 0; i < r.count; i++)
-			lines_find_key(run, i, w->keys);
+			lines_find_key(run, i);
 	lines->tally.bytes += run_append_fields(w, run, &r);
 	if (lines->count > RECORDS_MAX)
 		lines_keep_rest(run, lines);
@@ -124,7 +134,7 @@ INLINE void lines_cut_each(struct worker *w, struct run *run, struct lines *line
 #define MARK_FRAMES 16u
 #define MARK_PAUSE 31u /* groups not marked for one that was in vain: marking costs 1 of 15 ns a line of 31 bytes */
 _Static_assert(MARK_RECORDS <= RECORDS_SLACK, "written as a whole vector");
-_Static_assert(KEY_BYTES_MAX >= 64, "lines_find_keys() never cuts one");
+_Static_assert(KEY_BYTES_MAX >= 64, "lines_find_firsts() never cuts one");
 _Static_assert(MARK_BLOCKS + 1 < 32, "how many newlines were found is a shift of 32 bits");
 
 /* Of each of up to MARK_FRAMES frames, where its newlines are: a bit for each byte. They are marked for all frames first: a

@@ -17,7 +17,7 @@
 #include "dataplane/seam/lane.h"
 
 #define BURST_MAX 64
-#define JOBS_MAX 96u   /* keys hashed together: a multiple of what MD5's lanes take, few enough for the first-level cache */
+#define JOBS_MAX 80u   /* keys hashed together: a multiple of what MD5's lanes take, few enough for the first-level cache */
 #define SLICES_MAX 512u /* records cut at a time */
 
 /* A record on its way from a frame to its lane: one cache line, its key is the one of the same number in keys[]. Pointers

@@ -52,22 +52,31 @@ static inline uint64_t checksum_sum_short(const uint8_t *bytes, uint32_t length)
 	return (sum >> 32) + (uint32_t)sum + carries;
 }
 
+#if defined(__AVX512BW__) && defined(__BMI2__)
+// The sum of `length` bytes (up to 64 KiB) in 16 parts of 32 bits, each below 2^28, for code compiled for it.
+static inline __m512i checksum_parts(const uint8_t *bytes, uint32_t length)
+{
+	const __m512i low = _mm512_set1_epi32(0xffff);
+	__m512i lower = _mm512_setzero_si512(), upper = lower, some;
+
+#pragma GCC unroll 4
+	for (; length > 64; length -= 64, bytes += 64) {
+		some = _mm512_loadu_si512(bytes);
+		lower = _mm512_add_epi32(lower, _mm512_and_si512(some, low));
+		upper = _mm512_add_epi32(upper, _mm512_srli_epi32(some, 16));
+	}
+	/* A masked load touches no byte whose mask bit is clear; those read as 0. */
+	some = _mm512_maskz_loadu_epi8(_cvtu64_mask64(_bzhi_u64(~0ull, length)), bytes);
+	lower = _mm512_add_epi32(lower, _mm512_and_si512(some, low));
+	return _mm512_add_epi32(lower, _mm512_add_epi32(upper, _mm512_srli_epi32(some, 16)));
+}
+#endif
+
 // The sum of `length` bytes (up to 64 KiB) that start on an even offset of what is summed.
 static inline uint64_t checksum_sum(const uint8_t *bytes, uint32_t length)
 {
 #if defined(__AVX512BW__) && defined(__BMI2__)
-	/* In code compiled for it: 32-bit words into 64-bit lanes, and no branch that depends on short lengths. */
-	const __m512i low = _mm512_set1_epi64(0xffffffff);
-	__m512i sum = _mm512_setzero_si512(), some;
-
-	for (; __builtin_expect(length > 64, 0); length -= 64, bytes += 64) {
-		some = _mm512_loadu_si512(bytes);
-		sum = _mm512_add_epi64(sum, _mm512_add_epi64(_mm512_and_si512(some, low), _mm512_srli_epi64(some, 32)));
-	}
-	/* A masked load touches no byte whose mask bit is clear; those read as 0. */
-	some = _mm512_maskz_loadu_epi8(_cvtu64_mask64(_bzhi_u64(~0ull, length)), bytes);
-	sum = _mm512_add_epi64(sum, _mm512_add_epi64(_mm512_and_si512(some, low), _mm512_srli_epi64(some, 32)));
-	return (uint64_t)_mm512_reduce_add_epi64(sum);
+	return (uint32_t)_mm512_reduce_add_epi32(checksum_parts(bytes, length));
 #else
 	return __builtin_expect(length < CHECKSUM_WIDE, 1) ? checksum_sum_short(bytes, length)
 							   : checksum_sum_wide(bytes, length);

@@ -105,19 +105,34 @@ static inline __attribute__((always_inline)) __mmask16 usual16_right(__m512i sum
 				       _mm512_set1_epi32(UINT32_MAX / 0xffff));
 }
 
-/* Adds to the sums what lies behind the first 64 bytes of those frames that are longer. */
+/* Of 16 vectors of 32-bit words each one's sum. */
+static inline __attribute__((always_inline)) __m512i usual16_sums(__m512i v[16])
+{
+	__m512i even, odd;
+
+#pragma GCC unroll 8
+	for (int i = 0; i < 8; i++) /* halves of each 128-bit lane: two vectors in one */
+		v[i] = _mm512_add_epi32(_mm512_unpacklo_epi32(v[2 * i], v[2 * i + 1]), _mm512_unpackhi_epi32(v[2 * i], v[2 * i + 1]));
+#pragma GCC unroll 4
+	for (int i = 0; i < 4; i++) /* its rest: four in one */
+		v[i] = _mm512_add_epi32(_mm512_unpacklo_epi64(v[2 * i], v[2 * i + 1]), _mm512_unpackhi_epi64(v[2 * i], v[2 * i + 1]));
+	/* Then the lanes, which end where their vectors stood. */
+	even = _mm512_add_epi32(_mm512_shuffle_i32x4(v[0], v[1], 0x88), _mm512_shuffle_i32x4(v[0], v[1], 0xdd));
+	odd = _mm512_add_epi32(_mm512_shuffle_i32x4(v[2], v[3], 0x88), _mm512_shuffle_i32x4(v[2], v[3], 0xdd));
+	return _mm512_add_epi32(_mm512_shuffle_i32x4(even, odd, 0x88), _mm512_shuffle_i32x4(even, odd, 0xdd));
+}
+
+/* Adds to the sums what lies behind the first 64 bytes of those frames that are longer: `ends` of others are not looked at. */
 static inline __m512i usual16_add_rest(__m512i sums, const uint8_t *const buffers[USUAL16], uint32_t offset, __m512i ends,
 					__mmask16 longer)
 {
-	uint32_t end[USUAL16], rest[USUAL16] = {0};
+	uint32_t left[USUAL16];
+	__m512i parts[USUAL16];
 
-	_mm512_storeu_si512(end, ends);
-	for (uint32_t set = longer; set; set &= set - 1) {
-		uint32_t i = (uint32_t)__builtin_ctz(set);
-
-		rest[i] = checksum_fold(checksum_sum(buffers[i] + offset + USUAL16_BYTES, end[i] - USUAL16_BYTES));
-	}
-	return _mm512_add_epi32(sums, _mm512_loadu_si512(rest));
+	_mm512_storeu_si512(left, _mm512_maskz_sub_epi32(longer, ends, _mm512_set1_epi32(USUAL16_BYTES)));
+	for (uint32_t i = 0; i < USUAL16; i++)
+		parts[i] = checksum_parts(buffers[i] + offset + USUAL16_BYTES, left[i]);
+	return _mm512_add_epi32(sums, usual16_both(usual16_sums(parts)));
 }
 
 // Which of 16 frames, each `offset` into its buffer, are usual: for the host's first address, without a tag, else as

@@ -42,10 +42,14 @@ void md5_batch(const struct md5_key *keys, uint32_t count, uint8_t (*digests)[16
 	engines[0].batch(keys, count, digests);
 }
 
-static void upper_of_digests(const struct md5_engine *engine, const struct md5_key *keys, uint32_t count, uint64_t *upper)
+static void upper_of_digests(const struct md5_engine *engine, const uint8_t *const *bytes, const uint32_t *length, uint32_t count,
+			     uint64_t *upper)
 {
+	struct md5_key keys[MD5_GROUP] = {{NULL, 0}};
 	uint8_t digests[MD5_GROUP][16];
 
+	for (uint32_t i = 0; i < count; i++)
+		keys[i] = (struct md5_key){bytes[i], length[i]};
 	engine->batch(keys, count, digests);
 	for (uint32_t i = 0; i < count; i++) {
 		memcpy(upper + i, digests[i], sizeof *upper);
@@ -53,17 +57,17 @@ static void upper_of_digests(const struct md5_engine *engine, const struct md5_k
 	}
 }
 
-void md5_upper_by(const struct md5_engine *engine, const struct md5_key *keys, uint32_t count, uint64_t *upper)
+void md5_upper_by(const struct md5_engine *engine, const uint8_t *const *bytes, const uint32_t *length, uint32_t count, uint64_t *upper)
 {
 	if (engine->upper) {
-		engine->upper(keys, count, upper);
+		engine->upper(bytes, length, count, upper);
 		return;
 	}
 	for (uint32_t i = 0; i < count; i += MD5_GROUP)
-		upper_of_digests(engine, keys + i, count - i < MD5_GROUP ? count - i : MD5_GROUP, upper + i);
+		upper_of_digests(engine, bytes + i, length + i, count - i < MD5_GROUP ? count - i : MD5_GROUP, upper + i);
 }
 
-void md5_upper(const struct md5_key *keys, uint32_t count, uint64_t *upper)
+void md5_upper(const uint8_t *const *bytes, const uint32_t *length, uint32_t count, uint64_t *upper)
 {
-	md5_upper_by(engines, keys, count, upper);
+	md5_upper_by(engines, bytes, length, count, upper);
 }

@@ -1,4 +1,4 @@
-// MD5 in 16 lanes of 32 bits, up to six groups of them interleaved: one group alone waits for its own latency.
+// MD5 in 16 lanes of 32 bits, up to five groups of them interleaved: one group alone waits for its own latency.
 #include <immintrin.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 #define INLINE static inline __attribute__((always_inline)) AVX512
 
 #define LANES 16u
-#define GROUPS 6u
+#define GROUPS 5u
 
 /* vpternlogd truth tables over (b, c, d). */
 #define F_TABLE 0xca /* b ? c : d */
@@ -26,42 +26,44 @@ struct group { /* 16 keys on their way: rows are keys, columns are lanes */
 };
 
 /* Where a load under a mask may begin, also of a key without bytes: one of nothing from an unmapped page is right, but takes 90 ns. */
-INLINE const uint8_t *mapped(const struct md5_key *key)
+INLINE const uint8_t *mapped(const uint8_t *bytes, uint32_t length)
 {
-	return key->length ? key->bytes : (const uint8_t *)key;
+	static const uint8_t none;
+
+	return length ? bytes : &none;
 }
 
-/* The bytes of `key` from `start`, zero behind its end. A masked load touches no byte whose mask bit is clear. */
-INLINE __m512i load_key(const struct md5_key *key, uint64_t start, uint64_t left)
+/* The bytes of a key from `start`, zero behind its end. A masked load touches no byte whose mask bit is clear. */
+INLINE __m512i load_key(const uint8_t *bytes, uint64_t start, uint64_t left)
 {
 	__mmask64 mask = left < 64 ? _cvtu64_mask64((1ull << left) - 1) : ~(__mmask64)0;
 
-	return left ? _mm512_maskz_loadu_epi8(mask, key->bytes + start) : _mm512_setzero_si512();
+	return left ? _mm512_maskz_loadu_epi8(mask, bytes + start) : _mm512_setzero_si512();
 }
 
 /* Block `block` of the padded key (RFC 1321, 3.1 and 3.2) into a row. */
-INLINE void fill_row(uint8_t *row, const struct md5_key *key, uint32_t block)
+INLINE void fill_row(uint8_t *row, const uint8_t *bytes, uint32_t length, uint32_t block)
 {
 	uint64_t start = (uint64_t)block * 64;
-	uint64_t left = key->length > start ? key->length - start : 0;
-	__m512i bytes = load_key(key, start, left);
+	uint64_t left = length > start ? length - start : 0;
+	__m512i some = load_key(bytes, start, left);
 
-	if (key->length >= start && left < 64)
-		bytes = _mm512_mask_mov_epi8(bytes, _cvtu64_mask64(1ull << left), _mm512_set1_epi8((char)0x80));
-	if (block == md5_last_block(key->length))
-		bytes = _mm512_mask_set1_epi64(bytes, 0x80, (long long)((uint64_t)key->length * 8));
-	_mm512_store_si512(row, bytes);
+	if (length >= start && left < 64)
+		some = _mm512_mask_mov_epi8(some, _cvtu64_mask64(1ull << left), _mm512_set1_epi8((char)0x80));
+	if (block == md5_last_block(length))
+		some = _mm512_mask_set1_epi64(some, 0x80, (long long)((uint64_t)length * 8));
+	_mm512_store_si512(row, some);
 }
 
 /* The same for a key of at most 55 bytes, without its length, which goes straight into word 14. */
-INLINE void fill_short_row(uint8_t *row, const struct md5_key *key)
+INLINE void fill_short_row(uint8_t *row, const uint8_t *bytes, uint32_t length)
 {
 	/* 64 bytes from 64 - n have their 0x80 at n. */
 	static const uint8_t end_marks[128] __attribute__((aligned(64))) = {[64] = 0x80};
-	__m512i mark = _mm512_loadu_si512(end_marks + 64 - (key->length & 63));
-	__mmask64 mask = _cvtu64_mask64(_bzhi_u64(~0ull, key->length));
+	__m512i mark = _mm512_loadu_si512(end_marks + 64 - (length & 63));
+	__mmask64 mask = _cvtu64_mask64(_bzhi_u64(~0ull, length));
 
-	_mm512_store_si512(row, _mm512_mask_loadu_epi8(mark, mask, mapped(key)));
+	_mm512_store_si512(row, _mm512_mask_loadu_epi8(mark, mask, mapped(bytes, length)));
 }
 
 /* Row 4n of every four rows, from byte `at`, side by side: what a 4x4 transpose wants. */
@@ -92,8 +94,9 @@ INLINE void load_quad(struct group *g, uint32_t quad)
 		  four_rows(g, 2, quad * 16), four_rows(g, 3, quad * 16));
 }
 
-#define TINY_MAX 16u /* bytes of a key whose words are the first four, its end mark, and its length */
+#define TINY_MAX 16 /* bytes of a key whose words are the first four, its end mark, and its length */
 #define TINY_WORDS 5u
+#define PAGE 4096 /* or a multiple of it */
 #define LENGTH_WORD 14u
 
 /* Of tiny keys all other words are zero, and not even set. */
@@ -127,13 +130,10 @@ INLINE const uint32_t *constants_table(void)
 #define STEP_1(f, a, b, c, d, w, s, n, k) STEP(g, f, a##0, b##0, c##0, d##0, w, s, n)
 #define STEP_2(f, a, b, c, d, w, s, n, k) STEP_1(f, a, b, c, d, w, s, n, k) STEP(g + 1, f, a##1, b##1, c##1, d##1, w, s, n)
 
-#define STEP_4(f, a, b, c, d, w, s, n, k)    \
-	STEP_2(f, a, b, c, d, w, s, n, k)     \
-	STEP(g + 2, f, a##2, b##2, c##2, d##2, w, s, n) STEP(g + 3, f, a##3, b##3, c##3, d##3, w, s, n)
-
-#define STEP_6(f, a, b, c, d, w, s, n, k)    \
-	STEP_4(f, a, b, c, d, w, s, n, k)     \
-	STEP(g + 4, f, a##4, b##4, c##4, d##4, w, s, n) STEP(g + 5, f, a##5, b##5, c##5, d##5, w, s, n)
+#define STEP_5(f, a, b, c, d, w, s, n, k)                                                                               \
+	STEP_2(f, a, b, c, d, w, s, n, k)                                                                               \
+	STEP(g + 2, f, a##2, b##2, c##2, d##2, w, s, n) STEP(g + 3, f, a##3, b##3, c##3, d##3, w, s, n)                 \
+	STEP(g + 4, f, a##4, b##4, c##4, d##4, w, s, n)
 
 /* The state is added only in the lanes of `active`: the others had their last block already. */
 INLINE void finish(struct group *g, __mmask16 active, __m512i a, __m512i b, __m512i c, __m512i d)
@@ -146,8 +146,7 @@ INLINE void finish(struct group *g, __mmask16 active, __m512i a, __m512i b, __m5
 
 #define EACH_1(x) x(0)
 #define EACH_2(x) EACH_1(x) x(1)
-#define EACH_4(x) EACH_2(x) x(2) x(3)
-#define EACH_6(x) EACH_4(x) x(4) x(5)
+#define EACH_5(x) EACH_2(x) x(2) x(3) x(4)
 
 #define TAKE_STATE(n) __m512i a##n = g[n].a, b##n = g[n].b, c##n = g[n].c, d##n = g[n].d;
 #define FINISH(n) finish(g + n, active[n], a##n, b##n, c##n, d##n);
@@ -164,21 +163,19 @@ INLINE void finish(struct group *g, __mmask16 active, __m512i a, __m512i b, __m5
 
 COMPRESS(1)
 COMPRESS(2)
-COMPRESS(4)
-COMPRESS(6)
+COMPRESS(5)
 
-/* Their chains of 64 steps, 8 cycles each, run beside each other: of 3.6 GHz 140 ns for one group or two, 154 for four. With
- * six the processor has no more to wait for: 96 keys take 2.4 ns each, 64 take 3.0. */
+/* Their chains of 64 steps, 6 cycles each, run beside each other: of 3.4 GHz 112 ns for one group or two. With five the processor
+ * has no more to wait for: 80 keys take 2.5 ns each, 64 take 3.2 and 32 take 4.8. Six groups would take 2.4 for 96 keys, but their
+ * code is so long that in the midst of other work they are slower, as are groups of three or four with code of their own. */
 INLINE void compress_groups(struct group *g, const __mmask16 *active, uint32_t groups, bool tiny)
 {
 	if (groups == 1)
 		compress_1(g, active, tiny);
 	else if (groups == 2)
 		compress_2(g, active, tiny);
-	else if (groups == 4)
-		compress_4(g, active, tiny);
 	else
-		compress_6(g, active, tiny);
+		compress_5(g, active, tiny);
 }
 
 AVX512 static void compress(struct group *g, const __mmask16 *active, uint32_t groups)
@@ -186,19 +183,18 @@ AVX512 static void compress(struct group *g, const __mmask16 *active, uint32_t g
 	compress_groups(g, active, groups, false);
 }
 
-static const __mmask16 all_active[GROUPS] = {0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff};
+static const __mmask16 all_active[GROUPS] = {0xffff, 0xffff, 0xffff, 0xffff, 0xffff};
 
 /* Lanes whose key has a block `block`. Rows beyond `count` are filled as an empty key and thrown away. */
-INLINE __mmask16 fill_group(struct group *g, const struct md5_key *keys, uint32_t count, uint32_t block)
+INLINE __mmask16 fill_group(struct group *g, const uint8_t *const *bytes, const uint32_t *length, uint32_t count, uint32_t block)
 {
-	static const struct md5_key empty;
 	uint32_t active = 0;
 
 	for (uint32_t i = 0; i < LANES; i++) {
-		const struct md5_key *key = i < count ? keys + i : &empty;
+		uint32_t n = i < count ? length[i] : 0;
 
-		fill_row(g->rows[i], key, block);
-		active |= (uint32_t)(block <= md5_last_block(key->length)) << i;
+		fill_row(g->rows[i], n ? bytes[i] : NULL, n, block);
+		active |= (uint32_t)(block <= md5_last_block(n)) << i;
 	}
 	for (uint32_t quad = 0; quad < 4; quad++)
 		load_quad(g, quad);
@@ -206,16 +202,14 @@ INLINE __mmask16 fill_group(struct group *g, const struct md5_key *keys, uint32_
 }
 
 /* Rows as for keys of one block; the longest length says whether they all were. */
-INLINE uint32_t fill_short_rows(struct group *g, const struct md5_key *keys, uint32_t count)
+INLINE uint32_t fill_short_rows(struct group *g, const uint8_t *const *bytes, const uint32_t *length, uint32_t count)
 {
 	uint32_t longest = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t length = keys[i].length;
-
-		g->bits[i] = length * 8;
-		longest = length > longest ? length : longest;
-		fill_short_row(g->rows[i], keys + i);
+		g->bits[i] = length[i] * 8;
+		longest = length[i] > longest ? length[i] : longest;
+		fill_short_row(g->rows[i], bytes[i], length[i]);
 	}
 	for (uint32_t i = count; i < LANES; i++) {
 		g->bits[i] = 0;
@@ -240,49 +234,64 @@ INLINE void load_short_words(struct group *g, uint32_t longest)
 	g->words[LENGTH_WORD] = _mm512_load_si512(g->bits);
 }
 
-_Static_assert(sizeof(struct md5_key) == 16 && offsetof(struct md5_key, length) == 8, "as key_lengths() has it");
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define KEYS_ALONE 1 /* a sanitizer would report what is read beside a key */
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define KEYS_ALONE 1
+#endif
+#endif
+#ifndef KEYS_ALONE
+#define KEYS_ALONE 0
+#endif
 
-INLINE __m512i key_lengths(const struct md5_key *keys)
+/* Whether 16 keys' bytes may be read as far as TINY_MAX: none is empty, which may be anywhere, or so near a page's end that what
+ * follows it may not be there. */
+INLINE bool tiny_readable(const uint8_t *const *bytes, __m512i lengths)
 {
-	const __m512i third = _mm512_set_epi32(0, 0, 0, 0, 0, 0, 0, 0, 30, 26, 22, 18, 14, 10, 6, 2); /* of every four words */
-	__m512i low = _mm512_permutex2var_epi32(_mm512_loadu_si512(keys), third, _mm512_loadu_si512(keys + 4));
-	__m512i high = _mm512_permutex2var_epi32(_mm512_loadu_si512(keys + 8), third, _mm512_loadu_si512(keys + 12));
+	const __m512i last = _mm512_set1_epi64(TINY_MAX - 1);
+	__m512i low = _mm512_loadu_si512(bytes), high = _mm512_loadu_si512(bytes + 8);
+	__m512i turned = _mm512_xor_si512(low, _mm512_add_epi64(low, last));
 
-	return _mm512_inserti64x4(low, _mm512_castsi512_si256(high), 1);
+	turned = _mm512_ternarylogic_epi64(turned, high, _mm512_add_epi64(high, last), 0xf6); /* a | (b ^ c) */
+	return (_mm512_test_epi64_mask(turned, _mm512_set1_epi64(PAGE)) | _mm512_testn_epi32_mask(lengths, lengths)) == 0;
 }
 
-/* A masked load touches no byte whose mask bit is clear. */
-INLINE __m128i tiny_row(const struct md5_key *key)
+INLINE __m128i tiny_row(const uint8_t *bytes)
 {
-	return _mm_maskz_loadu_epi8((__mmask16)_bzhi_u32(0xffff, key->length), key->bytes);
+	return _mm_loadu_si128((const __m128i *)bytes);
 }
 
 /* Every fourth key, side by side: what a 4x4 transpose wants. */
-INLINE __m512i four_tiny_rows(const struct md5_key *keys)
+INLINE __m512i four_tiny_rows(const uint8_t *const *bytes)
 {
-	__m512i x = _mm512_castsi128_si512(tiny_row(keys));
+	__m512i x = _mm512_castsi128_si512(tiny_row(bytes[0]));
 
-	x = _mm512_inserti32x4(x, tiny_row(keys + 4), 1);
-	x = _mm512_inserti32x4(x, tiny_row(keys + 8), 2);
-	return _mm512_inserti32x4(x, tiny_row(keys + 12), 3);
+	x = _mm512_inserti32x4(x, tiny_row(bytes[4]), 1);
+	x = _mm512_inserti32x4(x, tiny_row(bytes[8]), 2);
+	return _mm512_inserti32x4(x, tiny_row(bytes[12]), 3);
 }
 
 /* The words of 16 keys of up to TINY_MAX bytes, that are not zero of all. They never lie in memory: a load of what several
- * stores have just written waits for them all, 40 ns a burst. The end marks are put in for all keys at once. */
-INLINE void load_tiny(struct group *g, const struct md5_key *keys, __m512i lengths)
+ * stores have just written waits for them all, 40 ns a burst. What was read behind keys is taken away, and their end marks are put
+ * in, for all keys at once: a mask for each load, which has to come from a general register, takes longer than all of that. */
+INLINE void load_tiny(struct group *g, const uint8_t *const *bytes, __m512i lengths)
 {
-	__m512i word = _mm512_srli_epi32(lengths, 2), mark;
+	const __m512i mark = _mm512_set1_epi32(0x80), ones = _mm512_set1_epi32(-1);
+	__m512i bits = _mm512_slli_epi32(lengths, 3);
 
-	mark = _mm512_sllv_epi32(_mm512_set1_epi32(0x80),
-				 _mm512_slli_epi32(_mm512_and_si512(lengths, _mm512_set1_epi32(3)), 3));
-	transpose(g->words, four_tiny_rows(keys), four_tiny_rows(keys + 1), four_tiny_rows(keys + 2),
-		  four_tiny_rows(keys + 3));
+	g->words[LENGTH_WORD] = bits;
+	transpose(g->words, four_tiny_rows(bytes), four_tiny_rows(bytes + 1), four_tiny_rows(bytes + 2),
+		  four_tiny_rows(bytes + 3));
 #pragma GCC unroll 4
-	for (int n = 0; n < 4; n++)
-		g->words[n] = _mm512_mask_or_epi32(g->words[n], _mm512_cmpeq_epi32_mask(word, _mm512_set1_epi32(n)),
-						   g->words[n], mark);
-	g->words[4] = _mm512_maskz_mov_epi32(_mm512_cmpeq_epi32_mask(word, _mm512_set1_epi32(4)), mark);
-	g->words[LENGTH_WORD] = _mm512_slli_epi32(lengths, 3);
+	for (int n = 0; n < 4; n++) {
+		/* Shifts by 32 and more, as by less than 0, leave nothing. */
+		__m512i behind = _mm512_sllv_epi32(ones, _mm512_max_epi32(bits, _mm512_setzero_si512()));
+
+		g->words[n] = _mm512_ternarylogic_epi32(g->words[n], behind, _mm512_sllv_epi32(mark, bits), 0xba); /* (a & ~b) | c */
+		bits = _mm512_sub_epi32(bits, _mm512_set1_epi32(32));
+	}
+	g->words[4] = _mm512_sllv_epi32(mark, bits);
 }
 
 INLINE void start_group(struct group *g)
@@ -320,17 +329,17 @@ INLINE uint32_t group_begins(uint32_t count, uint32_t n)
 
 /* Groups of tiny keys, from loading to their digests: `groups` is known where this is expanded, which keeps words and states in
  * registers. */
-INLINE void tiny_groups(struct group *out, const struct md5_key *const *from, const __m512i *lengths, uint32_t groups)
+INLINE void tiny_groups(struct group *out, const uint8_t *const *const *from, const __m512i *lengths, uint32_t groups)
 {
 	struct group g[GROUPS];
 
-#pragma GCC unroll 6
+#pragma GCC unroll 5
 	for (uint32_t n = 0; n < groups; n++) {
 		start_group(g + n);
 		load_tiny(g + n, from[n], lengths[n]);
 	}
 	compress_groups(g, all_active, groups, true);
-#pragma GCC unroll 6
+#pragma GCC unroll 5
 	for (uint32_t n = 0; n < groups; n++) {
 		out[n].a = g[n].a;
 		out[n].b = g[n].b;
@@ -339,36 +348,45 @@ INLINE void tiny_groups(struct group *out, const struct md5_key *const *from, co
 	}
 }
 
-/* A copy of a group for load_tiny(), with `count` keys: those behind them and those without bytes begin where a load under a mask
- * may. */
-INLINE const struct md5_key *tiny_copy(struct md5_key *copy, const struct md5_key *keys, uint32_t count)
+struct tiny_copy { /* of a group, for load_tiny(): TINY_MAX bytes of each key are there to be read */
+	const uint8_t *bytes[LANES];
+	uint8_t rows[LANES][TINY_MAX];
+};
+
+static AVX512 __attribute__((noinline)) const uint8_t *const *tiny_copy(struct tiny_copy *copy, const uint8_t *const *bytes,
+									 const uint32_t *length, uint32_t count)
 {
-	const __m512i nowhere = _mm512_set1_epi64((long long)(uintptr_t)copy);
+	static const uint8_t none[TINY_MAX];
 
-	for (uint32_t i = 0; i < LANES; i += 4) {
-		__mmask8 real = (__mmask8)_bzhi_u32(0xff, count > i ? 2 * (count - i) : 0);
-		__m512i four = _mm512_maskz_loadu_epi64(real, keys + i);
-		__mmask8 empty = (__mmask8)(_mm512_testn_epi64_mask(four, _mm512_set1_epi64(UINT32_MAX)) >> 1 & 0x55);
-
-		_mm512_storeu_si512(copy + i, _mm512_mask_mov_epi64(four, empty, nowhere));
+	for (uint32_t i = 0; i < LANES; i++) {
+		copy->bytes[i] = none;
+		if (i >= count || length[i] == 0)
+			continue;
+		copy->bytes[i] = bytes[i];
+		if (!KEYS_ALONE && ((uintptr_t)bytes[i] & (PAGE - 1)) <= PAGE - TINY_MAX)
+			continue;
+		/* A masked load touches no byte whose mask bit is clear. */
+		_mm_storeu_si128((__m128i *)copy->rows[i],
+				 _mm_maskz_loadu_epi8((__mmask16)_bzhi_u32(0xffff, length[i]), bytes[i]));
+		copy->bytes[i] = copy->rows[i];
 	}
-	return copy;
+	return copy->bytes;
 }
 
 /* False, and nothing done, when a key has more than TINY_MAX bytes. */
-INLINE bool tiny_burst(struct group *g, const struct md5_key *keys, uint32_t count, uint32_t groups)
+INLINE bool tiny_burst(struct group *g, const uint8_t *const *bytes, const uint32_t *length, uint32_t count, uint32_t groups)
 {
-	struct md5_key copies[GROUPS][LANES] __attribute__((aligned(64))); /* of groups that are not full */
-	const struct md5_key *from[GROUPS];
+	struct tiny_copy copies[GROUPS];
+	const uint8_t *const *from[GROUPS];
 	__m512i lengths[GROUPS], longest = _mm512_setzero_si512();
 
 	for (uint32_t n = 0; n < groups; n++) {
-		uint32_t in = in_group(count, n);
+		uint32_t in = in_group(count, n), begins = group_begins(count, n);
 
-		from[n] = in == LANES ? keys + n * LANES : tiny_copy(copies[n], keys + group_begins(count, n), in);
-		lengths[n] = key_lengths(from[n]);
-		if (__builtin_expect(in == LANES && _mm512_testn_epi32_mask(lengths[n], lengths[n]), 0))
-			from[n] = tiny_copy(copies[n], keys + n * LANES, LANES);
+		lengths[n] = _mm512_maskz_loadu_epi32((__mmask16)_bzhi_u32(0xffff, in), length + begins);
+		from[n] = bytes + begins;
+		if (KEYS_ALONE || in < LANES || __builtin_expect(!tiny_readable(from[n], lengths[n]), 0))
+			from[n] = tiny_copy(copies + n, from[n], length + begins, in);
 		longest = _mm512_max_epu32(longest, lengths[n]);
 	}
 	if (_mm512_cmpgt_epu32_mask(longest, _mm512_set1_epi32(TINY_MAX)) != 0)
@@ -377,20 +395,20 @@ INLINE bool tiny_burst(struct group *g, const struct md5_key *keys, uint32_t cou
 		tiny_groups(g, from, lengths, 1);
 	else if (groups == 2)
 		tiny_groups(g, from, lengths, 2);
-	else if (groups == 4)
-		tiny_groups(g, from, lengths, 4);
 	else
 		tiny_groups(g, from, lengths, GROUPS);
 	return true;
 }
 
 /* False, and nothing done, when a key needs more than one block. */
-INLINE bool short_burst(struct group *g, const struct md5_key *keys, uint32_t count, uint32_t groups)
+INLINE bool short_burst(struct group *g, const uint8_t *const *bytes, const uint32_t *length, uint32_t count, uint32_t groups)
 {
 	uint32_t longest[GROUPS], most = 0;
 
 	for (uint32_t n = 0; n < groups; n++) {
-		longest[n] = fill_short_rows(g + n, keys + group_begins(count, n), in_group(count, n));
+		uint32_t begins = group_begins(count, n);
+
+		longest[n] = fill_short_rows(g + n, bytes + begins, length + begins, in_group(count, n));
 		most = longest[n] > most ? longest[n] : most;
 	}
 	if (most > 55)
@@ -401,17 +419,18 @@ INLINE bool short_burst(struct group *g, const struct md5_key *keys, uint32_t co
 	return true;
 }
 
-AVX512 static void long_burst(struct group *g, const struct md5_key *keys, uint32_t count, uint32_t groups)
+AVX512 static void long_burst(struct group *g, const uint8_t *const *bytes, const uint32_t *length, uint32_t count, uint32_t groups)
 {
 	uint32_t longest = 0;
 
 	for (uint32_t i = 0; i < count; i++)
-		longest = keys[i].length > longest ? keys[i].length : longest;
+		longest = length[i] > longest ? length[i] : longest;
 	for (uint32_t block = 0; block <= md5_last_block(longest); block++) {
 		__mmask16 active[GROUPS];
 
 		for (uint32_t n = 0; n < groups; n++)
-			active[n] = fill_group(g + n, keys + group_begins(count, n), in_group(count, n), block);
+			active[n] = fill_group(g + n, bytes + group_begins(count, n), length + group_begins(count, n),
+					       in_group(count, n), block);
 		compress(g, active, groups);
 	}
 }
@@ -429,33 +448,62 @@ INLINE void store_hashes(const struct group *g, uint64_t *hashes)
 	_mm512_storeu_si512(hashes + 8, _mm512_permutex2var_epi64(low, second, high));
 }
 
-INLINE uint32_t hash_burst(struct group *g, const struct md5_key *keys, uint32_t count)
+/* How many groups it took. */
+AVX512 static __attribute__((noinline)) uint32_t hash_burst(struct group *g, const uint8_t *const *bytes, const uint32_t *length,
+							      uint32_t count)
 {
-	uint32_t groups = count <= LANES ? 1 : count <= 2 * LANES ? 2 : count <= 4 * LANES ? 4 : GROUPS;
+	uint32_t groups = count <= LANES ? 1 : count <= 2 * LANES ? 2 : GROUPS;
 
-	if (tiny_burst(g, keys, count, groups))
+	if (tiny_burst(g, bytes, length, count, groups))
 		return groups;
 	for (uint32_t n = 0; n < groups; n++)
 		start_group(g + n);
-	if (!short_burst(g, keys, count, groups))
-		long_burst(g, keys, count, groups);
+	if (!short_burst(g, bytes, length, count, groups))
+		long_burst(g, bytes, length, count, groups);
 	return groups;
+}
+
+/* Keys `i` to i + 3 of `count`, of those behind the last nothing. */
+INLINE __m512i four_keys(const struct md5_key *keys, uint32_t i, uint32_t count)
+{
+	return _mm512_maskz_loadu_epi64((__mmask8)_bzhi_u32(0xff, count > i ? 2 * (count - i) : 0), keys + i);
+}
+
+/* Keys as hash_burst() takes them, in whole groups. */
+INLINE void part_keys(const struct md5_key *keys, uint32_t count, const uint8_t **bytes, uint32_t *length)
+{
+	const __m512i even = _mm512_set_epi64(14, 12, 10, 8, 6, 4, 2, 0), odd = _mm512_set_epi64(15, 13, 11, 9, 7, 5, 3, 1);
+
+	_Static_assert(sizeof(struct md5_key) == 16 && offsetof(struct md5_key, length) == 8, "two words of 64 bits");
+	for (uint32_t i = 0; i < count; i += LANES) {
+		__m512i a = four_keys(keys, i, count), b = four_keys(keys, i + 4, count);
+		__m512i c = four_keys(keys, i + 8, count), d = four_keys(keys, i + 12, count);
+		__m256i low = _mm512_cvtepi64_epi32(_mm512_permutex2var_epi64(a, odd, b));
+		__m256i high = _mm512_cvtepi64_epi32(_mm512_permutex2var_epi64(c, odd, d));
+
+		_mm512_storeu_si512(bytes + i, _mm512_permutex2var_epi64(a, even, b));
+		_mm512_storeu_si512(bytes + i + 8, _mm512_permutex2var_epi64(c, even, d));
+		_mm512_storeu_si512(length + i, _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1));
+	}
 }
 
 AVX512 static void digest_burst(const struct md5_key *keys, uint32_t count, uint8_t (*digests)[16])
 {
+	const uint8_t *bytes[GROUPS * LANES];
+	uint32_t length[GROUPS * LANES], groups;
 	struct group g[GROUPS];
-	uint32_t groups = hash_burst(g, keys, count);
 
+	part_keys(keys, count, bytes, length);
+	groups = hash_burst(g, bytes, length, count);
 	for (uint32_t n = 0; n < groups; n++)
 		store_digests(g + n, in_group(count, n), digests + group_begins(count, n));
 }
 
-AVX512 static void upper_burst(const struct md5_key *keys, uint32_t count, uint64_t *upper)
+AVX512 static void upper_burst(const uint8_t *const *bytes, const uint32_t *length, uint32_t count, uint64_t *upper)
 {
 	struct group g[GROUPS];
 
-	hash_burst(g, keys, count);
+	hash_burst(g, bytes, length, count);
 	for (uint32_t n = 0; n * LANES < count; n++)
 		store_hashes(g + n, upper + n * LANES);
 }
@@ -466,8 +514,8 @@ void md5_avx512(const struct md5_key *keys, uint32_t count, uint8_t (*digests)[1
 		digest_burst(keys + i, count - i < GROUPS * LANES ? count - i : GROUPS * LANES, digests + i);
 }
 
-void md5_upper_avx512(const struct md5_key *keys, uint32_t count, uint64_t *upper)
+void md5_upper_avx512(const uint8_t *const *bytes, const uint32_t *length, uint32_t count, uint64_t *upper)
 {
 	for (uint32_t i = 0; i < count; i += GROUPS * LANES)
-		upper_burst(keys + i, count - i < GROUPS * LANES ? count - i : GROUPS * LANES, upper + i);
+		upper_burst(bytes + i, length + i, count - i < GROUPS * LANES ? count - i : GROUPS * LANES, upper + i);
 }

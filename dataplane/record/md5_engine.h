@@ -6,7 +6,7 @@
 #include "dataplane/record/md5.h"
 
 void md5_avx512(const struct md5_key *keys, uint32_t count, uint8_t (*digests)[16]);
-void md5_upper_avx512(const struct md5_key *keys, uint32_t count, uint64_t *upper);
+void md5_upper_avx512(const uint8_t *const *bytes, const uint32_t *length, uint32_t count, uint64_t *upper);
 void md5_avx2(const struct md5_key *keys, uint32_t count, uint8_t (*digests)[16]);
 void md5_openssl(const struct md5_key *keys, uint32_t count, uint8_t (*digests)[16]);
 

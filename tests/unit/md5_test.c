@@ -19,9 +19,15 @@ static void expect_upper(const struct md5_engine *engine, const struct md5_key *
 {
 	uint32_t room = (count + MD5_GROUP - 1) / MD5_GROUP * MD5_GROUP;
 	uint64_t upper[KEYS_MAX + MD5_GROUP + 1];
+	const uint8_t *bytes[KEYS_MAX];
+	uint32_t length[KEYS_MAX];
 
+	for (uint32_t i = 0; i < count; i++) {
+		bytes[i] = keys[i].bytes;
+		length[i] = keys[i].length;
+	}
 	memset(upper, 0x5a, sizeof upper);
-	md5_upper_by(engine, keys, count, upper);
+	md5_upper_by(engine, bytes, length, count, upper);
 	for (uint32_t i = 0; i < count; i++) {
 		uint64_t expected = 0;
 
@@ -118,13 +124,34 @@ static void tiny_keys_agree_with_openssl_however_many(void **state)
 	}
 }
 
+/* What lies beside a key is another one's, in memory that may be read. */
+static void what_surrounds_a_key_does_not_matter(void **state)
+{
+	uint32_t engines_count;
+	const struct md5_engine *engines = md5_engines(&engines_count);
+	static uint8_t text[3 * 4096];
+	struct md5_key keys[KEYS_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof text; i++)
+		text[i] = (uint8_t)(1 + rand() % 255);
+	for (uint32_t round = 0; round < 200; round++) {
+		uint32_t most = 1 + round % 17, at = (uint32_t)rand() % 4096;
+
+		for (uint32_t i = 0; i < KEYS_MAX; i++, at += 30 + (uint32_t)rand() % 8)
+			keys[i] = (struct md5_key){text + at % (sizeof text - 64), round % 2 ? most : 1 + (uint32_t)rand() % most};
+		for (uint32_t e = 0; e < engines_count; e++)
+			expect_digests(engines + e, keys, KEYS_MAX - round % 32);
+	}
+}
+
 static void keys_at_the_end_of_a_page_are_not_read_beyond(void **state)
 {
 	uint32_t engines_count;
 	const struct md5_engine *engines = md5_engines(&engines_count);
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	uint8_t *area = mmap(NULL, 3 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct md5_key keys[2];
+	struct md5_key keys[96];
 
 	(void)state;
 	assert_true(area != MAP_FAILED);
@@ -133,10 +160,14 @@ static void keys_at_the_end_of_a_page_are_not_read_beyond(void **state)
 	for (size_t i = 0; i < page; i++)
 		area[page + i] = (uint8_t)(i * 7);
 	for (uint32_t length = 0; length <= 300; length++) {
-		keys[0] = (struct md5_key){area + page, length};
-		keys[1] = (struct md5_key){area + 2 * page - length, length};
-		for (uint32_t e = 0; e < engines_count; e++)
+		for (uint32_t i = 0; i < 96; i += 2) {
+			keys[i] = (struct md5_key){area + page, length};
+			keys[i + 1] = (struct md5_key){area + 2 * page - length, length};
+		}
+		for (uint32_t e = 0; e < engines_count; e++) {
 			expect_digests(engines + e, keys, 2);
+			expect_digests(engines + e, keys, 96);
+		}
 	}
 	munmap(area, 3 * page);
 }
@@ -173,6 +204,7 @@ int main(void)
 		cmocka_unit_test(every_length_agrees_with_openssl),
 		cmocka_unit_test(mixed_lengths_agree_with_openssl),
 		cmocka_unit_test(tiny_keys_agree_with_openssl_however_many),
+		cmocka_unit_test(what_surrounds_a_key_does_not_matter),
 		cmocka_unit_test(keys_at_the_end_of_a_page_are_not_read_beyond),
 		cmocka_unit_test(no_keys_and_no_bytes_are_fine),
 		cmocka_unit_test(the_batch_is_the_first_engine),
