@@ -174,7 +174,8 @@ CPPCHECK := --quiet --enable=warning,performance,portability --inline-suppr --er
 	--suppress=memleak:control/streams_open.c --suppress=identicalConditionAfterEarlyExit:control/cli/command_replay.c
 lint: ## static analysis
 	cppcheck $(CPPCHECK) dataplane control config
-	clang-tidy --quiet $(SEAM_SRC) $(PURE_SRC) $(CONFIG_SRC) $(CONTROL_SRC) $(CLI_SRC) -- -std=c11 -D_GNU_SOURCE -I. $(MARCH)
+	printf '%s\n' $(SEAM_SRC) $(PURE_SRC) $(CONFIG_SRC) $(CONTROL_SRC) $(CLI_SRC) | xargs -P $$(nproc) -n 4 sh -c \
+		'clang-tidy --quiet "$$@" -- -std=c11 -D_GNU_SOURCE -DPENSTOCK_VERSION=\"lint\" -I. $(MARCH)' lint
 
 $(BUILD)/config-files: $(call obj,config/tools/config_files.c) $(BUILD)/libconfig.a $(BUILD)/libpure.a $(BUILD)/libseam.a
 	$(CC) $(ALL_LDFLAGS) $(LINKED) $(SEAM_LIBS) $(PURE_LIBS) $(CONFIG_LIBS) -o $@

@@ -174,7 +174,7 @@ bool streams_wait_gone(struct streams *streams, uint64_t id, uint32_t timeout_ms
 	until.tv_sec += timeout_ms / 1000 + (until.tv_nsec + timeout_ms % 1000 * 1000000l) / 1000000000l;
 	until.tv_nsec = (until.tv_nsec + timeout_ms % 1000 * 1000000l) % 1000000000l;
 	pthread_mutex_lock(&streams->lock);
-	while ((here = is_here(streams, id)))
+	while (is_here(streams, id))
 		if (pthread_cond_timedwait(&streams->gone, &streams->lock, &until) == ETIMEDOUT)
 			break;
 	here = is_here(streams, id);

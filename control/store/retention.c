@@ -75,14 +75,13 @@ static uint64_t take_oldest(struct shard *shard, char why, uint64_t now)
 /* 1 when the oldest segment went. */
 static int expire_one(struct shard *shard, uint64_t now)
 {
-	uint64_t first, second = 0;
+	uint64_t first, second;
 	bool last;
 	char why;
 
 	pthread_mutex_lock(&shard->lock);
 	why = shard->segments_count ? verdict(shard, now, retained_bytes(shard)) : 0;
 	last = shard->segments_count == 1;
-	first = why ? shard->segments[0].first_sequence : 0;
 	second = why && !last ? shard->segments[1].first_sequence : 0;
 	pthread_mutex_unlock(&shard->lock);
 	if (!why)
