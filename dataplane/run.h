@@ -51,14 +51,15 @@ struct run {
 	const uint8_t *record[RECORDS_MAX + RECORDS_SLACK], *origin[RECORDS_MAX + RECORDS_SLACK];
 	uint32_t record_length[RECORDS_MAX + RECORDS_SLACK];
 	/* of each record */
-	const uint8_t *key[RECORDS_MAX]; /* of those with keys */
-	uint32_t key_length[RECORDS_MAX]; /* 0 is a missing one */
+	const uint8_t *key[RECORDS_MAX]; /* of those with keys that need not begin where they do: see struct records */
+	uint32_t key_length[RECORDS_MAX]; /* of those with keys; 0 is a missing one */
 	uint64_t hash[RECORDS_MAX]; /* the hash key's upper half */
 	uint32_t slot[RECORDS_MAX];
 	uint64_t sizes[RECORDS_MAX]; /* the header's first word */
 	uint32_t bytes_in_lane[RECORDS_MAX]; /* or BYTES_ALONE */
 	uint8_t *at[RECORDS_MAX];    /* its place in the lane */
-	uint32_t longest, longest_key, longest_payload, shortest_payload; /* bytes of the longest record, one without its key too, key and payload */
+	/* Bytes of the longest record, one without its key too, key and payload, and of the shortest payload. */
+	uint32_t longest, longest_key, longest_payload, shortest_payload;
 };
 
 /* Records of a run that are made together: where they lie in it. */
@@ -66,7 +67,9 @@ struct records {
 	uint32_t count; /* up to RECORDS_MAX */
 	const uint8_t *const *bytes;
 	const uint32_t *length;
-	const uint8_t *const *key;    /* what is stored with each, as long as run.key_length[] says; or NULL, of datagrams only */
+	/* What is stored with each, as long as run.key_length[] says; the array `bytes` itself when every record begins with its key;
+	 * or NULL, of datagrams only. */
+	const uint8_t *const *key;
 	const uint8_t *const *origin; /* NULL, of datagrams: in front of each one's bytes */
 };
 
@@ -215,8 +218,8 @@ INLINE void run_write_line(uint8_t *at, const struct run_head *head, const uint6
 
 #define RUN_FIRST_KEY 32u
 
-/* The same of a line of at least 64 bytes and a key of at most RUN_FIRST_KEY with which it begins: no masks, which have to come from
- * general registers, and the key is moved with what follows it, that the payload is then written over. */
+/* The same of a line of at least 64 bytes and a key of at most RUN_FIRST_KEY with which it begins: no mask is made for it, which would
+ * have to come from a general register, and the key is moved with what follows it, over which the payload is then written. */
 INLINE void run_write_first(uint8_t *at, const struct run_head *head, const uint64_t *sizes, const uint64_t *hash,
 			    const uint8_t *origin, uint32_t key_length, const uint8_t *payload, uint32_t length)
 {
@@ -431,10 +434,11 @@ INLINE void run_hash_keys(struct worker *w, struct run *run, const struct record
 				run->hash[i] = key_random_next(&w->random);
 		return;
 	}
-	for (uint32_t i = 0; !one_lane && i < r->count; i++)
-		w->keys[i] = (struct md5_key){r->key[i], run->key_length[i]};
-	if (!one_lane)
+	if (!one_lane) {
+		for (uint32_t i = 0; i < r->count; i++)
+			w->keys[i] = (struct md5_key){r->key[i], run->key_length[i]};
 		md5_batch(w->keys, r->count, w->digests);
+	}
 	for (uint32_t i = 0; i < r->count; i++) {
 		struct hash_key hash = {0, 0};
 

@@ -41,7 +41,7 @@ INLINE void lines_find_firsts(struct run *run, uint32_t count, bool whole)
 		run->key_length[i] = (uint32_t)_tzcnt_u64(_cvtmask64_u64(_mm512_mask_cmpeq_epi8_mask(within, some, separator)));
 	}
 	for (uint32_t i = 0; i < count; i++)
-		if (__builtin_expect(run->key_length[i] == 64, 0)) /* not there */
+		if (__builtin_expect(run->key_length[i] == 64, 0)) /* no separator */
 			lines_find_key(run, i);
 }
 #endif

@@ -53,7 +53,8 @@ static inline uint64_t checksum_sum_short(const uint8_t *bytes, uint32_t length)
 }
 
 #if defined(__AVX512BW__) && defined(__BMI2__)
-// The sum of `length` bytes (up to 64 KiB) in 16 parts of 32 bits, each below 2^28, for code compiled for it.
+// The sum of `length` bytes (up to 64 KiB, whose parts come to less than 2^31 together) in 16 parts of 32 bits. For code compiled
+// for it.
 static inline __m512i checksum_parts(const uint8_t *bytes, uint32_t length)
 {
 	const __m512i low = _mm512_set1_epi32(0xffff);

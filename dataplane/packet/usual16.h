@@ -108,18 +108,20 @@ static inline __attribute__((always_inline)) __mmask16 usual16_right(__m512i sum
 /* Of 16 vectors of 32-bit words each one's sum. */
 static inline __attribute__((always_inline)) __m512i usual16_sums(__m512i v[16])
 {
-	__m512i even, odd;
+	__m512i first, last;
 
 #pragma GCC unroll 8
 	for (int i = 0; i < 8; i++) /* halves of each 128-bit lane: two vectors in one */
-		v[i] = _mm512_add_epi32(_mm512_unpacklo_epi32(v[2 * i], v[2 * i + 1]), _mm512_unpackhi_epi32(v[2 * i], v[2 * i + 1]));
+		v[i] = _mm512_add_epi32(_mm512_unpacklo_epi32(v[2 * i], v[2 * i + 1]),
+					_mm512_unpackhi_epi32(v[2 * i], v[2 * i + 1]));
 #pragma GCC unroll 4
 	for (int i = 0; i < 4; i++) /* its rest: four in one */
-		v[i] = _mm512_add_epi32(_mm512_unpacklo_epi64(v[2 * i], v[2 * i + 1]), _mm512_unpackhi_epi64(v[2 * i], v[2 * i + 1]));
-	/* Then the lanes, which end where their vectors stood. */
-	even = _mm512_add_epi32(_mm512_shuffle_i32x4(v[0], v[1], 0x88), _mm512_shuffle_i32x4(v[0], v[1], 0xdd));
-	odd = _mm512_add_epi32(_mm512_shuffle_i32x4(v[2], v[3], 0x88), _mm512_shuffle_i32x4(v[2], v[3], 0xdd));
-	return _mm512_add_epi32(_mm512_shuffle_i32x4(even, odd, 0x88), _mm512_shuffle_i32x4(even, odd, 0xdd));
+		v[i] = _mm512_add_epi32(_mm512_unpacklo_epi64(v[2 * i], v[2 * i + 1]),
+					_mm512_unpackhi_epi64(v[2 * i], v[2 * i + 1]));
+	/* Each lane of v[n] has its part of the sums 4 n to 4 n + 3: lanes are added to lanes until one is left of each. */
+	first = _mm512_add_epi32(_mm512_shuffle_i32x4(v[0], v[1], 0x88), _mm512_shuffle_i32x4(v[0], v[1], 0xdd));
+	last = _mm512_add_epi32(_mm512_shuffle_i32x4(v[2], v[3], 0x88), _mm512_shuffle_i32x4(v[2], v[3], 0xdd));
+	return _mm512_add_epi32(_mm512_shuffle_i32x4(first, last, 0x88), _mm512_shuffle_i32x4(first, last, 0xdd));
 }
 
 /* Adds to the sums what lies behind the first 64 bytes of those frames that are longer: `ends` of others are not looked at. */

@@ -24,7 +24,8 @@ void md5_openssl(const struct md5_key *keys, uint32_t count, uint8_t (*digests)[
 __attribute__((constructor)) static void choose_engines(void)
 {
 	__builtin_cpu_init();
-	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+	    __builtin_cpu_supports("bmi2"))
 		engines[engines_count++] = (struct md5_engine){"avx512", 32, md5_avx512, md5_upper_avx512};
 	if (__builtin_cpu_supports("avx2"))
 		engines[engines_count++] = (struct md5_engine){"avx2", 16, md5_avx2, NULL};
@@ -57,7 +58,8 @@ static void upper_of_digests(const struct md5_engine *engine, const uint8_t *con
 	}
 }
 
-void md5_upper_by(const struct md5_engine *engine, const uint8_t *const *bytes, const uint32_t *length, uint32_t count, uint64_t *upper)
+void md5_upper_by(const struct md5_engine *engine, const uint8_t *const *bytes, const uint32_t *length, uint32_t count,
+		  uint64_t *upper)
 {
 	if (engine->upper) {
 		engine->upper(bytes, length, count, upper);

@@ -32,4 +32,5 @@ struct md5_engine {
 const struct md5_engine *md5_engines(uint32_t *count);
 
 // md5_upper() by a given engine.
-void md5_upper_by(const struct md5_engine *engine, const uint8_t *const *bytes, const uint32_t *length, uint32_t count, uint64_t *upper);
+void md5_upper_by(const struct md5_engine *engine, const uint8_t *const *bytes, const uint32_t *length, uint32_t count,
+		  uint64_t *upper);

@@ -96,7 +96,7 @@ INLINE void load_quad(struct group *g, uint32_t quad)
 
 #define TINY_MAX 16 /* bytes of a key whose words are the first four, its end mark, and its length */
 #define TINY_WORDS 5u
-#define PAGE 4096 /* or a multiple of it */
+#define PAGE 4096 /* every page is one or several of these */
 #define LENGTH_WORD 14u
 
 /* Of tiny keys all other words are zero, and not even set. */
@@ -285,10 +285,12 @@ INLINE void load_tiny(struct group *g, const uint8_t *const *bytes, __m512i leng
 		  four_tiny_rows(bytes + 3));
 #pragma GCC unroll 4
 	for (int n = 0; n < 4; n++) {
-		/* Shifts by 32 and more, as by less than 0, leave nothing. */
+		/* Shifts by 32 and more leave nothing, nor do those by less than 0: of a word behind the end there is no mark, but all
+		 * of it is to go. */
 		__m512i behind = _mm512_sllv_epi32(ones, _mm512_max_epi32(bits, _mm512_setzero_si512()));
 
-		g->words[n] = _mm512_ternarylogic_epi32(g->words[n], behind, _mm512_sllv_epi32(mark, bits), 0xba); /* (a & ~b) | c */
+		/* (a & ~b) | c */
+		g->words[n] = _mm512_ternarylogic_epi32(g->words[n], behind, _mm512_sllv_epi32(mark, bits), 0xba);
 		bits = _mm512_sub_epi32(bits, _mm512_set1_epi32(32));
 	}
 	g->words[4] = _mm512_sllv_epi32(mark, bits);

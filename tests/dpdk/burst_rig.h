@@ -68,7 +68,7 @@ static inline struct config_input *add_input(uint32_t udp_port, uint8_t codec, e
 	return input;
 }
 
-/* UDP ports 514 to 528, 530 and 531: every codec with every kind of key, to many shards, few, one and none. */
+/* UDP ports 514 to 528 and 530 to 533: every codec with every kind of key, to many shards, few, one and none. */
 static inline void telemetry_inputs(void)
 {
 	struct config_input *input;
@@ -98,6 +98,8 @@ static inline void telemetry_inputs(void)
 	input->key_field = 3;
 	add_input(530, CODEC_LINES, KEY_FIELD, "a");
 	add_input(531, CODEC_LINES, KEY_FIELD, "one");
+	add_input(532, CODEC_LINES, KEY_FIELD, "b");
+	add_input(533, CODEC_DATAGRAM, KEY_FIELD, "b");
 }
 
 static inline void make_rig(struct rig *rig, worker_process *process)
