@@ -13,7 +13,7 @@
 
 #ifdef SANITIZED
 #define ROUNDS(n) ((n) / 8)
-#define STEP(n) (n) /* of places that are tried one after the other, each nth */
+#define STEP(n) (n) /* of places that are tried one after the other, each nth; of processes, which start slowly, one of n */
 #else
 #define ROUNDS(n) (n)
 #define STEP(n) 1

@@ -262,7 +262,7 @@ static void a_reader_killed_at_random_moments_loses_nothing_and_repeats_only_wha
 	create("syslog", 2, "");
 	cli_daemon_feed(&d, "syslog", count, 60, 200);
 	cli_daemon_settle(&d);
-	for (; kills < 30; kills++) {
+	for (; kills < 30 / STEP(3); kills++) {
 		pid_t pid = cli_daemon_spawn(&d, "pieces", "read syslog --cursor one --format raw");
 		int status;
 
@@ -297,7 +297,7 @@ static void a_signal_or_a_closed_pipe_commits_exactly_what_went_out(void **state
 	create("syslog", 2, "");
 	cli_daemon_feed(&d, "syslog", count, 60, 200);
 	cli_daemon_settle(&d);
-	for (int i = 0; i < 10; i++) {
+	for (int i = 0; i < 10 / STEP(2); i++) {
 		pid = cli_daemon_spawn(&d, "pieces", "read syslog --cursor one --follow");
 		usleep(20000 + (useconds_t)(rand() % 20000));
 		kill(pid, i % 2 ? SIGTERM : SIGINT);
