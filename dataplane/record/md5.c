@@ -26,10 +26,10 @@ __attribute__((constructor)) static void choose_engines(void)
 	__builtin_cpu_init();
 	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
 	    __builtin_cpu_supports("bmi2"))
-		engines[engines_count++] = (struct md5_engine){"avx512", 32, md5_avx512, md5_upper_avx512};
+		engines[engines_count++] = (struct md5_engine){"avx512", md5_avx512, md5_upper_avx512};
 	if (__builtin_cpu_supports("avx2"))
-		engines[engines_count++] = (struct md5_engine){"avx2", 16, md5_avx2, NULL};
-	engines[engines_count++] = (struct md5_engine){"openssl", 1, md5_openssl, NULL};
+		engines[engines_count++] = (struct md5_engine){"avx2", md5_avx2, NULL};
+	engines[engines_count++] = (struct md5_engine){"openssl", md5_openssl, NULL};
 }
 
 const struct md5_engine *md5_engines(uint32_t *count)

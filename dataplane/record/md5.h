@@ -22,7 +22,6 @@ void md5_upper(const uint8_t *const *bytes, const uint32_t *length, uint32_t cou
 /* One way of doing it. md5_batch() takes the first that this processor can run. */
 struct md5_engine {
 	const char *name;
-	uint32_t lanes;
 	void (*batch)(const struct md5_key *keys, uint32_t count, uint8_t (*digests)[16]);
 	/* NULL: from digests */
 	void (*upper)(const uint8_t *const *bytes, const uint32_t *length, uint32_t count, uint64_t *upper);
