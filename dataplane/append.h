@@ -87,6 +87,12 @@ static __attribute__((cold, noinline)) void append_refuse(struct worker *w, uint
 	ledger_add(&w->ledger, input_word(job->plan->index, INPUT_REFUSED), 1);
 }
 
+/* How far records are just written, which may write COPY_OVER bytes beyond their ends. */
+static inline void append_set_roomy(struct worker_lane *l)
+{
+	l->roomy = l->lane.limit > COPY_OVER ? l->lane.limit - COPY_OVER : 0;
+}
+
 /* For a lane near its limit, or with a gap to tell. Whether there was room. */
 static __attribute__((cold, noinline)) bool append_carefully(struct worker *w, uint32_t slot, const struct job *job,
 							     const uint8_t *key, uint64_t hash)
@@ -104,23 +110,30 @@ static __attribute__((cold, noinline)) bool append_carefully(struct worker *w, u
 	}
 	append_write(at, w->now_ns, job, key, hash, copy_bytes);
 	w->moved[slot] += append_moved(append_length(job));
-	l->roomy = l->lane.limit > COPY_OVER ? l->lane.limit - COPY_OVER : 0;
+	append_set_roomy(l);
 	return true;
 }
 
-/* Where a record goes that its lane has room for, counted there; without, append_carefully() is for it. `bytes`:
- * record_bytes(), `moved`: append_moved(). */
+/* Where a record goes that its lane has room for, counted there. `bytes`: record_bytes(), `moved`: append_moved(). */
+static inline __attribute__((always_inline)) uint8_t *append_take(struct worker *w, uint32_t slot, uint32_t bytes, uint64_t moved)
+{
+	struct lane_writer *lane = &w->lanes[slot].lane;
+	uint64_t position = lane->position;
+
+	lane->position = position + bytes;
+	w->moved[slot] += moved;
+	return lane->bytes + (position & lane->mask);
+}
+
+/* The same of any lane; without room, append_carefully() is for it. */
 static inline __attribute__((always_inline)) bool append_reserve(struct worker *w, uint32_t slot, uint32_t bytes,
 								 uint64_t moved, uint8_t **at)
 {
-	struct worker_lane *l = &w->lanes[slot];
-	uint64_t position = l->lane.position;
+	const struct worker_lane *l = &w->lanes[slot];
 
-	if (__builtin_expect(position + bytes > l->roomy, 0))
+	if (__builtin_expect(l->lane.position + bytes > l->roomy, 0))
 		return false;
-	l->lane.position = position + bytes;
-	w->moved[slot] += moved;
-	*at = l->lane.bytes + (position & l->lane.mask);
+	*at = append_take(w, slot, bytes, moved);
 	return true;
 }
 

@@ -3,56 +3,121 @@
 #pragma once
 
 #include "dataplane/run.h"
+#ifdef USUAL16
+#include "dataplane/run_beside.h"
+#endif
 
-/* Lines cut so far, which lie in a run's record[], record_length[] and origin[]; and what is to be told of all of them. */
+/* Lines cut so far, which lie in a batch's record[], record_length[] and origin[]; and what is to be told of all of them. */
 struct lines {
+	struct batch *batch;
 	uint32_t count;
+	bool waiting; /* the run's other batch has RECORDS_MAX records that are hashed and not appended yet */
 	struct tally tally;
 };
 
-INLINE void lines_find_key(struct run *run, uint32_t i)
+INLINE void lines_find_key(const struct run *run, struct batch *b, uint32_t i)
 {
-	run_find_key(run, i, run->record[i], run->record_length[i]);
+	run_find_key(run, b, i, b->record[i], b->record_length[i]);
 }
 
 #ifdef USUAL16
-INLINE uint32_t lines_shortest(const struct run *run, uint32_t count)
+INLINE uint32_t lines_shortest(const struct batch *b, uint32_t count)
 {
 	uint32_t shortest = UINT32_MAX;
 
 	for (uint32_t i = 0; i < count; i++)
-		shortest = run->record_length[i] < shortest ? run->record_length[i] : shortest;
+		shortest = b->record_length[i] < shortest ? b->record_length[i] : shortest;
 	return shortest;
 }
 
 /* First fields, which begin where their lines do. They end within the first 64 bytes, as nearly all do, without asking for more;
  * of a line that has 64 bytes (`whole`: all have) without a mask, which has to come from a general register. */
-INLINE void lines_find_firsts(struct run *run, uint32_t count, bool whole)
+INLINE void lines_find_firsts(const struct run *run, struct batch *b, uint32_t count, bool whole)
 {
 	const __m512i separator = _mm512_set1_epi8((char)run->plan->key.separator);
 
 	for (uint32_t i = 0; i < count; i++) {
-		const uint8_t *bytes = run->record[i];
-		uint32_t length = run->record_length[i];
+		const uint8_t *bytes = b->record[i];
+		uint32_t length = b->record_length[i];
 		/* A masked load touches no byte whose mask bit is clear. */
 		__mmask64 within = whole ? ~0ull : _cvtu64_mask64(_bzhi_u64(~0ull, length < 64 ? length : 64));
 		__m512i some = whole ? _mm512_loadu_si512(bytes) : _mm512_maskz_loadu_epi8(within, bytes);
 
-		run->key_length[i] = (uint32_t)_tzcnt_u64(_cvtmask64_u64(_mm512_mask_cmpeq_epi8_mask(within, some, separator)));
+		b->key_length[i] = (uint32_t)_tzcnt_u64(_cvtmask64_u64(_mm512_mask_cmpeq_epi8_mask(within, some, separator)));
 	}
 	for (uint32_t i = 0; i < count; i++)
-		if (__builtin_expect(run->key_length[i] == 64, 0)) /* no separator */
-			lines_find_key(run, i);
+		if (__builtin_expect(b->key_length[i] == 64, 0)) /* no separator */
+			lines_find_key(run, b, i);
 }
 #endif
 
-/* Those that were cut beyond RECORDS_MAX come to the front. */
-INLINE void lines_keep_rest(struct run *run, struct lines *lines)
+INLINE void lines_find_keys(const struct run *run, struct records *r)
 {
+	struct batch *b = r->batch;
+
+#ifdef USUAL16
+	if (run->plan->key.field == 1) {
+		r->key = b->record;
+		if (lines_shortest(b, r->count) >= 64)
+			lines_find_firsts(run, b, r->count, true);
+		else
+			lines_find_firsts(run, b, r->count, false);
+		return;
+	}
+#endif
+	for (uint32_t i = 0; i < r->count; i++)
+		lines_find_key(run, b, i);
+}
+
+/* Where a batch of lines has what struct records asks for. */
+INLINE struct records lines_records(struct batch *b, uint32_t count)
+{
+	return (struct records){
+		.batch = b, .count = count, .bytes = b->record, .length = b->record_length, .key = b->key, .origin = b->origin};
+}
+
+#ifdef USUAL16
+INLINE struct batch *lines_other(struct run *run, const struct lines *lines)
+{
+	return run->batch + (lines->batch == run->batch);
+}
+
+INLINE struct records lines_waiting(struct run *run, const struct lines *lines)
+{
+	struct records r = lines_records(lines_other(run, lines), RECORDS_MAX);
+
+	r.key = r.bytes; /* run_all_first() */
+	return r;
+}
+#endif
+
+/* What waits is appended, where that can be beside the hashing of the records that are `next`. */
+INLINE void lines_hash_keys(struct worker *w, struct run *run, struct lines *lines, const struct records *next)
+{
+#ifdef USUAL16
+	if (lines->waiting) {
+		struct records waiting = lines_waiting(run, lines);
+
+		lines->waiting = false;
+		if (beside_hash(w, run->plan->router, next, waiting.batch, run_field_labels(run)))
+			return;
+		run_append_sized(w, run, &waiting, run_field_labels(run), true);
+	}
+#else
+	(void)lines;
+#endif
+	run_hash_keys(w, run, next);
+}
+
+/* Those that were cut beyond RECORDS_MAX come to the front, of the batch that is filled next. */
+INLINE void lines_keep_rest(const struct batch *b, struct lines *lines)
+{
+	struct batch *next = lines->batch;
+
 	for (uint32_t i = 0; i < RECORDS_SLACK; i++) {
-		run->record[i] = run->record[RECORDS_MAX + i];
-		run->record_length[i] = run->record_length[RECORDS_MAX + i];
-		run->origin[i] = run->origin[RECORDS_MAX + i];
+		next->record[i] = b->record[RECORDS_MAX + i];
+		next->record_length[i] = b->record_length[RECORDS_MAX + i];
+		next->origin[i] = b->origin[RECORDS_MAX + i];
 	}
 	lines->count -= RECORDS_MAX;
 }
@@ -60,28 +125,26 @@ INLINE void lines_keep_rest(struct run *run, struct lines *lines)
 /* Appends what is cut so far, up to RECORDS_MAX: as many as are hashed together. */
 static __attribute__((noinline)) void lines_end(struct worker *w, struct run *run, struct lines *lines)
 {
-	struct records r = {.count = lines->count < RECORDS_MAX ? lines->count : RECORDS_MAX,
-			    .bytes = run->record,
-			    .length = run->record_length,
-			    .key = run->key,
-			    .origin = run->origin};
+	struct batch *b = lines->batch;
+	struct records r = lines_records(b, lines->count < RECORDS_MAX ? lines->count : RECORDS_MAX);
 
 	if (r.count == 0)
 		return;
+	lines_find_keys(run, &r);
+	lines_hash_keys(w, run, lines, &r);
 #ifdef USUAL16
-	if (run->plan->key.field == 1) {
-		r.key = run->record;
-		if (lines_shortest(run, r.count) >= 64)
-			lines_find_firsts(run, r.count, true);
+	if (run_exact(run->plan)) {
+		lines->tally.bytes += run_sizes(&r);
+		lines->waiting = r.count == RECORDS_MAX && run_all_first(&r);
+		if (lines->waiting)
+			lines->batch = lines_other(run, lines);
 		else
-			lines_find_firsts(run, r.count, false);
+			run_append_sized(w, run, &r, run_field_labels(run), true);
 	} else
 #endif
-		for (uint32_t i = 0; i < r.count; i++)
-			lines_find_key(run, i);
-	lines->tally.bytes += run_append_fields(w, run, &r);
+		lines->tally.bytes += run_append(w, run, &r, run_field_labels(run));
 	if (lines->count > RECORDS_MAX)
-		lines_keep_rest(run, lines);
+		lines_keep_rest(b, lines);
 	else
 		lines->count = 0;
 }
@@ -98,9 +161,9 @@ static __attribute__((noinline)) uint32_t lines_split(struct worker *w, struct r
 		uint32_t count = split_lines(bytes, left, w->slices, RECORDS_MAX - at, &consumed);
 
 		for (uint32_t i = 0; i < count; i++) {
-			run->record[at + i] = bytes + w->slices[i].offset;
-			run->record_length[at + i] = w->slices[i].length;
-			run->origin[at + i] = origin;
+			lines->batch->record[at + i] = bytes + w->slices[i].offset;
+			lines->batch->record_length[at + i] = w->slices[i].length;
+			lines->batch->origin[at + i] = origin;
 		}
 		lines->count += count;
 		records += count;
@@ -148,8 +211,8 @@ INLINE bool marks_set(__mmask64 *newlines, const uint8_t *bytes, uint32_t length
 {
 	const __m512i newline = _mm512_set1_epi8('\n'), carriage = _mm512_set1_epi8('\r');
 	uint32_t blocks = length / 64;
-	__mmask64 returns = 0;
-	__m512i some;
+	/* The least of all bytes ^ '\r', which is 0 where one is: masks are for newlines, since few units make them. */
+	__m512i least = _mm512_set1_epi8(-1), some;
 
 	if (length > MARK_BLOCKS * 64)
 		return false;
@@ -157,24 +220,25 @@ INLINE bool marks_set(__mmask64 *newlines, const uint8_t *bytes, uint32_t length
 	for (uint32_t i = 0; i < blocks; i++) {
 		some = _mm512_loadu_si512(bytes + i * 64);
 		_store_mask64(&newlines[i], _mm512_cmpeq_epi8_mask(some, newline));
-		returns = _kor_mask64(returns, _mm512_cmpeq_epi8_mask(some, carriage));
+		least = _mm512_min_epu8(least, _mm512_xor_si512(some, carriage));
 	}
 	if (length % 64 > 0) {
 		some = _mm512_maskz_loadu_epi8(_cvtu64_mask64((1ull << length % 64) - 1), bytes + blocks * 64);
 		_store_mask64(&newlines[blocks], _mm512_cmpeq_epi8_mask(some, newline));
-		returns = _kor_mask64(returns, _mm512_cmpeq_epi8_mask(some, carriage));
+		least = _mm512_min_epu8(least, _mm512_xor_si512(some, carriage));
 	}
-	return _kortestz_mask64_u8(returns, returns);
+	return _mm512_testn_epi8_mask(least, least) == 0;
 }
 
 /* Makes records of a frame's lines from its marks. False, and nothing done, when two newlines are in one block, a line is
  * empty or there are too many: split_lines() is for those. */
-INLINE bool marks_cut(struct run *run, struct lines *lines, const __mmask64 *newlines, const uint8_t *bytes, uint32_t length,
+INLINE bool marks_cut(struct lines *lines, const __mmask64 *newlines, const uint8_t *bytes, uint32_t length,
 		      uint32_t *count)
 {
 	uint32_t blocks = (length + 63) / 64, found = 0, last;
 	__m512i ends = _mm512_setzero_si512(), starts, lengths;
 	__m512i place = _mm512_set_epi64(511, 447, 383, 319, 255, 191, 127, 63);
+	struct batch *b = lines->batch;
 	__mmask8 crowded = 0;
 	__mmask16 real;
 
@@ -202,12 +266,12 @@ INLINE bool marks_cut(struct run *run, struct lines *lines, const __mmask64 *new
 	for (uint32_t half = 0; half < 2; half++) {
 		__m256i eight = half ? _mm512_extracti64x4_epi64(starts, 1) : _mm512_castsi512_si256(starts);
 
-		_mm512_storeu_si512(run->record + lines->count + half * 8,
+		_mm512_storeu_si512(b->record + lines->count + half * 8,
 				    _mm512_add_epi64(_mm512_set1_epi64((long long)(uintptr_t)bytes), _mm512_cvtepu32_epi64(eight)));
-		_mm512_storeu_si512(run->origin + lines->count + half * 8,
+		_mm512_storeu_si512(b->origin + lines->count + half * 8,
 				    _mm512_set1_epi64((long long)(uintptr_t)(bytes - RUN_ORIGIN_BEFORE)));
 	}
-	_mm512_storeu_si512(run->record_length + lines->count, lengths);
+	_mm512_storeu_si512(b->record_length + lines->count, lengths);
 	lines->count += found;
 	*count = found;
 	return true;
@@ -232,7 +296,7 @@ INLINE void lines_cut(struct worker *w, struct run *run, struct lines *lines, ui
 		const uint8_t *bytes = run->bytes[first + i];
 		uint32_t length = run->length[first + i], records = 0;
 
-		if (length > 0 && !(marks.plain[i] && marks_cut(run, lines, marks.newlines[i], bytes, length, &records))) {
+		if (length > 0 && !(marks.plain[i] && marks_cut(lines, marks.newlines[i], bytes, length, &records))) {
 			records = lines_split(w, run, lines, bytes, length);
 			refused++;
 		}
@@ -253,10 +317,17 @@ INLINE void lines_cut(struct worker *w, struct run *run, struct lines *lines, ui
 /* Lines by one of their fields: gathered from all frames, as many as are made together. */
 static __attribute__((noinline)) void run_line_fields(struct worker *w, struct run *run)
 {
-	struct lines lines = {.tally = {.input = run->plan->index, .frames = run->count}};
+	struct lines lines = {.batch = run->batch, .tally = {.input = run->plan->index, .frames = run->count}};
 
 	for (uint32_t first = 0; first < run->count; first += MARK_FRAMES)
 		lines_cut(w, run, &lines, first, run->count - first < MARK_FRAMES ? run->count - first : MARK_FRAMES);
 	lines_end(w, run, &lines);
+#ifdef USUAL16
+	if (lines.waiting) {
+		struct records waiting = lines_waiting(run, &lines);
+
+		run_append_sized(w, run, &waiting, run_field_labels(run), true);
+	}
+#endif
 	tally_flush(w, &lines.tally);
 }

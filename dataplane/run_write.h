@@ -117,21 +117,34 @@ INLINE void run_write_line(uint8_t *at, const struct run_head *head, const uint6
 	_mm512_storeu_si512(at + second, _mm512_maskz_loadu_epi8(mask, payload + second));
 }
 
-#define RUN_FIRST_KEY 32u
+#define RUN_FIRST_KEY 20u
+_Static_assert(HEAD_KEY + RUN_FIRST_KEY + RUN_LINE <= 192, "three lines of the cache are asked for in its stead");
 
 /* The same of a line of at least 64 bytes and a key of at most RUN_FIRST_KEY with which it begins: no mask is made for it, which would
- * have to come from a general register, and the key is moved with what follows it, over which the payload is then written. */
+ * have to come from a general register, and the key is moved with what follows it, over which the payload is then written. Writes
+ * nothing beyond the record's end. */
 INLINE void run_write_first(uint8_t *at, const struct run_head *head, const uint64_t *sizes, const uint64_t *hash,
 			    const uint8_t *origin, uint32_t key_length, const uint8_t *payload, uint32_t length)
 {
+	__m256i words = _mm512_castsi512_si256(head->common);
 	__m512i bytes = _mm512_loadu_si512(payload);
+	uint8_t *end;
 
-	run_origin_write(at, head, sizes, hash, origin);
-	_mm256_storeu_si256((__m256i *)(at + HEAD_KEY), _mm512_castsi512_si256(bytes));
-	at += HEAD_KEY + key_length;
-	append_prefetch(at + length, HEAD_KEY + key_length + length);
+	/* Half a vector, of which less lies over the ends of lines. */
+	words = _mm256_mask_set1_epi64(words, head->sizes, (long long)*sizes);
+	words = _mm256_mask_set1_epi64(words, head->hash, (long long)*hash);
+	_mm256_storeu_si256((__m256i *)at, words);
+	at += sizeof(struct record);
+	_mm_storeu_si128((__m128i *)at, _mm_loadu_si128((const __m128i *)origin));
+	at += sizeof(struct origin4);
+	_mm256_storeu_si256((__m256i *)at, _mm512_castsi512_si256(bytes));
+	at += key_length;
+	end = at + length;
+	lane_prefetch(end + APPEND_PREFETCH);
+	lane_prefetch(end + APPEND_PREFETCH + 64);
+	lane_prefetch(end + APPEND_PREFETCH + 128);
 	_mm512_storeu_si512(at, bytes);
-	_mm512_storeu_si512(at + length - 64, _mm512_loadu_si512(payload + length - 64));
+	_mm512_storeu_si512(end - 64, _mm512_loadu_si512(payload + length - 64));
 }
 #else
 struct run_head {

@@ -132,7 +132,7 @@ static uint32_t draw_long_lines(char *text)
 {
 	uint32_t bytes = 0;
 
-	for (uint32_t lines = 1 + draw(6); lines > 0; lines--)
+	for (uint32_t lines = 2 + draw(8); lines > 0; lines--)
 		bytes += (uint32_t)sprintf(text + bytes, "key-%u %0*u\n", draw(40), 64 + (int)draw(50), draw(1000000));
 	return bytes;
 }

@@ -1,0 +1,112 @@
+// The keys of a batch of lines hashed while the batch before it is written: MD5 keeps the vector units busy and leaves the
+// ways to memory idle, and writing does the reverse. One after the other they take 7.1 ns a line, together 5 (Zen 4). A part of
+// burst.c, compiled with it for x86-64-v4.
+#pragma once
+
+#include "dataplane/record/md5_tiny.h"
+#include "dataplane/run.h"
+
+#define BESIDE_SHARDS 64u /* of a stream whose lanes' room is looked at for each batch */
+#define BESIDE_STEPS 4u /* of MD5 between which some records are written */
+#define BESIDE_RECORDS (RECORDS_MAX / (64 / BESIDE_STEPS))
+_Static_assert(RECORDS_MAX == MD5_GROUPS * MD5_LANES, "the keys of a batch are hashed at once");
+_Static_assert(RECORDS_MAX % (64 / BESIDE_STEPS) == 0, "all are written by the end");
+
+struct beside { /* what is appended meanwhile */
+	struct worker *w;
+	const struct batch *batch;
+	const uint32_t *slots;
+	uint32_t shift;
+	struct run_head head;
+};
+
+INLINE uint64_t beside_room(const struct worker_lane *l)
+{
+	return l->roomy > l->lane.position ? l->roomy - l->lane.position : 0;
+}
+
+/* A lane that seems to be near its limit: most often it has been read long since, and nobody has looked. */
+static __attribute__((cold, noinline)) bool beside_look_again(struct worker *w, uint32_t slot, uint64_t bytes)
+{
+	struct worker_lane *l = &w->lanes[slot];
+
+	if (worker_row(w, slot)[LANE_GAP_COUNT] > 0 || !lane_refresh(&l->lane)) /* a gap is told first: append_carefully() */
+		return false;
+	append_set_roomy(l);
+	return beside_room(l) >= bytes;
+}
+
+/* Whether all lanes have room for a whole batch, wherever its records go: so that none need be asked. */
+INLINE bool beside_all_roomy(struct worker *w, const struct router *router, const struct batch *b)
+{
+	uint64_t bytes = (uint64_t)RECORDS_MAX * b->longest;
+
+	if (router->shards > BESIDE_SHARDS)
+		return false;
+	for (uint32_t i = 0; i < router->shards; i++) {
+		uint32_t slot = router->slots[i];
+
+		if (__builtin_expect(beside_room(&w->lanes[slot]) < bytes, 0) && !beside_look_again(w, slot, bytes))
+			return false;
+	}
+	return true;
+}
+
+/* Records [from, from + BESIDE_RECORDS). Not unrolled: hashing and writing are to stay in the first-level cache. */
+INLINE void beside_append(const struct beside *beside, uint32_t from)
+{
+	const struct batch *b = beside->batch;
+	struct worker *w = beside->w;
+
+#pragma GCC unroll 1
+	for (uint32_t i = from; i < from + BESIDE_RECORDS; i++) {
+		uint32_t slot = beside->slots[b->hash[i] >> beside->shift];
+		uint8_t *at = append_take(w, slot, b->bytes_in_lane[i], append_moved(b->record_length[i]));
+
+		run_write_first(at, &beside->head, &b->sizes[i], &b->hash[i], b->origin[i], b->key_length[i], b->record[i],
+				b->record_length[i]);
+	}
+}
+
+#define BESIDE_STEP(f, a, b, c, d, w, s, n, k)              \
+	MD5_STEP_5(f, a, b, c, d, w, s, n, k)               \
+	if ((n) % BESIDE_STEPS == BESIDE_STEPS - 1)         \
+		beside_append(&beside, (n) / BESIDE_STEPS * BESIDE_RECORDS);
+
+/* Hashes RECORDS_MAX lines that begin with their keys and appends a batch of as many that is hashed and run_all_first(). False, and
+ * nothing done, when they are fewer, a key has more than MD5_TINY bytes or is missing, or a lane may be without room. */
+static __attribute__((noinline)) bool beside_hash(struct worker *w, const struct router *router, const struct records *next,
+						   const struct batch *waiting, uint64_t labels)
+{
+	static const __mmask16 active[MD5_GROUPS] = {0xffff, 0xffff, 0xffff, 0xffff, 0xffff};
+	struct beside beside = {.w = w, .batch = waiting, .slots = router->slots, .shift = router->shift};
+	struct batch *b = next->batch;
+	const uint32_t *constants = md5_constants_table();
+	const bool tiny = true;
+	struct md5_group g[MD5_GROUPS];
+	struct md5_tiny keys;
+	uint32_t missing = 0;
+
+	if (next->count < RECORDS_MAX || next->key != next->bytes || !beside_all_roomy(w, router, waiting) ||
+	    !md5_tiny_take(&keys, b->record, b->key_length, RECORDS_MAX, MD5_GROUPS))
+		return false;
+	for (uint32_t n = 0; n < MD5_GROUPS; n++)
+		missing |= _mm512_testn_epi32_mask(keys.lengths[n], keys.lengths[n]);
+	if (__builtin_expect(missing != 0, 0))
+		return false;
+	run_head_init(&beside.head, w->now_ns, labels);
+#pragma GCC unroll 5
+	for (uint32_t n = 0; n < MD5_GROUPS; n++) {
+		md5_start_group(g + n);
+		md5_tiny_load(g + n, keys.from[n], keys.lengths[n]);
+	}
+	{
+		MD5_EACH_5(MD5_TAKE)
+		MD5_STEPS(BESIDE_STEP)
+		MD5_EACH_5(MD5_FINISH)
+	}
+#pragma GCC unroll 5
+	for (uint32_t n = 0; n < MD5_GROUPS; n++)
+		md5_store_hashes(g + n, b->hash + n * MD5_LANES);
+	return true;
+}
