@@ -46,7 +46,8 @@ struct batch {
 	uint64_t sizes[RECORDS_MAX]; /* the header's first word */
 	uint32_t bytes_in_lane[RECORDS_MAX]; /* or BYTES_ALONE */
 	uint8_t *at[RECORDS_MAX];    /* its place in the lane */
-	/* Bytes of the longest record, one without its key too, key and payload, and of the shortest key, 0 without, and payload. */
+	/* Bytes of the longest record, one without its key too, key and payload, and of lines the
+	 * shortest key, 0 without, and payload. */
 	uint32_t longest, longest_key, longest_payload, shortest_key, shortest_payload;
 };
 
@@ -99,21 +100,22 @@ INLINE const uint8_t *run_origin(const struct records *r, uint32_t i)
 	return r->origin ? r->origin[i] : r->bytes[i] - RUN_ORIGIN_BEFORE;
 }
 
-/* A record of a run whose lane is near its limit, or whose key is missing. */
+/* A record of a run whose lane is near its limit, or whose key is missing. `r` by value: a pointer to it, even here, and everybody
+ * else reads it again behind every store. */
 static __attribute__((cold, noinline)) void run_append_single(struct worker *w, const struct run *run,
-							      const struct records *r, uint32_t i, uint32_t slot,
+							      struct records r, uint32_t i, uint32_t slot,
 							      uint64_t labels)
 {
-	const struct batch *b = r->batch;
-	struct job job = {.payload = r->bytes[i],
-			  .origin = run_origin(r, i),
+	const struct batch *b = r.batch;
+	struct job job = {.payload = r.bytes[i],
+			  .origin = run_origin(&r, i),
 			  .sizes = b->sizes[i],
 			  .labels = labels,
 			  .plan = run->plan};
 
-	if (r->key && b->key_length[i] == 0)
+	if (r.key && b->key_length[i] == 0)
 		job.labels = append_labels(run->plan, run->vlan) | append_key_kind(RECORD_KEY_HASH);
-	append(w, slot, &job, r->key ? r->key[i] : NULL, b->hash[i]);
+	append(w, slot, &job, r.key ? r.key[i] : NULL, b->hash[i]);
 }
 
 #ifdef USUAL16
@@ -231,8 +233,10 @@ INLINE uint32_t run_sizes(const struct records *r)
 		longest = bytes > longest ? bytes : longest;
 		longest_key = key_length > longest_key ? key_length : longest_key;
 		longest_payload = length > longest_payload ? length : longest_payload;
-		shortest_key = key_length < shortest_key ? key_length : shortest_key;
-		shortest_payload = length < shortest_payload ? length : shortest_payload;
+		if (r->origin) {
+			shortest_key = key_length < shortest_key ? key_length : shortest_key;
+			shortest_payload = length < shortest_payload ? length : shortest_payload;
+		}
 		b->sizes[i] = append_sizes(RECORD_ORIGIN_IPV4, key_length, length);
 		b->bytes_in_lane[i] = r->key && key_length == 0 ? BYTES_ALONE : bytes;
 	}
@@ -281,21 +285,23 @@ INLINE void run_append_sized(struct worker *w, const struct run *run, const stru
 		run_write(r, &head, written, i);
 		if (__builtin_expect(i == r->count, 1))
 			return;
-		run_append_single(w, run, r, i, exact ? route_find(run->plan->router, b->hash[i], 0) : b->slot[i], labels);
+		run_append_single(w, run, *r, i, exact ? route_find(run->plan->router, b->hash[i], 0) : b->slot[i], labels);
 		written = i + 1;
 	}
 }
 
 /* The same of any records; their payload's bytes. */
-INLINE uint32_t run_append(struct worker *w, const struct run *run, const struct records *r, uint64_t labels)
+INLINE uint32_t run_append_to(struct worker *w, const struct run *run, const struct records *r, uint64_t labels, bool exact)
 {
 	uint32_t total = run_sizes(r);
 
-	if (run_exact(run->plan))
-		run_append_sized(w, run, r, labels, true);
-	else
-		run_append_sized(w, run, r, labels, false);
+	run_append_sized(w, run, r, labels, exact);
 	return total;
+}
+
+INLINE uint32_t run_append(struct worker *w, const struct run *run, const struct records *r, uint64_t labels)
+{
+	return run_exact(run->plan) ? run_append_to(w, run, r, labels, true) : run_append_to(w, run, r, labels, false);
 }
 
 /* Hashes of records by their keys, and their lanes unless run_exact(); one without a key goes anywhere. */
