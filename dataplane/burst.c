@@ -216,7 +216,7 @@ static __attribute__((noinline)) void run_end(struct worker *w, struct run *run)
 	} else {
 		run_codec(w, run, CODEC_DATAGRAM);
 	}
-	run->count = 0;
+	run_clear(run);
 }
 
 /* Ends the run and begins one with frame `first` for other traffic. False when that has no input or one with conditions. */
@@ -330,6 +330,7 @@ INLINE bool take_group(struct worker *w, struct run *run, struct rte_mbuf **fram
 	const uint8_t *buffers[GROUP];
 	uint32_t lengths[GROUP], at, n = count - first < GROUP ? count - first : GROUP;
 	uint64_t traffic;
+	struct marks *marks = NULL;
 	struct usual16 usual;
 	bool verified;
 
@@ -339,16 +340,23 @@ INLINE bool take_group(struct worker *w, struct run *run, struct rte_mbuf **fram
 			*total += frames[i]->pkt_len;
 		goto one_by_one;
 	}
+	/* If they go on with the run. */
+	if (run_is_marked(w, run))
+		marks = &run->marks[run->count / MARK_FRAMES];
 	if (!group_look(frames, pool, buffers, lengths, &verified, total) ||
-	    usual16_decode(buffers, RTE_PKTMBUF_HEADROOM, lengths, &w->port->host, verified ? 0xffff : 0, &usual) != 0xffff)
+	    usual16_decode(buffers, RTE_PKTMBUF_HEADROOM, lengths, &w->port->host, verified ? 0xffff : 0, marks, &usual) != 0xffff)
 		goto one_by_one;
 	/* As run_traffic() has it, for the first; the others are to be the same. */
 	traffic = usual.ports[0] >> 16 | (uint64_t)RECORD_VLAN_NONE << 16;
 	if (_mm512_cmpneq_epi32_mask(_mm512_srli_epi32(_mm512_loadu_si512(usual.ports), 16),
 				     _mm512_set1_epi32((int)(usual.ports[0] >> 16))) != 0)
 		goto one_by_one;
-	if (__builtin_expect(traffic != run->traffic, 0) && !run_turn(w, run, traffic, first))
-		goto one_by_one;
+	if (__builtin_expect(traffic != run->traffic, 0)) {
+		if (!run_turn(w, run, traffic, first))
+			goto one_by_one;
+	} else if (usual.marked) {
+		run->marked |= 1u << run->count / MARK_FRAMES;
+	}
 	at = run->count;
 	run->count += GROUP;
 	for (uint32_t i = 0; i < GROUP; i += 8)
@@ -398,7 +406,8 @@ bool BURST(struct worker *w, struct rte_mbuf **frames, uint32_t count)
 	struct run run;
 	uint64_t total = 0;
 
-	run.count = run.first = 0;
+	run_clear(&run);
+	run.first = 0;
 	run.traffic = w->run_traffic;
 	run.vlan = (uint16_t)(run.traffic >> 16);
 	run.plan = w->run_plan;

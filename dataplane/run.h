@@ -69,7 +69,19 @@ struct run {
 	uint32_t length[BURST_MAX];
 	uint32_t source[BURST_MAX], destination[BURST_MAX], ports[BURST_MAX]; /* the origin's words */
 	struct batch batch[RUN_BATCHES]; /* the first is the datagrams' */
+#ifdef USUAL16
+	uint32_t marked;                              /* a bit for each MARK_FRAMES of them that are marked already */
+	struct marks marks[BURST_MAX / MARK_FRAMES]; /* of lines by one of their fields */
+#endif
 };
+
+INLINE void run_clear(struct run *run)
+{
+	run->count = 0;
+#ifdef USUAL16
+	run->marked = 0;
+#endif
+}
 
 /* Records of a batch: where they lie in it. */
 struct records {
@@ -87,6 +99,17 @@ struct records {
 #define RUN_READS USUAL_READS
 #else
 #define RUN_READS 0u
+#endif
+
+#ifdef USUAL16
+/* Whether the next MARK_FRAMES frames are to be marked, if they go on with this run: run_line_fields(). */
+INLINE bool run_is_marked(const struct worker *w, const struct run *run)
+{
+	const struct plan_input *plan = run->plan;
+
+	return run->traffic != RUN_NONE && plan->codec == CODEC_LINES && plan->key.kind == KEY_FIELD && plan->router &&
+	       run->count % MARK_FRAMES == 0 && w->marks_paused[plan->index] == 0;
+}
 #endif
 
 /* UDP's destination port, as it lies in a frame, and the outer tag. */

@@ -192,50 +192,18 @@ INLINE void lines_cut_each(struct worker *w, struct run *run, struct lines *line
 }
 
 #ifdef USUAL16
-#define MARK_BLOCKS 24u  /* of 64 bytes, that a frame may have: Ethernet's usual size */
-#define MARK_RECORDS 16u /* that it may have */
-#define MARK_FRAMES 16u
+#define MARK_RECORDS 16u /* that a marked frame may have */
 #define MARK_PAUSE 31u /* groups not marked for one that was in vain: marking costs 1 of 15 ns a line of 31 bytes */
 _Static_assert(MARK_RECORDS <= RECORDS_SLACK, "written as a whole vector");
 _Static_assert(KEY_BYTES_MAX >= 64, "lines_find_firsts() never cuts one");
 _Static_assert(MARK_BLOCKS + 1 < 32, "how many newlines were found is a shift of 32 bits");
 
-/* Of each of up to MARK_FRAMES frames, where its newlines are: a bit for each byte. They are marked for all frames first: a
- * vector of masks loaded right after they were stored one by one would wait until they have left the store buffer. */
-struct marks {
-	__mmask64 newlines[MARK_FRAMES][MARK_BLOCKS] __attribute__((aligned(64)));
-	bool plain[MARK_FRAMES]; /* no '\r', and not too long */
-};
-
-INLINE bool marks_set(__mmask64 *newlines, const uint8_t *bytes, uint32_t length)
-{
-	const __m512i newline = _mm512_set1_epi8('\n'), carriage = _mm512_set1_epi8('\r');
-	uint32_t blocks = length / 64;
-	/* The least of all bytes ^ '\r', which is 0 where one is: masks are for newlines, since few units make them. */
-	__m512i least = _mm512_set1_epi8(-1), some;
-
-	if (length > MARK_BLOCKS * 64)
-		return false;
-#pragma GCC unroll 4
-	for (uint32_t i = 0; i < blocks; i++) {
-		some = _mm512_loadu_si512(bytes + i * 64);
-		_store_mask64(&newlines[i], _mm512_cmpeq_epi8_mask(some, newline));
-		least = _mm512_min_epu8(least, _mm512_xor_si512(some, carriage));
-	}
-	if (length % 64 > 0) {
-		some = _mm512_maskz_loadu_epi8(_cvtu64_mask64((1ull << length % 64) - 1), bytes + blocks * 64);
-		_store_mask64(&newlines[blocks], _mm512_cmpeq_epi8_mask(some, newline));
-		least = _mm512_min_epu8(least, _mm512_xor_si512(some, carriage));
-	}
-	return _mm512_testn_epi8_mask(least, least) == 0;
-}
-
 /* Makes records of a frame's lines from its marks. False, and nothing done, when two newlines are in one block, a line is
  * empty or there are too many: split_lines() is for those. */
-INLINE bool marks_cut(struct lines *lines, const __mmask64 *newlines, const uint8_t *bytes, uint32_t length,
-		      uint32_t *count)
+INLINE bool lines_cut_marked(struct lines *lines, const __mmask64 *newlines, const uint8_t *bytes, uint32_t length, uint32_t *count)
 {
-	uint32_t blocks = (length + 63) / 64, found = 0, last;
+	const uint8_t *frame = bytes - DECODE_USUAL_HEADERS;
+	uint32_t end = DECODE_USUAL_HEADERS + length, blocks = (end + MARK_BLOCK - 1) / MARK_BLOCK, found = 0, last;
 	__m512i ends = _mm512_setzero_si512(), starts, lengths;
 	__m512i place = _mm512_set_epi64(511, 447, 383, 319, 255, 191, 127, 63);
 	struct batch *b = lines->batch;
@@ -255,10 +223,10 @@ INLINE bool marks_cut(struct lines *lines, const __mmask64 *newlines, const uint
 		place = _mm512_add_epi64(place, _mm512_set1_epi64(512));
 	}
 	/* What follows the last newline ends where the frame does. */
-	last = newlines[blocks - 1] >> (length - 1) % 64 & 1;
-	ends = _mm512_mask_set1_epi32(ends, (__mmask16)(last ? 0 : 1u << found), (int)length);
+	last = newlines[blocks - 1] >> (end - 1) % MARK_BLOCK & 1;
+	ends = _mm512_mask_set1_epi32(ends, (__mmask16)(last ? 0 : 1u << found), (int)end);
 	found += !last;
-	starts = _mm512_add_epi32(_mm512_alignr_epi32(ends, _mm512_set1_epi32(-1), 15), _mm512_set1_epi32(1));
+	starts = _mm512_add_epi32(_mm512_alignr_epi32(ends, _mm512_set1_epi32((int)DECODE_USUAL_HEADERS - 1), 15), _mm512_set1_epi32(1));
 	lengths = _mm512_sub_epi32(ends, starts);
 	real = (__mmask16)_bzhi_u32(0xffff, found);
 	if (found > MARK_RECORDS || crowded || _mm512_mask_testn_epi32_mask(real, lengths, lengths))
@@ -267,7 +235,7 @@ INLINE bool marks_cut(struct lines *lines, const __mmask64 *newlines, const uint
 		__m256i eight = half ? _mm512_extracti64x4_epi64(starts, 1) : _mm512_castsi512_si256(starts);
 
 		_mm512_storeu_si512(b->record + lines->count + half * 8,
-				    _mm512_add_epi64(_mm512_set1_epi64((long long)(uintptr_t)bytes), _mm512_cvtepu32_epi64(eight)));
+				    _mm512_add_epi64(_mm512_set1_epi64((long long)(uintptr_t)frame), _mm512_cvtepu32_epi64(eight)));
 		_mm512_storeu_si512(b->origin + lines->count + half * 8,
 				    _mm512_set1_epi64((long long)(uintptr_t)(bytes - RUN_ORIGIN_BEFORE)));
 	}
@@ -282,21 +250,23 @@ INLINE bool marks_cut(struct lines *lines, const __mmask64 *newlines, const uint
 INLINE void lines_cut(struct worker *w, struct run *run, struct lines *lines, uint32_t first, uint32_t count)
 {
 	uint8_t *paused = &w->marks_paused[run->plan->index];
+	struct marks *marks = &run->marks[first / MARK_FRAMES];
 	uint32_t refused = 0;
-	struct marks marks;
 
 	if (__builtin_expect(*paused > 0, 0)) {
 		--*paused;
 		lines_cut_each(w, run, lines, first, count);
 		return;
 	}
-	for (uint32_t i = 0; i < count; i++)
-		marks.plain[i] = marks_set(marks.newlines[i], run->bytes[first + i], run->length[first + i]);
+	if (!(run->marked >> first / MARK_FRAMES & 1))
+		for (uint32_t i = 0; i < count; i++)
+			marks_set(marks, i, run->bytes[first + i] - DECODE_USUAL_HEADERS, DECODE_USUAL_HEADERS,
+				  DECODE_USUAL_HEADERS + run->length[first + i]);
 	for (uint32_t i = 0; i < count; i++) {
 		const uint8_t *bytes = run->bytes[first + i];
 		uint32_t length = run->length[first + i], records = 0;
 
-		if (length > 0 && !(marks.plain[i] && marks_cut(lines, marks.newlines[i], bytes, length, &records))) {
+		if (!(marks->plain[i] && lines_cut_marked(lines, marks->newlines[i], bytes, length, &records))) {
 			records = lines_split(w, run, lines, bytes, length);
 			refused++;
 		}

@@ -1,6 +1,7 @@
 // Sixteen frames at once that nearly all frames are: decode_usual() by vectors, for x86-64-v4.
 #pragma once
 
+#include "dataplane/packet/marks.h"
 #include "dataplane/packet/usual.h"
 
 #if defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
@@ -23,6 +24,7 @@
 struct usual16 {
 	uint32_t length[USUAL16];                                       /* of UDP's payload */
 	uint32_t source[USUAL16], destination[USUAL16], ports[USUAL16]; /* as they lie in the frame: an origin block's words */
+	bool marked; /* all have their newlines marked */
 };
 
 static inline __attribute__((always_inline)) void usual16_turn(__m512i r[16])
@@ -124,26 +126,32 @@ static inline __attribute__((always_inline)) __m512i usual16_sums(__m512i v[16])
 	return _mm512_add_epi32(_mm512_shuffle_i32x4(first, last, 0x88), _mm512_shuffle_i32x4(first, last, 0xdd));
 }
 
-/* Adds to the sums what lies behind the first 64 bytes of those frames that are longer: `ends` of others are not looked at. */
+/* Adds to the sums what lies behind the first 64 bytes of those frames that are longer: `ends` of others are not looked at. With
+ * `marks`, their newlines are marked. */
 static inline __m512i usual16_add_rest(__m512i sums, const uint8_t *const buffers[USUAL16], uint32_t offset, __m512i ends,
-					__mmask16 longer)
+					__mmask16 longer, struct marks *marks)
 {
-	uint32_t left[USUAL16];
+	uint32_t end[USUAL16];
 	__m512i parts[USUAL16];
 
-	_mm512_storeu_si512(left, _mm512_maskz_sub_epi32(longer, ends, _mm512_set1_epi32(USUAL16_BYTES)));
-	for (uint32_t i = 0; i < USUAL16; i++)
-		parts[i] = checksum_parts(buffers[i] + offset + USUAL16_BYTES, left[i]);
+	/* Of those that are not, there is nothing behind. */
+	_mm512_storeu_si512(end, _mm512_mask_mov_epi32(_mm512_set1_epi32(USUAL16_BYTES), longer, ends));
+	if (marks)
+		for (uint32_t i = 0; i < USUAL16; i++)
+			parts[i] = marks_set(marks, i, buffers[i] + offset, DECODE_USUAL_HEADERS, end[i]);
+	else
+		for (uint32_t i = 0; i < USUAL16; i++)
+			parts[i] = checksum_parts(buffers[i] + offset + USUAL16_BYTES, end[i] - USUAL16_BYTES);
 	return _mm512_add_epi32(sums, usual16_both(usual16_sums(parts)));
 }
 
 // Which of 16 frames, each `offset` into its buffer, are usual: for the host's first address, without a tag, else as
 // decode_usual() has it. For those `out` is set, and its payload begins DECODE_USUAL_HEADERS into the frame. USUAL16_BYTES of
 // each are readable, even of those whose `lengths` says less. Not for a tap. `verified` has the bits of those whose checksums the
-// NIC has found right.
+// NIC has found right. With `marks`, which may be NULL, newlines of their payloads are marked on the way, where there is a way.
 static inline __attribute__((always_inline)) uint32_t usual16_decode(const uint8_t *const buffers[USUAL16], uint32_t offset,
 								      const uint32_t lengths[USUAL16], const struct host *host,
-								      uint32_t verified, struct usual16 *out)
+								      uint32_t verified, struct marks *marks, struct usual16 *out)
 {
 	/* Shuffles within 128-bit lanes: the lower or upper half of each word, its bytes swapped, the rest 0. */
 	const __m512i low = _mm512_set4_epi32((int)0xffff0c0d, (int)0xffff0809, (int)0xffff0405, (int)0xffff0001);
@@ -180,8 +188,9 @@ static inline __attribute__((always_inline)) uint32_t usual16_decode(const uint8
 		sum = _mm512_add_epi32(sum, usual16_both(inside));
 	}
 	longer = _mm512_mask_cmpgt_epu32_mask(usual, end, _mm512_set1_epi32(USUAL16_BYTES));
+	out->marked = marks && longer == 0xffff && verified == 0;
 	if (__builtin_expect(longer & ~verified, 0))
-		sum = usual16_add_rest(sum, buffers, offset, end, longer);
+		sum = usual16_add_rest(sum, buffers, offset, end, longer, out->marked ? marks : NULL);
 	usual &= (__mmask16)((usual16_right(ipv4) & usual16_right(sum)) | verified);
 
 	_mm512_storeu_si512(out->length, _mm512_sub_epi32(udp, _mm512_set1_epi32(WIRE_UDP_BYTES)));

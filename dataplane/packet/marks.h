@@ -1,0 +1,64 @@
+// Where frames of lines have their newlines, a bit for each byte, marked in the one pass that sums them for their checksum: a second
+// pass over a kilobyte costs 10 ns. For x86-64-v4.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/packet/checksum.h"
+
+#if defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
+#include <immintrin.h>
+
+#define MARK_FRAMES 16u
+#define MARK_BLOCK 64u
+#define MARK_BLOCKS 24u /* that a frame may have: Ethernet's usual size */
+
+/* Of up to MARK_FRAMES frames. They are marked for all before any is asked for: a vector of masks loaded right after they were stored
+ * one by one would wait until they have left the store buffer. */
+struct marks {
+	__mmask64 newlines[MARK_FRAMES][MARK_BLOCKS] __attribute__((aligned(64))); /* of each block from the frame's start */
+	bool plain[MARK_FRAMES]; /* no '\r', and not too long; else the marks say nothing */
+};
+
+/* What is made of a block on the way. */
+struct marking {
+	__m512i least;        /* of all bytes ^ '\r': 0 where one is. Few units make masks, and newlines need theirs */
+	__m512i lower, upper; /* sums of the words' halves, as checksum_parts() has them */
+};
+
+static inline __attribute__((always_inline)) __mmask64 marks_block(struct marking *m, __m512i block)
+{
+	m->least = _mm512_min_epu8(m->least, _mm512_xor_si512(block, _mm512_set1_epi8('\r')));
+	m->lower = _mm512_add_epi32(m->lower, _mm512_and_si512(block, _mm512_set1_epi32(0xffff)));
+	m->upper = _mm512_add_epi32(m->upper, _mm512_srli_epi32(block, 16));
+	return _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8('\n'));
+}
+
+// Marks bytes [begin, end) of a frame, `begin` within its first block, as those of frame `i`. Their sum as checksum_parts(), of those
+// behind the first block. Reads nothing outside.
+static inline __attribute__((always_inline)) __m512i marks_set(struct marks *marks, uint32_t i, const uint8_t *frame,
+							       uint32_t begin, uint32_t end)
+{
+	__mmask64 *newlines = marks->newlines[i];
+	struct marking m = {_mm512_set1_epi8(-1), _mm512_setzero_si512(), _mm512_setzero_si512()};
+	uint32_t whole = end / MARK_BLOCK;
+
+	marks->plain[i] = false;
+	if (__builtin_expect(end > MARK_BLOCKS * MARK_BLOCK, 0))
+		return checksum_parts(frame + MARK_BLOCK, end - MARK_BLOCK);
+	/* A masked load touches no byte whose mask bit is clear; those read as 0. */
+	newlines[0] = marks_block(&m, _mm512_maskz_loadu_epi8(_cvtu64_mask64(_bzhi_u64(~0ull, end < 64 ? end : 64) & ~0ull << begin), frame));
+	m.lower = m.upper = _mm512_setzero_si512();
+#pragma GCC unroll 4
+	for (uint32_t block = 1; block < whole; block++)
+		_store_mask64(&newlines[block], marks_block(&m, _mm512_loadu_si512(frame + block * MARK_BLOCK)));
+	if (whole > 0 && end % MARK_BLOCK > 0) {
+		__mmask64 rest = _cvtu64_mask64(_bzhi_u64(~0ull, end % MARK_BLOCK));
+
+		_store_mask64(&newlines[whole], marks_block(&m, _mm512_maskz_loadu_epi8(rest, frame + whole * MARK_BLOCK)));
+	}
+	marks->plain[i] = _mm512_testn_epi8_mask(m.least, m.least) == 0;
+	return _mm512_add_epi32(m.lower, m.upper);
+}
+#endif
