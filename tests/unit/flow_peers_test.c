@@ -276,8 +276,8 @@ static void dump(pcap_dumper_t *dumper, uint16_t port, const uint8_t *bytes, uin
 	pcap_dump((uint8_t *)dumper, &header, packet);
 }
 
-/* Runs an exporter: what it sends to `port`, which `listening` listens at, goes to `path`. */
-static void run_exporter(const char *command, int listening, uint16_t port, const char *path)
+/* Runs an exporter that ends with a status of at most `most`: what it sends to `port`, which `listening` listens at, goes to `path`. */
+static void run_exporter(const char *command, int most, int listening, uint16_t port, const char *path)
 {
 	static uint8_t bytes[65536];
 	pcap_t *kind = pcap_open_dead(DLT_RAW, 65535);
@@ -299,7 +299,7 @@ static void run_exporter(const char *command, int listening, uint16_t port, cons
 			break;
 		over = over || waitpid(child, &status, WNOHANG) == child;
 	}
-	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) <= most);
 	pcap_dump_close(dumper);
 	pcap_close(kind);
 }
@@ -334,7 +334,8 @@ static void compare_exports(const char *program, const struct run *runs, size_t 
 				 "PATH=$PATH:/usr/sbin; printf 'daemonize: false\npcap_savefile: %s/%s\n%s:%u\n' >'%s'; "
 				 "exec timeout 30 pmacctd -f '%s' >/dev/null 2>&1",
 				 directory, runs[i].capture, runs[i].options, port, file, file);
-		run_exporter(command, fd, port, path);
+		/* pmacctd ends with 1 when its plugin has sent everything and is gone before itself is. */
+		run_exporter(command, strcmp(program, "pmacctd") == 0, fd, port, path);
 		close(fd);
 		assert_true(compare(path, port, runs[i].codec, pairs) > 0);
 	}
