@@ -341,7 +341,7 @@ INLINE bool take_group(struct worker *w, struct run *run, struct rte_mbuf **fram
 		goto one_by_one;
 	}
 	/* If they go on with the run. */
-	if (run_is_marked(w, run))
+	if (run_wants_marks(w, run))
 		marks = &run->marks[run->count / MARK_FRAMES];
 	if (!group_look(frames, pool, buffers, lengths, &verified, total) ||
 	    usual16_decode(buffers, RTE_PKTMBUF_HEADROOM, lengths, &w->port->host, verified ? 0xffff : 0, marks, &usual) != 0xffff)

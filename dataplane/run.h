@@ -1,6 +1,6 @@
 // Runs: usual frames for one input, one after the other, which most frames of most bursts are. Their records are made
-// stage by stage, each stage for all of them: hashes, lanes, places, bytes. A part of burst.c, compiled once per x86-64
-// level with it.
+// stage by stage, each stage for all of them: hashes, lanes, places, bytes; but see run_beside.h. A part of burst.c, compiled
+// once per x86-64 level with it.
 #pragma once
 
 #include "dataplane/run_write.h"
@@ -83,7 +83,7 @@ INLINE void run_clear(struct run *run)
 #endif
 }
 
-/* Records of a batch: where they lie in it. */
+/* Records that are made together: where what is asked of them lies, in their batch or, of datagrams, in the run. */
 struct records {
 	struct batch *batch;
 	uint32_t count; /* up to RECORDS_MAX */
@@ -103,7 +103,7 @@ struct records {
 
 #ifdef USUAL16
 /* Whether the next MARK_FRAMES frames are to be marked, if they go on with this run: run_line_fields(). */
-INLINE bool run_is_marked(const struct worker *w, const struct run *run)
+INLINE bool run_wants_marks(const struct worker *w, const struct run *run)
 {
 	const struct plan_input *plan = run->plan;
 
@@ -123,22 +123,13 @@ INLINE const uint8_t *run_origin(const struct records *r, uint32_t i)
 	return r->origin ? r->origin[i] : r->bytes[i] - RUN_ORIGIN_BEFORE;
 }
 
-/* A record of a run whose lane is near its limit, or whose key is missing. `r` by value: a pointer to it, even here, and everybody
- * else reads it again behind every store. */
-static __attribute__((cold, noinline)) void run_append_single(struct worker *w, const struct run *run,
-							      struct records r, uint32_t i, uint32_t slot,
-							      uint64_t labels)
+/* A record of a run whose lane is near its limit, or whose key is missing: then `key` has no byte. NULL: its kind has none. */
+static __attribute__((cold, noinline)) void run_append_single(struct worker *w, uint16_t vlan, uint32_t slot, struct job *job,
+							      const uint8_t *key, uint64_t hash)
 {
-	const struct batch *b = r.batch;
-	struct job job = {.payload = r.bytes[i],
-			  .origin = run_origin(&r, i),
-			  .sizes = b->sizes[i],
-			  .labels = labels,
-			  .plan = run->plan};
-
-	if (r.key && b->key_length[i] == 0)
-		job.labels = append_labels(run->plan, run->vlan) | append_key_kind(RECORD_KEY_HASH);
-	append(w, slot, &job, r.key ? r.key[i] : NULL, b->hash[i]);
+	if (key && append_key_length(job) == 0)
+		job->labels = append_labels(job->plan, vlan) | append_key_kind(RECORD_KEY_HASH);
+	append(w, slot, job, key, hash);
 }
 
 #ifdef USUAL16
@@ -189,7 +180,7 @@ INLINE bool run_all_first(const struct records *r)
 	const struct batch *b = r->batch;
 
 	return r->key == r->bytes && r->origin && b->shortest_key > 0 && b->longest_key <= RUN_FIRST_KEY &&
-	       b->longest_payload <= RUN_LINE && b->shortest_payload >= 64;
+	       b->longest <= RUN_FIRST && b->longest_payload <= RUN_LINE && b->shortest_payload >= 64;
 }
 #endif
 
@@ -308,7 +299,14 @@ INLINE void run_append_sized(struct worker *w, const struct run *run, const stru
 		run_write(r, &head, written, i);
 		if (__builtin_expect(i == r->count, 1))
 			return;
-		run_append_single(w, run, *r, i, exact ? route_find(run->plan->router, b->hash[i], 0) : b->slot[i], labels);
+		/* Never a pointer to `r`: everybody else would read it again behind every store. */
+		run_append_single(w, run->vlan, exact ? route_find(run->plan->router, b->hash[i], 0) : b->slot[i],
+				  &(struct job){.payload = r->bytes[i],
+						.origin = run_origin(r, i),
+						.sizes = b->sizes[i],
+						.labels = labels,
+						.plan = run->plan},
+				  r->key ? r->key[i] : NULL, b->hash[i]);
 		written = i + 1;
 	}
 }

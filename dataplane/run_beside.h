@@ -10,7 +10,7 @@
 #define BESIDE_STEPS 4u /* of MD5 between which some records are written */
 #define BESIDE_RECORDS (RECORDS_MAX / (64 / BESIDE_STEPS))
 _Static_assert(RECORDS_MAX == MD5_GROUPS * MD5_LANES, "the keys of a batch are hashed at once");
-_Static_assert(RECORDS_MAX % (64 / BESIDE_STEPS) == 0, "all are written by the end");
+_Static_assert(64 % BESIDE_STEPS == 0 && RECORDS_MAX % (64 / BESIDE_STEPS) == 0, "all are written by the end");
 
 struct beside { /* what is appended meanwhile */
 	struct worker *w;
@@ -41,8 +41,6 @@ INLINE bool beside_all_roomy(struct worker *w, const struct router *router, cons
 {
 	uint64_t bytes = (uint64_t)RECORDS_MAX * b->longest;
 
-	if (router->shards > BESIDE_SHARDS)
-		return false;
 	for (uint32_t i = 0; i < router->shards; i++) {
 		uint32_t slot = router->slots[i];
 
@@ -73,16 +71,23 @@ INLINE void beside_append(const struct beside *beside, uint32_t from)
 	if ((n) % BESIDE_STEPS == BESIDE_STEPS - 1)         \
 		beside_append(&beside, (n) / BESIDE_STEPS * BESIDE_RECORDS);
 
-/* Hashes RECORDS_MAX lines that begin with their keys and appends a batch of as many that is hashed and run_all_first(). False, and
- * nothing done, when they are fewer, a key has more than MD5_TINY bytes or is missing, or a lane may be without room. */
-static __attribute__((noinline)) bool beside_hash(struct worker *w, const struct router *router, const struct records *next,
-						   const struct batch *waiting, uint64_t labels)
+/* Whether records that are hashed and sized, of a plan that is run_exact(), may wait for the next: the kind of which there are most
+ * often more, and which the next can then be hashed beside. */
+INLINE bool beside_can_wait(const struct router *router, const struct records *r)
+{
+	return r->count == RECORDS_MAX && run_all_first(r) && r->batch->longest_key <= MD5_TINY && router->shards <= BESIDE_SHARDS;
+}
+
+/* Hashes RECORDS_MAX lines that begin with their keys, and appends a batch that waited. False, and nothing done, when they are
+ * fewer, a key has more than MD5_TINY bytes or is missing, or a lane may be without room. */
+static __attribute__((noinline)) bool beside_hash_and_append(struct worker *w, const struct router *router, const struct records *next,
+							      const struct batch *waiting, uint64_t labels)
 {
 	static const __mmask16 active[MD5_GROUPS] = {0xffff, 0xffff, 0xffff, 0xffff, 0xffff};
 	struct beside beside = {.w = w, .batch = waiting, .slots = router->slots, .shift = router->shift};
 	struct batch *b = next->batch;
 	const uint32_t *constants = md5_constants_table();
-	const bool tiny = true;
+	const bool tiny = true; /* MD5_STEP() takes this and `constants` by name, MD5_FINISH() `active` */
 	struct md5_group g[MD5_GROUPS];
 	struct md5_tiny keys;
 	uint32_t missing = 0;

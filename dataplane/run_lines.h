@@ -11,7 +11,7 @@
 struct lines {
 	struct batch *batch;
 	uint32_t count;
-	bool waiting; /* the run's other batch has RECORDS_MAX records that are hashed and not appended yet */
+	bool waiting; /* the run's other batch has RECORDS_MAX records, beside_can_wait(), hashed and sized, that are not appended yet */
 	struct tally tally;
 };
 
@@ -82,26 +82,27 @@ INLINE struct batch *lines_other(struct run *run, const struct lines *lines)
 	return run->batch + (lines->batch == run->batch);
 }
 
-INLINE struct records lines_waiting(struct run *run, const struct lines *lines)
+/* What waits is appended by itself. */
+static __attribute__((noinline)) void lines_append_waiting(struct worker *w, struct run *run, struct lines *lines)
 {
-	struct records r = lines_records(lines_other(run, lines), RECORDS_MAX);
+	struct records waiting = lines_records(lines_other(run, lines), RECORDS_MAX);
 
-	r.key = r.bytes; /* run_all_first() */
-	return r;
+	waiting.key = waiting.bytes; /* beside_can_wait() */
+	lines->waiting = false;
+	run_append_sized(w, run, &waiting, run_field_labels(run), true);
 }
 #endif
 
-/* What waits is appended, where that can be beside the hashing of the records that are `next`. */
-INLINE void lines_hash_keys(struct worker *w, struct run *run, struct lines *lines, const struct records *next)
+/* Hashes the records that are next; what waits is appended, beside that where it can be. */
+INLINE void lines_hash_and_append(struct worker *w, struct run *run, struct lines *lines, const struct records *next)
 {
 #ifdef USUAL16
 	if (lines->waiting) {
-		struct records waiting = lines_waiting(run, lines);
-
-		lines->waiting = false;
-		if (beside_hash(w, run->plan->router, next, waiting.batch, run_field_labels(run)))
+		if (beside_hash_and_append(w, run->plan->router, next, lines_other(run, lines), run_field_labels(run))) {
+			lines->waiting = false;
 			return;
-		run_append_sized(w, run, &waiting, run_field_labels(run), true);
+		}
+		lines_append_waiting(w, run, lines);
 	}
 #else
 	(void)lines;
@@ -122,7 +123,7 @@ INLINE void lines_keep_rest(const struct batch *b, struct lines *lines)
 	lines->count -= RECORDS_MAX;
 }
 
-/* Appends what is cut so far, up to RECORDS_MAX: as many as are hashed together. */
+/* Makes records of what is cut so far, up to RECORDS_MAX: as many as are hashed together. They are appended, or wait for that. */
 static __attribute__((noinline)) void lines_end(struct worker *w, struct run *run, struct lines *lines)
 {
 	struct batch *b = lines->batch;
@@ -131,11 +132,11 @@ static __attribute__((noinline)) void lines_end(struct worker *w, struct run *ru
 	if (r.count == 0)
 		return;
 	lines_find_keys(run, &r);
-	lines_hash_keys(w, run, lines, &r);
+	lines_hash_and_append(w, run, lines, &r);
 #ifdef USUAL16
 	if (run_exact(run->plan)) {
 		lines->tally.bytes += run_sizes(&r);
-		lines->waiting = r.count == RECORDS_MAX && run_all_first(&r);
+		lines->waiting = beside_can_wait(run->plan->router, &r);
 		if (lines->waiting)
 			lines->batch = lines_other(run, lines);
 		else
@@ -192,6 +193,7 @@ INLINE void lines_cut_each(struct worker *w, struct run *run, struct lines *line
 }
 
 #ifdef USUAL16
+#define LINES_GROUP MARK_FRAMES
 #define MARK_RECORDS 16u /* that a marked frame may have */
 #define MARK_PAUSE 31u /* groups not marked for one that was in vain: marking costs 1 of 15 ns a line of 31 bytes */
 _Static_assert(MARK_RECORDS <= RECORDS_SLACK, "written as a whole vector");
@@ -260,7 +262,7 @@ INLINE void lines_cut(struct worker *w, struct run *run, struct lines *lines, ui
 	}
 	if (!(run->marked >> first / MARK_FRAMES & 1))
 		for (uint32_t i = 0; i < count; i++)
-			marks_set(marks, i, run->bytes[first + i] - DECODE_USUAL_HEADERS, DECODE_USUAL_HEADERS,
+			marks_and_sum(marks, i, run->bytes[first + i] - DECODE_USUAL_HEADERS, DECODE_USUAL_HEADERS,
 				  DECODE_USUAL_HEADERS + run->length[first + i]);
 	for (uint32_t i = 0; i < count; i++) {
 		const uint8_t *bytes = run->bytes[first + i];
@@ -276,7 +278,7 @@ INLINE void lines_cut(struct worker *w, struct run *run, struct lines *lines, ui
 		*paused = MARK_PAUSE;
 }
 #else
-#define MARK_FRAMES BURST_MAX
+#define LINES_GROUP BURST_MAX
 
 INLINE void lines_cut(struct worker *w, struct run *run, struct lines *lines, uint32_t first, uint32_t count)
 {
@@ -289,15 +291,12 @@ static __attribute__((noinline)) void run_line_fields(struct worker *w, struct r
 {
 	struct lines lines = {.batch = run->batch, .tally = {.input = run->plan->index, .frames = run->count}};
 
-	for (uint32_t first = 0; first < run->count; first += MARK_FRAMES)
-		lines_cut(w, run, &lines, first, run->count - first < MARK_FRAMES ? run->count - first : MARK_FRAMES);
+	for (uint32_t first = 0; first < run->count; first += LINES_GROUP)
+		lines_cut(w, run, &lines, first, run->count - first < LINES_GROUP ? run->count - first : LINES_GROUP);
 	lines_end(w, run, &lines);
 #ifdef USUAL16
-	if (lines.waiting) {
-		struct records waiting = lines_waiting(run, &lines);
-
-		run_append_sized(w, run, &waiting, run_field_labels(run), true);
-	}
+	if (lines.waiting)
+		lines_append_waiting(w, run, &lines);
 #endif
 	tally_flush(w, &lines.tally);
 }

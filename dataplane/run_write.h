@@ -117,10 +117,10 @@ INLINE void run_write_line(uint8_t *at, const struct run_head *head, const uint6
 	_mm512_storeu_si512(at + second, _mm512_maskz_loadu_epi8(mask, payload + second));
 }
 
-#define RUN_FIRST_KEY 20u
-_Static_assert(HEAD_KEY + RUN_FIRST_KEY + RUN_LINE <= 192, "three lines of the cache are asked for in its stead");
+#define RUN_FIRST_KEY 32u /* moved as one */
+#define RUN_FIRST 192u    /* bytes of the record: three lines of the cache are asked for in its stead */
 
-/* The same of a line of at least 64 bytes and a key of at most RUN_FIRST_KEY with which it begins: no mask is made for it, which would
+/* The same of a line of at least 64 bytes and a key of at most RUN_FIRST_KEY with which it begins, RUN_FIRST together: no mask is made for it, which would
  * have to come from a general register, and the key is moved with what follows it, over which the payload is then written. Writes
  * nothing beyond the record's end. */
 INLINE void run_write_first(uint8_t *at, const struct run_head *head, const uint64_t *sizes, const uint64_t *hash,

@@ -17,7 +17,8 @@
 /* Of up to MARK_FRAMES frames. They are marked for all before any is asked for: a vector of masks loaded right after they were stored
  * one by one would wait until they have left the store buffer. */
 struct marks {
-	__mmask64 newlines[MARK_FRAMES][MARK_BLOCKS] __attribute__((aligned(64))); /* of each block from the frame's start */
+	__mmask64 newlines[MARK_FRAMES][MARK_BLOCKS] __attribute__((aligned(64))); /* of each block from 42 bytes in front of the payload: an
+	 * untagged frame's start */
 	bool plain[MARK_FRAMES]; /* no '\r', and not too long; else the marks say nothing */
 };
 
@@ -35,20 +36,22 @@ static inline __attribute__((always_inline)) __mmask64 marks_block(struct markin
 	return _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8('\n'));
 }
 
-// Marks bytes [begin, end) of a frame, `begin` within its first block, as those of frame `i`. Their sum as checksum_parts(), of those
-// behind the first block. Reads nothing outside.
-static inline __attribute__((always_inline)) __m512i marks_set(struct marks *marks, uint32_t i, const uint8_t *frame,
+// Marks bytes [begin, end) of what lies at `frame`, `begin` within its first block, as those of frame `i`. Their sum as
+// checksum_parts(), of those behind the first block. Reads nothing outside.
+static inline __attribute__((always_inline)) __m512i marks_and_sum(struct marks *marks, uint32_t i, const uint8_t *frame,
 							       uint32_t begin, uint32_t end)
 {
 	__mmask64 *newlines = marks->newlines[i];
 	struct marking m = {_mm512_set1_epi8(-1), _mm512_setzero_si512(), _mm512_setzero_si512()};
 	uint32_t whole = end / MARK_BLOCK;
+	__mmask64 first;
 
 	marks->plain[i] = false;
 	if (__builtin_expect(end > MARK_BLOCKS * MARK_BLOCK, 0))
 		return checksum_parts(frame + MARK_BLOCK, end - MARK_BLOCK);
 	/* A masked load touches no byte whose mask bit is clear; those read as 0. */
-	newlines[0] = marks_block(&m, _mm512_maskz_loadu_epi8(_cvtu64_mask64(_bzhi_u64(~0ull, end < 64 ? end : 64) & ~0ull << begin), frame));
+	first = _cvtu64_mask64(_bzhi_u64(~0ull, end < MARK_BLOCK ? end : MARK_BLOCK) & ~0ull << begin);
+	_store_mask64(&newlines[0], marks_block(&m, _mm512_maskz_loadu_epi8(first, frame)));
 	m.lower = m.upper = _mm512_setzero_si512();
 #pragma GCC unroll 4
 	for (uint32_t block = 1; block < whole; block++)

@@ -21,6 +21,9 @@
 #define USUAL16 16u
 #define USUAL16_BYTES 64u /* of each frame that are read, whatever its length */
 
+_Static_assert(MARK_FRAMES == USUAL16 && MARK_BLOCK == USUAL16_BYTES && DECODE_USUAL_HEADERS < MARK_BLOCK,
+	       "frames are marked as they are summed");
+
 struct usual16 {
 	uint32_t length[USUAL16];                                       /* of UDP's payload */
 	uint32_t source[USUAL16], destination[USUAL16], ports[USUAL16]; /* as they lie in the frame: an origin block's words */
@@ -138,7 +141,7 @@ static inline __m512i usual16_add_rest(__m512i sums, const uint8_t *const buffer
 	_mm512_storeu_si512(end, _mm512_mask_mov_epi32(_mm512_set1_epi32(USUAL16_BYTES), longer, ends));
 	if (marks)
 		for (uint32_t i = 0; i < USUAL16; i++)
-			parts[i] = marks_set(marks, i, buffers[i] + offset, DECODE_USUAL_HEADERS, end[i]);
+			parts[i] = marks_and_sum(marks, i, buffers[i] + offset, DECODE_USUAL_HEADERS, end[i]);
 	else
 		for (uint32_t i = 0; i < USUAL16; i++)
 			parts[i] = checksum_parts(buffers[i] + offset + USUAL16_BYTES, end[i] - USUAL16_BYTES);

@@ -1,4 +1,5 @@
-// The compression of up to five groups of 16 keys beside each other, one key per lane of 32 bits. For md5_avx512.c.
+// The compression of up to five groups of 16 keys beside each other, one key per lane of 32 bits. For md5_avx512.c and
+// the hot path (run_beside.h).
 #pragma once
 
 #include <immintrin.h>

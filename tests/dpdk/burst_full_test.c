@@ -125,15 +125,19 @@ static void expect_kept(struct rig *rig, uint32_t slot)
 	assert_int_equal(row[LANE_GAP_LAST_NS], k->gap.last_ns);
 }
 
-#define LONG_LINES 530 /* the input's port */
+static bool long_lines(uint16_t udp_port) /* the input's port */
+{
+	return udp_port == 530 || udp_port == 534;
+}
 
-/* Lines that are cut and written by vectors, with short keys. */
-static uint32_t draw_long_lines(char *text)
+/* Lines that are cut and written by vectors, with short keys: one of `keys`; now and then one without. */
+static uint32_t draw_long_lines(char *text, uint32_t lines, uint32_t keys)
 {
 	uint32_t bytes = 0;
 
-	for (uint32_t lines = 2 + draw(8); lines > 0; lines--)
-		bytes += (uint32_t)sprintf(text + bytes, "key-%u %0*u\n", draw(40), 64 + (int)draw(50), draw(1000000));
+	for (; lines > 0; lines--)
+		bytes += (uint32_t)sprintf(text + bytes, draw(500) ? "key-%u %0*u\n" : " %u %0*u\n", draw(keys), 64 + (int)draw(50),
+					   draw(1000000));
 	return bytes;
 }
 
@@ -144,10 +148,25 @@ static uint16_t draw_run(uint16_t udp_port, struct chain *chains)
 	static char text[66000];
 	uint16_t count = (uint16_t)(draw(3) ? BURST_MAX : 1 + draw(BURST_MAX));
 	uint32_t odd = draw(3) ? UINT32_MAX : draw(count);
+	/* Of lines, some runs end with a batch of those that are made together: 80, or 160 and so on. */
+	uint32_t lines = draw(2) ? 80 * (1 + draw(4)) : UINT32_MAX, keys = draw(3) ? 40 : 1;
 
+	usual_room = long_lines(udp_port) && draw(2) ? 2000 : 0;
 	for (uint16_t i = 0; i < count; i++) {
 		uint8_t source[4] = {192, 0, 2, (uint8_t)draw(256)};
-		uint32_t bytes = udp_port == LONG_LINES ? draw_long_lines(text) : draw_text(text, 600), length;
+		uint32_t bytes, length;
+
+		if (long_lines(udp_port)) {
+			uint32_t some = 2 + draw(8);
+
+			some = some < lines ? some : lines;
+			if (some == 0)
+				return i;
+			lines -= some;
+			bytes = draw_long_lines(text, some, keys);
+		} else {
+			bytes = draw_text(text, 600);
+		}
 		struct frame_build what = {.destination_port = udp_port, .payload = bytes, .source = source, .options = i == odd ? 4 : 0};
 
 		text_frame(frame, &what, text, &length);
@@ -234,7 +253,7 @@ static int tear_down_lanes(void **state)
 }
 
 /* Of many lanes, of few; keys known at once, fields hashed together, random ones; datagrams and lines. */
-static const uint16_t many_lanes[] = {514, 515, 516, 517, 518, 519, 521, 523, 524, 530};
+static const uint16_t many_lanes[] = {514, 515, 516, 517, 518, 519, 521, 523, 524, 530, 530, 534};
 
 static void one_lane_fills_up_amid_a_run_and_the_others_go_on(void **state)
 {

@@ -20,7 +20,7 @@
 #include "tests/support/frame_build.h"
 
 #define LANE_SIZE (1ull << 18)
-#define SLOTS 20u /* stream a: 0 to 15, b: 16 to 18, one: 19 */
+#define SLOTS 22u /* stream a: 0 to 15, b: 16 to 18, one: 19, two: 20 and 21 */
 #define BURST 32u
 
 struct rig { /* one worker of one level with its lanes */
@@ -68,7 +68,7 @@ static inline struct config_input *add_input(uint32_t udp_port, uint8_t codec, e
 	return input;
 }
 
-/* UDP ports 514 to 528 and 530 to 533: every codec with every kind of key, to many shards, few, one and none. */
+/* UDP ports 514 to 528 and 530 to 534: every codec with every kind of key, to many shards, few, one and none. */
 static inline void telemetry_inputs(void)
 {
 	struct config_input *input;
@@ -100,6 +100,7 @@ static inline void telemetry_inputs(void)
 	add_input(531, CODEC_LINES, KEY_FIELD, "one");
 	add_input(532, CODEC_LINES, KEY_FIELD, "b");
 	add_input(533, CODEC_DATAGRAM, KEY_FIELD, "b");
+	add_input(534, CODEC_LINES, KEY_FIELD, "two");
 }
 
 static inline void make_rig(struct rig *rig, worker_process *process)
@@ -142,6 +143,7 @@ static inline void set_up_port(bool tap)
 	shard_map_add(&map, "a", 16);
 	shard_map_add(&map, "b", 3);
 	shard_map_add(&map, "one", 1);
+	shard_map_add(&map, "two", 2);
 	if (tap) {
 		add_input(514, CODEC_FRAME, KEY_SOURCE, "b");
 		add_input(515, CODEC_FRAME, KEY_FIELD, "a");
@@ -227,6 +229,8 @@ static inline struct rte_mbuf *make_usual_segment(const uint8_t *bytes, uint32_t
 	m->buf_addr = malloc(RTE_PKTMBUF_HEADROOM + room);
 	assert_non_null(m->buf_addr);
 	memset(m->buf_addr, "\n\r ,\xa5"[draw(5)], RTE_PKTMBUF_HEADROOM + room); /* nobody's bytes */
+	if (room > length) /* one that could be taken for a line's end */
+		((uint8_t *)m->buf_addr)[RTE_PKTMBUF_HEADROOM + length + draw(room - length < 64 ? room - length : 64)] = '\n';
 	memcpy((uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM, bytes, length);
 	m->data_off = RTE_PKTMBUF_HEADROOM;
 	m->buf_len = (uint16_t)(RTE_PKTMBUF_HEADROOM + room < UINT16_MAX ? RTE_PKTMBUF_HEADROOM + room : UINT16_MAX);

@@ -102,16 +102,18 @@ static void keys_end_anywhere_in_short_datagrams(void **state)
 	assert_int_equal(reference.counters[FRAME_ACCEPTED], 4 * 99 * 16);
 }
 
-/* A line of about `usual` bytes and its end, mostly with a key or two in front, of up to `longest` bytes each. */
-static uint32_t draw_line(char *at, uint32_t usual, uint32_t more, uint32_t longest)
+/* A line of about `usual` bytes and its end, mostly with a key or two in front, of up to `longest` bytes each; one of `odd` lines is
+ * odd in one of three ways. Up to SHORT_KEYS nearly all have a first one. */
+#define SHORT_KEYS 10u
+static uint32_t draw_line(char *at, uint32_t usual, uint32_t more, uint32_t longest, uint32_t odd)
 {
-	uint32_t length = usual + draw(more + 1), key = 1 + draw(longest), oddity = draw(60);
+	uint32_t length = usual + draw(more + 1), key = 1 + draw(longest), oddity = draw(odd);
 
 	for (uint32_t i = 0; i < length; i++)
 		at[i] = (char)('a' + draw(26));
 	for (uint32_t i = 0; i < 3; i++, key += 1 + draw(longest))
 		if (key < length)
-			at[key] = i == 1 ? ',' : draw(3) ? ' ' : ',';
+			at[key] = i == 1 ? ',' : (i == 0 && longest <= SHORT_KEYS) || draw(3) ? ' ' : ',';
 	if (oddity == 0) /* no key, or none at all of it */
 		at[0] = draw(2) ? ' ' : ',';
 	else if (oddity == 1)
@@ -125,7 +127,7 @@ static uint32_t draw_line(char *at, uint32_t usual, uint32_t more, uint32_t long
 /* Lines longer than a vector are cut in a way of their own, unless one of them, or their number, asks for another. */
 static void lines_of_any_length_are_cut(void **state)
 {
-	static const uint16_t ports[] = {516, 516, 516, 522, 530, 530, 530, 530, 531, 532};
+	static const uint16_t ports[] = {516, 516, 522, 530, 530, 530, 530, 534, 531, 532};
 	static uint8_t frame[FRAME_BUILD_MAX];
 	static char text[4000];
 	struct chain chains[BURST_MAX];
@@ -135,7 +137,7 @@ static void lines_of_any_length_are_cut(void **state)
 	for (int round = 0; round < ROUNDS(400); round++) {
 		uint16_t count = (uint16_t)(1 + draw(BURST_MAX)), udp_port = ports[draw(10)];
 		uint32_t usual = draw(4) ? 64 + draw(80) : 1 + draw(300), more = draw(2) ? 0 : draw(100);
-		uint32_t longest = draw(2) ? 10 : 80;
+		uint32_t longest = draw(2) ? SHORT_KEYS : 80, odd = draw(2) ? 60 : 1000;
 		/* Other traffic from there on, which the frames before it did not let expect. */
 		uint16_t turn = draw(3) ? count : (uint16_t)(draw(2) ? draw(4) * 16 : draw(count)), turned_port = ports[draw(10)];
 		bool verified = draw(4) == 0; /* by the NIC: then nobody sums them */
@@ -146,8 +148,10 @@ static void lines_of_any_length_are_cut(void **state)
 			struct frame_build what = {.destination_port = i < turn ? udp_port : turned_port};
 
 			while (bytes + usual + more + 2 <= most && draw(30))
-				bytes += draw_line(text + bytes, usual, more, longest);
+				bytes += draw_line(text + bytes, usual, more, longest, odd);
 			bytes -= bytes > 0 && draw(4) == 0; /* no newline at its end */
+			if (bytes > 22 && draw(60) == 0)
+				bytes = 1 + draw(22); /* all of the frame in one vector */
 			what.payload = bytes;
 			text_frame(frame, &what, text, &length);
 			chains[i] = make_chain(frame, length, NULL, 0);
