@@ -203,9 +203,11 @@ INLINE void run_write(const struct records *r, const struct run_head *head, uint
 		return;
 	}
 	if (run_all_first(r)) {
+		bool brief = b->longest_payload <= RUN_BRIEF;
+
 		for (uint32_t i = from; i < to; i++)
 			run_write_first(b->at[i], head, &b->sizes[i], &b->hash[i], r->origin[i], b->key_length[i], r->bytes[i],
-					r->length[i]);
+					r->length[i], brief);
 		return;
 	}
 	if (r->key && r->origin && b->longest_key <= RUN_LINE_KEY && b->longest_payload <= RUN_LINE) {

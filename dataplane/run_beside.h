@@ -17,6 +17,7 @@ struct beside { /* what is appended meanwhile */
 	const struct batch *batch;
 	const uint32_t *slots;
 	uint32_t shift;
+	bool brief;
 	struct run_head head;
 };
 
@@ -62,7 +63,7 @@ INLINE void beside_append(const struct beside *beside, uint32_t from)
 		uint8_t *at = append_take(w, slot, b->bytes_in_lane[i], append_moved(b->record_length[i]));
 
 		run_write_first(at, &beside->head, &b->sizes[i], &b->hash[i], b->origin[i], b->key_length[i], b->record[i],
-				b->record_length[i]);
+				b->record_length[i], beside->brief);
 	}
 }
 
@@ -84,7 +85,8 @@ static __attribute__((noinline)) bool beside_hash_and_append(struct worker *w, c
 							      const struct batch *waiting, uint64_t labels)
 {
 	static const __mmask16 active[MD5_GROUPS] = {0xffff, 0xffff, 0xffff, 0xffff, 0xffff};
-	struct beside beside = {.w = w, .batch = waiting, .slots = router->slots, .shift = router->shift};
+	struct beside beside = {.w = w, .batch = waiting, .slots = router->slots, .shift = router->shift,
+				.brief = waiting->longest_payload <= RUN_BRIEF};
 	struct batch *b = next->batch;
 	const uint32_t *constants = md5_constants_table();
 	const bool tiny = true; /* MD5_STEP() takes this and `constants` by name, MD5_FINISH() `active` */

@@ -119,12 +119,14 @@ INLINE void run_write_line(uint8_t *at, const struct run_head *head, const uint6
 
 #define RUN_FIRST_KEY 32u /* moved as one */
 #define RUN_FIRST 192u    /* bytes of the record: three lines of the cache are asked for in its stead */
+#define RUN_BRIEF 96u     /* of its payload: a move less */
 
 /* The same of a line of at least 64 bytes and a key of at most RUN_FIRST_KEY with which it begins, RUN_FIRST together: no mask is made for it, which would
- * have to come from a general register, and the key is moved with what follows it, over which the payload is then written. Writes
+ * have to come from a general register, and the key is moved with what follows it, over which the payload is then written. `brief`: its
+ * payload has at most RUN_BRIEF bytes, which is to be known of many lines together, or the branch costs more than the move. Writes
  * nothing beyond the record's end. */
 INLINE void run_write_first(uint8_t *at, const struct run_head *head, const uint64_t *sizes, const uint64_t *hash,
-			    const uint8_t *origin, uint32_t key_length, const uint8_t *payload, uint32_t length)
+			    const uint8_t *origin, uint32_t key_length, const uint8_t *payload, uint32_t length, bool brief)
 {
 	__m256i words = _mm512_castsi512_si256(head->common);
 	__m512i bytes = _mm512_loadu_si512(payload);
@@ -144,7 +146,11 @@ INLINE void run_write_first(uint8_t *at, const struct run_head *head, const uint
 	lane_prefetch(end + APPEND_PREFETCH + 64);
 	lane_prefetch(end + APPEND_PREFETCH + 128);
 	_mm512_storeu_si512(at, bytes);
-	_mm512_storeu_si512(end - 64, _mm512_loadu_si512(payload + length - 64));
+	payload += length;
+	if (brief)
+		_mm256_storeu_si256((__m256i *)(end - 32), _mm256_loadu_si256((const __m256i *)(payload - 32)));
+	else
+		_mm512_storeu_si512(end - 64, _mm512_loadu_si512(payload - 64));
 }
 #else
 struct run_head {
