@@ -79,8 +79,8 @@ INLINE bool beside_can_wait(const struct router *router, const struct records *r
 	return r->count == RECORDS_MAX && run_all_first(r) && r->batch->longest_key <= MD5_TINY && router->shards <= BESIDE_SHARDS;
 }
 
-/* Hashes RECORDS_MAX lines that begin with their keys, and appends a batch that waited. False, and nothing done, when they are
- * fewer, a key has more than MD5_TINY bytes or is missing, or a lane may be without room. */
+/* Hashes up to RECORDS_MAX lines that begin with their keys, and appends a batch that waited. False, and nothing done, when they do
+ * not, a key has more than MD5_TINY bytes or is missing, or a lane may be without room. */
 static __attribute__((noinline)) bool beside_hash_and_append(struct worker *w, const struct router *router, const struct records *next,
 							      const struct batch *waiting, uint64_t labels)
 {
@@ -94,11 +94,12 @@ static __attribute__((noinline)) bool beside_hash_and_append(struct worker *w, c
 	struct md5_tiny keys;
 	uint32_t missing = 0;
 
-	if (next->count < RECORDS_MAX || next->key != next->bytes || !beside_all_roomy(w, router, waiting) ||
-	    !md5_tiny_take(&keys, b->record, b->key_length, RECORDS_MAX, MD5_GROUPS))
+	if (next->key != next->bytes || !beside_all_roomy(w, router, waiting) ||
+	    !md5_tiny_take(&keys, b->record, b->key_length, next->count, MD5_GROUPS))
 		return false;
 	for (uint32_t n = 0; n < MD5_GROUPS; n++)
-		missing |= _mm512_testn_epi32_mask(keys.lengths[n], keys.lengths[n]);
+		missing |= _mm512_mask_testn_epi32_mask((__mmask16)_bzhi_u32(0xffff, md5_in_group(next->count, n)), keys.lengths[n],
+							keys.lengths[n]);
 	if (__builtin_expect(missing != 0, 0))
 		return false;
 	run_head_init(&beside.head, w->now_ns, labels);
