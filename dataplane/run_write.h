@@ -121,10 +121,10 @@ INLINE void run_write_line(uint8_t *at, const struct run_head *head, const uint6
 #define RUN_FIRST 192u    /* bytes of the record: three lines of the cache are asked for in its stead */
 #define RUN_BRIEF 96u     /* of its payload: a move less */
 
-/* The same of a line of at least 64 bytes and a key of at most RUN_FIRST_KEY with which it begins, RUN_FIRST together: no mask is made for it, which would
- * have to come from a general register, and the key is moved with what follows it, over which the payload is then written. `brief`: its
- * payload has at most RUN_BRIEF bytes, which is to be known of many lines together, or the branch costs more than the move. Writes
- * nothing beyond the record's end. */
+/* The same of a line of at least 64 bytes and a key of at most RUN_FIRST_KEY with which it begins, RUN_FIRST together: no mask
+ * is made for it, which would have to come from a general register, and the key is moved with what follows it, over which the
+ * payload is then written. `brief`: its payload has at most RUN_BRIEF bytes, which is to be known of many lines together, or
+ * the branch costs more than the move. Writes nothing beyond the record's end. */
 INLINE void run_write_first(uint8_t *at, const struct run_head *head, const uint64_t *sizes, const uint64_t *hash,
 			    const uint8_t *origin, uint32_t key_length, const uint8_t *payload, uint32_t length, bool brief)
 {
