@@ -12,11 +12,8 @@
 _Static_assert(RECORDS_MAX == MD5_GROUPS * MD5_LANES, "the keys of a batch are hashed at once");
 _Static_assert(64 % BESIDE_STEPS == 0 && RECORDS_MAX % (64 / BESIDE_STEPS) == 0, "all are written by the end");
 
-struct beside { /* what is appended meanwhile */
-	struct worker *w;
+struct beside { /* what is written meanwhile */
 	const struct batch *batch;
-	const uint32_t *slots;
-	uint32_t shift;
 	bool brief;
 	struct run_head head;
 };
@@ -51,26 +48,32 @@ INLINE bool beside_all_roomy(struct worker *w, const struct router *router, cons
 	return true;
 }
 
-/* Records [from, from + BESIDE_RECORDS). Not unrolled: hashing and writing are to stay in the first-level cache. */
-INLINE void beside_append(const struct beside *beside, uint32_t from)
+/* Places for a whole batch in lanes that have room for it. All are found before any record is written: none then waits for where the
+ * one before it goes. */
+INLINE void beside_take_places(struct worker *w, const struct router *router, struct batch *b)
+{
+	const uint32_t *slots = router->slots, shift = router->shift;
+
+#pragma GCC unroll 2
+	for (uint32_t i = 0; i < RECORDS_MAX; i++)
+		b->at[i] = append_take(w, slots[b->hash[i] >> shift], b->bytes_in_lane[i], append_moved(b->record_length[i]));
+}
+
+/* Not unrolled: hashing and writing are to stay in the first-level cache. */
+INLINE void beside_write(const struct beside *beside, uint32_t from)
 {
 	const struct batch *b = beside->batch;
-	struct worker *w = beside->w;
 
 #pragma GCC unroll 1
-	for (uint32_t i = from; i < from + BESIDE_RECORDS; i++) {
-		uint32_t slot = beside->slots[b->hash[i] >> beside->shift];
-		uint8_t *at = append_take(w, slot, b->bytes_in_lane[i], append_moved(b->record_length[i]));
-
-		run_write_first(at, &beside->head, &b->sizes[i], &b->hash[i], b->origin[i], b->key_length[i], b->record[i],
+	for (uint32_t i = from; i < from + BESIDE_RECORDS; i++)
+		run_write_first(b->at[i], &beside->head, &b->sizes[i], &b->hash[i], b->origin[i], b->key_length[i], b->record[i],
 				b->record_length[i], beside->brief);
-	}
 }
 
 #define BESIDE_STEP(f, a, b, c, d, w, s, n, k)              \
 	MD5_STEP_5(f, a, b, c, d, w, s, n, k)               \
 	if ((n) % BESIDE_STEPS == BESIDE_STEPS - 1)         \
-		beside_append(&beside, (n) / BESIDE_STEPS * BESIDE_RECORDS);
+		beside_write(&beside, (n) / BESIDE_STEPS * BESIDE_RECORDS);
 
 /* Whether records that are hashed and sized, of a plan that is run_exact(), may wait for the next: the kind of which there are most
  * often more, and which the next can then be hashed beside. */
@@ -82,12 +85,10 @@ INLINE bool beside_can_wait(const struct router *router, const struct records *r
 /* Hashes up to RECORDS_MAX lines that begin with their keys, and appends a batch that waited. False, and nothing done, when they do
  * not, a key has more than MD5_TINY bytes or is missing, or a lane may be without room. */
 static __attribute__((noinline)) bool beside_hash_and_append(struct worker *w, const struct router *router,
-							      const struct records *next, const struct batch *waiting,
-							      uint64_t labels)
+							      const struct records *next, struct batch *waiting, uint64_t labels)
 {
 	static const __mmask16 active[MD5_GROUPS] = {0xffff, 0xffff, 0xffff, 0xffff, 0xffff};
-	struct beside beside = {.w = w, .batch = waiting, .slots = router->slots, .shift = router->shift,
-				.brief = waiting->longest_payload <= RUN_BRIEF};
+	struct beside beside = {.batch = waiting, .brief = waiting->longest_payload <= RUN_BRIEF};
 	struct batch *b = next->batch;
 	const uint32_t *constants = md5_constants_table();
 	const bool tiny = true; /* MD5_STEP() takes this and `constants` by name, MD5_FINISH() `active` */
@@ -95,15 +96,15 @@ static __attribute__((noinline)) bool beside_hash_and_append(struct worker *w, c
 	struct md5_tiny keys;
 	uint32_t missing = 0;
 
-	if (next->key != next->bytes || !beside_all_roomy(w, router, waiting) ||
-	    !md5_tiny_take(&keys, b->record, b->key_length, next->count, MD5_GROUPS))
+	if (next->key != next->bytes || !md5_tiny_take(&keys, b->record, b->key_length, next->count, MD5_GROUPS))
 		return false;
 	for (uint32_t n = 0; n < MD5_GROUPS; n++)
 		missing |= _mm512_mask_testn_epi32_mask((__mmask16)_bzhi_u32(0xffff, md5_in_group(next->count, n)), keys.lengths[n],
 							keys.lengths[n]);
-	if (__builtin_expect(missing != 0, 0))
+	if (__builtin_expect(missing != 0, 0) || !beside_all_roomy(w, router, waiting))
 		return false;
 	run_head_init(&beside.head, w->now_ns, labels);
+	beside_take_places(w, router, waiting);
 #pragma GCC unroll 5
 	for (uint32_t n = 0; n < MD5_GROUPS; n++) {
 		md5_start_group(g + n);

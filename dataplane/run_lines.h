@@ -11,6 +11,7 @@
 struct lines {
 	struct batch *batch;
 	uint32_t count;
+	bool marked; /* some may have been cut by marks: see lines_trim() */
 	bool waiting; /* the run's other batch has RECORDS_MAX records, beside_can_wait(), hashed and sized, that are not appended yet */
 	struct tally tally;
 };
@@ -30,12 +31,81 @@ INLINE uint32_t lines_shortest(const struct batch *b, uint32_t count)
 	return shortest;
 }
 
+/* What is cut at newlines alone, as marked frames are, may still have a '\r' in front of them. It is taken away, and the keys of those
+ * lines are found again. */
+static __attribute__((cold, noinline)) void lines_trim(const struct run *run, struct batch *b, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		const uint8_t *end = b->record[i] + b->record_length[i];
+
+		/* Behind one that split_lines() has left another follows, which it has taken. */
+		if (end[-1] == '\r' && end[0] == '\n') {
+			b->record_length[i]--;
+			lines_find_key(run, b, i);
+		}
+	}
+}
+
+/* In front of a line are two bytes of the line before it, its last and its newline, or of a header. */
+#define LINE_BEFORE 2
+#define LINE_SEEN (MD5_TINY - LINE_BEFORE) /* bytes of a line that are looked at with them */
+
+/* Whether one of these may end with a '\r'. */
+INLINE bool lines_return(const struct batch *b, uint32_t count)
+{
+	bool returns = b->record[count - 1][b->record_length[count - 1] - 1] == '\r';
+
+	for (uint32_t i = 0; i < count; i++)
+		returns |= b->record[i][-LINE_BEFORE] == '\r';
+	return returns;
+}
+
+/* Where each of a row's four lines has what was looked for: a bit for each byte, from LINE_BEFORE in front of it. */
+INLINE __m512i lines_first_lengths(const uint64_t found[4])
+{
+	const __m512i order = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0); /* see md5_tiny_rows() */
+	__m512i bits = _mm512_permutexvar_epi32(order, _mm512_cvtepu16_epi32(_mm256_load_si256((const __m256i *)found)));
+
+	bits = _mm512_or_si512(_mm512_srli_epi32(bits, LINE_BEFORE), _mm512_set1_epi32(1 << LINE_SEEN));
+	bits = _mm512_and_si512(bits, _mm512_sub_epi32(_mm512_setzero_si512(), bits)); /* the lowest */
+	return _mm512_sub_epi32(_mm512_set1_epi32(31), _mm512_lzcnt_epi32(bits));
+}
+
+/* First fields of RECORDS_MAX lines of at least LINE_SEEN bytes, four at once. False, and nothing of use done, when one is not
+ * shorter. *returns as lines_return(). */
+INLINE bool lines_find_tiny_firsts(struct batch *b, __m512i separator, bool *returns)
+{
+	uint64_t found[MD5_GROUPS][4] __attribute__((aligned(32))), before = 0;
+	__m512i longest = _mm512_setzero_si512();
+
+#pragma GCC unroll 1
+	for (uint32_t n = 0; n < MD5_GROUPS; n++)
+		for (uint32_t row = 0; row < 4; row++) {
+			__m512i lines = md5_tiny_rows(b->record + n * MD5_LANES + row, -LINE_BEFORE);
+
+			found[n][row] = _cvtmask64_u64(_mm512_cmpeq_epi8_mask(lines, separator));
+			before |= _cvtmask64_u64(_mm512_mask_cmpeq_epi8_mask(0x0001000100010001, lines, _mm512_set1_epi8('\r')));
+		}
+	/* All are stored before any is loaded: a vector of words just stored one by one has to wait until they have left the store buffer. */
+#pragma GCC unroll 1
+	for (uint32_t n = 0; n < MD5_GROUPS; n++) {
+		__m512i lengths = lines_first_lengths(found[n]);
+
+		longest = _mm512_max_epu32(longest, lengths);
+		_mm512_storeu_si512(b->key_length + n * MD5_LANES, lengths);
+	}
+	*returns = before != 0 || b->record[RECORDS_MAX - 1][b->record_length[RECORDS_MAX - 1] - 1] == '\r';
+	return _mm512_cmpge_epu32_mask(longest, _mm512_set1_epi32(LINE_SEEN)) == 0;
+}
+
 /* First fields, which begin where their lines do. They end within the first 64 bytes, as nearly all do, without asking for more;
  * of a line that has 64 bytes (`whole`: all have) without a mask, which has to come from a general register. */
 INLINE void lines_find_firsts(const struct run *run, struct batch *b, uint32_t count, bool whole)
 {
 	const __m512i separator = _mm512_set1_epi8((char)run->plan->key.separator);
+	uint32_t without = 0; /* a separator there: 64, and all others are less */
 
+#pragma GCC unroll 2
 	for (uint32_t i = 0; i < count; i++) {
 		const uint8_t *bytes = b->record[i];
 		uint32_t length = b->record_length[i];
@@ -44,30 +114,48 @@ INLINE void lines_find_firsts(const struct run *run, struct batch *b, uint32_t c
 		__m512i some = whole ? _mm512_loadu_si512(bytes) : _mm512_maskz_loadu_epi8(within, bytes);
 
 		b->key_length[i] = (uint32_t)_tzcnt_u64(_cvtmask64_u64(_mm512_mask_cmpeq_epi8_mask(within, some, separator)));
+		without |= b->key_length[i];
 	}
+	if (__builtin_expect(without < 64, 1))
+		return;
 	for (uint32_t i = 0; i < count; i++)
-		if (__builtin_expect(b->key_length[i] == 64, 0)) /* no separator */
+		if (b->key_length[i] == 64)
 			lines_find_key(run, b, i);
 }
-#endif
 
-INLINE void lines_find_keys(const struct run *run, struct records *r)
+/* Keys of the records, those with which they begin all at once. `marked`: see struct lines. */
+INLINE void lines_find_keys(const struct run *run, struct records *r, bool marked)
 {
 	struct batch *b = r->batch;
+	const struct key_rule *rule = &run->plan->key;
+	bool whole = lines_shortest(b, r->count) >= 64, returns;
 
-#ifdef USUAL16
-	if (run->plan->key.field == 1) {
+	if (rule->field == 1)
 		r->key = b->record;
-		if (lines_shortest(b, r->count) >= 64)
+	if (rule->field == 1 && whole && r->count == RECORDS_MAX &&
+	    lines_find_tiny_firsts(b, _mm512_set1_epi8((char)rule->separator), &returns)) {
+		/* found */
+	} else {
+		returns = marked && lines_return(b, r->count);
+		if (rule->field > 1)
+			for (uint32_t i = 0; i < r->count; i++)
+				lines_find_key(run, b, i);
+		else if (whole)
 			lines_find_firsts(run, b, r->count, true);
 		else
 			lines_find_firsts(run, b, r->count, false);
-		return;
 	}
-#endif
-	for (uint32_t i = 0; i < r->count; i++)
-		lines_find_key(run, b, i);
+	if (__builtin_expect(returns && marked, 0))
+		lines_trim(run, b, r->count);
 }
+#else
+INLINE void lines_find_keys(const struct run *run, struct records *r, bool marked)
+{
+	(void)marked;
+	for (uint32_t i = 0; i < r->count; i++)
+		lines_find_key(run, r->batch, i);
+}
+#endif
 
 /* Where a batch of lines has what struct records asks for. */
 INLINE struct records lines_records(struct batch *b, uint32_t count)
@@ -91,6 +179,7 @@ static __attribute__((noinline)) void lines_append_waiting(struct worker *w, str
 	lines->waiting = false;
 	run_append_sized(w, run, &waiting, run_field_labels(run), true);
 }
+
 #endif
 
 /* Hashes the records that are next; what waits is appended, beside that where it can be. */
@@ -131,7 +220,7 @@ static __attribute__((noinline)) void lines_end(struct worker *w, struct run *ru
 
 	if (r.count == 0)
 		return;
-	lines_find_keys(run, &r);
+	lines_find_keys(run, &r, lines->marked);
 	lines_hash_and_append(w, run, lines, &r);
 #ifdef USUAL16
 	if (run_exact(run->plan)) {
@@ -144,10 +233,12 @@ static __attribute__((noinline)) void lines_end(struct worker *w, struct run *ru
 	} else
 #endif
 		lines->tally.bytes += run_append(w, run, &r, run_field_labels(run));
-	if (lines->count > RECORDS_MAX)
+	if (lines->count > RECORDS_MAX) {
 		lines_keep_rest(b, lines);
-	else
-		lines->count = 0;
+		return;
+	}
+	lines->count = 0;
+	lines->marked = false;
 }
 
 /* Any lines of a frame; how many. */
@@ -194,35 +285,39 @@ INLINE void lines_cut_each(struct worker *w, struct run *run, struct lines *line
 
 #ifdef USUAL16
 #define LINES_GROUP MARK_FRAMES
+#define MARK_PAYLOAD (MARK_BLOCKS * MARK_BLOCK - DECODE_USUAL_HEADERS) /* of longer ones nothing is marked */
 #define MARK_RECORDS 16u /* that a marked frame may have */
 #define MARK_PAUSE 31u /* groups not marked for one that was in vain: marking costs 1 of 15 ns a line of 31 bytes */
 _Static_assert(MARK_RECORDS <= RECORDS_SLACK, "written as a whole vector");
 _Static_assert(KEY_BYTES_MAX >= 64, "lines_find_firsts() never cuts one");
 _Static_assert(MARK_BLOCKS + 1 < 32, "how many newlines were found is a shift of 32 bits");
 
-/* Makes records of a frame's lines from its marks. False, and nothing done, when two newlines are in one block, a line is
- * empty or there are too many: split_lines() is for those. */
+/* Makes records of a frame's lines from its marks. False, and nothing done, when two newlines are in one block, a line has no more
+ * than a '\r', the last one ends with it or there are too many: split_lines() is for those. */
 INLINE bool lines_cut_marked(struct lines *lines, const __mmask64 *newlines, const uint8_t *bytes, uint32_t length, uint32_t *count)
 {
 	const uint8_t *frame = bytes - DECODE_USUAL_HEADERS;
 	uint32_t end = DECODE_USUAL_HEADERS + length, blocks = (end + MARK_BLOCK - 1) / MARK_BLOCK, found = 0, last;
 	__m512i ends = _mm512_setzero_si512(), starts, lengths;
-	__m512i place = _mm512_set_epi64(511, 447, 383, 319, 255, 191, 127, 63);
+	__m512i place = _mm512_set_epi32(1023, 959, 895, 831, 767, 703, 639, 575, 511, 447, 383, 319, 255, 191, 127, 63);
 	struct batch *b = lines->batch;
 	__mmask8 crowded = 0;
 	__mmask16 real;
 
-	for (uint32_t i = 0; i < blocks; i += 8) {
-		__m512i eight = _mm512_maskz_loadu_epi64((__mmask8)_bzhi_u32(0xff, blocks - i), newlines + i);
-		__mmask8 some = _mm512_test_epi64_mask(eight, eight);
+	for (uint32_t i = 0; i < blocks; i += 16) {
+		__m512i low = _mm512_maskz_loadu_epi64((__mmask8)_bzhi_u32(0xff, blocks - i), newlines + i);
+		__m512i high = _mm512_maskz_loadu_epi64((__mmask8)(_bzhi_u32(0xffff, blocks - i) >> 8), newlines + i + 8);
 		/* The only newline of a block: as many bytes in front of the block's last as there are zeros. */
-		__m512i at = _mm512_sub_epi64(place, _mm512_lzcnt_epi64(eight));
+		__m512i zeros = _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi64_epi32(_mm512_lzcnt_epi64(low))),
+						   _mm512_cvtepi64_epi32(_mm512_lzcnt_epi64(high)), 1);
+		__mmask16 some = _mm512_cmplt_epu32_mask(zeros, _mm512_set1_epi32(64));
+		__m512i at = _mm512_maskz_compress_epi32(some, _mm512_sub_epi32(place, zeros));
 
-		crowded |= _mm512_test_epi64_mask(eight, _mm512_add_epi64(eight, _mm512_set1_epi64(-1)));
-		at = _mm512_maskz_compress_epi64(some, at);
-		ends = _mm512_mask_expand_epi32(ends, (__mmask16)(0xffffu << found), _mm512_castsi256_si512(_mm512_cvtepi64_epi32(at)));
+		crowded |= _mm512_test_epi64_mask(low, _mm512_add_epi64(low, _mm512_set1_epi64(-1)));
+		crowded |= _mm512_test_epi64_mask(high, _mm512_add_epi64(high, _mm512_set1_epi64(-1)));
+		ends = i == 0 ? at : _mm512_mask_expand_epi32(ends, (__mmask16)(0xffffu << found), at);
 		found += (uint32_t)__builtin_popcount(some);
-		place = _mm512_add_epi64(place, _mm512_set1_epi64(512));
+		place = _mm512_add_epi32(place, _mm512_set1_epi32(1024));
 	}
 	/* What follows the last newline ends where the frame does. */
 	last = newlines[blocks - 1] >> (end - 1) % MARK_BLOCK & 1;
@@ -231,7 +326,8 @@ INLINE bool lines_cut_marked(struct lines *lines, const __mmask64 *newlines, con
 	starts = _mm512_add_epi32(_mm512_alignr_epi32(ends, _mm512_set1_epi32((int)DECODE_USUAL_HEADERS - 1), 15), _mm512_set1_epi32(1));
 	lengths = _mm512_sub_epi32(ends, starts);
 	real = (__mmask16)_bzhi_u32(0xffff, found);
-	if (found > MARK_RECORDS || crowded || _mm512_mask_testn_epi32_mask(real, lengths, lengths))
+	if (found > MARK_RECORDS || crowded || _mm512_mask_cmple_epu32_mask(real, lengths, _mm512_set1_epi32(1)) ||
+	    bytes[length - 1 - last] == '\r')
 		return false;
 	for (uint32_t half = 0; half < 2; half++) {
 		__m256i eight = half ? _mm512_extracti64x4_epi64(starts, 1) : _mm512_castsi512_si256(starts);
@@ -243,6 +339,7 @@ INLINE bool lines_cut_marked(struct lines *lines, const __mmask64 *newlines, con
 	}
 	_mm512_storeu_si512(b->record_length + lines->count, lengths);
 	lines->count += found;
+	lines->marked = true;
 	*count = found;
 	return true;
 }
@@ -268,7 +365,7 @@ INLINE void lines_cut(struct worker *w, struct run *run, struct lines *lines, ui
 		const uint8_t *bytes = run->bytes[first + i];
 		uint32_t length = run->length[first + i], records = 0;
 
-		if (!(marks->plain[i] && lines_cut_marked(lines, marks->newlines[i], bytes, length, &records))) {
+		if (!(length <= MARK_PAYLOAD && lines_cut_marked(lines, marks->newlines[i], bytes, length, &records))) {
 			records = lines_split(w, run, lines, bytes, length);
 			refused++;
 		}

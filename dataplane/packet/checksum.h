@@ -53,29 +53,35 @@ static inline uint64_t checksum_sum_short(const uint8_t *bytes, uint32_t length)
 }
 
 #if defined(__AVX512BW__) && defined(__BMI2__)
-/* Of 16 words of 32 bits each the sums of their lower and upper halves, so far. */
-struct checksum_halves {
-	__m512i lower, upper;
+/* Of 16 words of 32 bits each the sums so far, whose carries are lost, and those of their upper halves, which tell them. */
+struct checksum_words {
+	__m512i words, upper;
 };
 
-static inline __attribute__((always_inline)) void checksum_add_block(struct checksum_halves *sums, __m512i block)
+static inline __attribute__((always_inline)) void checksum_add_block(struct checksum_words *sums, __m512i block)
 {
-	sums->lower = _mm512_add_epi32(sums->lower, _mm512_and_si512(block, _mm512_set1_epi32(0xffff)));
+	sums->words = _mm512_add_epi32(sums->words, block);
 	sums->upper = _mm512_add_epi32(sums->upper, _mm512_srli_epi32(block, 16));
+}
+
+/* The sums of lower and upper halves together. Without the upper ones what was added has no carry that could be lost. */
+static inline __attribute__((always_inline)) __m512i checksum_of_words(const struct checksum_words *sums)
+{
+	return _mm512_add_epi32(_mm512_sub_epi32(sums->words, _mm512_slli_epi32(sums->upper, 16)), sums->upper);
 }
 
 // The sum of `length` bytes (up to 64 KiB, whose parts come to less than 2^31 together) in 16 parts of 32 bits. For code compiled
 // for it.
 static inline __m512i checksum_parts(const uint8_t *bytes, uint32_t length)
 {
-	struct checksum_halves sums = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+	struct checksum_words sums = {_mm512_setzero_si512(), _mm512_setzero_si512()};
 
 #pragma GCC unroll 4
 	for (; length > 64; length -= 64, bytes += 64)
 		checksum_add_block(&sums, _mm512_loadu_si512(bytes));
 	/* A masked load touches no byte whose mask bit is clear; those read as 0. */
 	checksum_add_block(&sums, _mm512_maskz_loadu_epi8(_cvtu64_mask64(_bzhi_u64(~0ull, length)), bytes));
-	return _mm512_add_epi32(sums.lower, sums.upper);
+	return checksum_of_words(&sums);
 }
 #endif
 

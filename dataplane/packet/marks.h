@@ -19,49 +19,42 @@
 struct marks {
 	/* Of each block from 42 bytes in front of the payload: an untagged frame's start. */
 	__mmask64 newlines[MARK_FRAMES][MARK_BLOCKS] __attribute__((aligned(64)));
-	bool plain[MARK_FRAMES]; /* no '\r', and not too long; else the marks say nothing */
 };
 
-/* What is made of a block on the way. */
-struct marking {
-	__m512i least; /* of all bytes ^ '\r': 0 where one is. Few units make masks, and newlines need theirs */
-	struct checksum_halves sums;
-};
-
-static inline __attribute__((always_inline)) __mmask64 marks_block(struct marking *m, __m512i block)
+static inline __attribute__((always_inline)) __mmask64 marks_block(__m512i block)
 {
-	m->least = _mm512_min_epu8(m->least, _mm512_xor_si512(block, _mm512_set1_epi8('\r')));
-	checksum_add_block(&m->sums, block);
 	return _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8('\n'));
 }
 
-// Marks bytes [begin, end) of what lies at `frame`, `begin` within its first block, as those of frame `i`. Their sum as
-// checksum_parts(), of those behind the first block. Reads nothing outside.
+// Marks bytes [begin, end) of what lies at `frame`, `begin` within its first block, as those of frame `i`; of one of more than
+// MARK_BLOCKS nothing. Their sum as checksum_parts(), of those behind the first block. Reads nothing outside.
 static inline __attribute__((always_inline)) __m512i marks_and_sum(struct marks *marks, uint32_t i, const uint8_t *frame,
 							       uint32_t begin, uint32_t end)
 {
 	__mmask64 *newlines = marks->newlines[i];
-	const struct checksum_halves none = {_mm512_setzero_si512(), _mm512_setzero_si512()};
-	struct marking m = {_mm512_set1_epi8(-1), none};
+	struct checksum_words sums = {_mm512_setzero_si512(), _mm512_setzero_si512()};
 	uint32_t whole = end / MARK_BLOCK;
 	__mmask64 first;
 
-	marks->plain[i] = false;
 	if (__builtin_expect(end > MARK_BLOCKS * MARK_BLOCK, 0))
 		return checksum_parts(frame + MARK_BLOCK, end - MARK_BLOCK);
 	/* A masked load touches no byte whose mask bit is clear; those read as 0. */
 	first = _cvtu64_mask64(_bzhi_u64(~0ull, end < MARK_BLOCK ? end : MARK_BLOCK) & ~0ull << begin);
-	_store_mask64(&newlines[0], marks_block(&m, _mm512_maskz_loadu_epi8(first, frame)));
-	m.sums = none;
+	_store_mask64(&newlines[0], marks_block(_mm512_maskz_loadu_epi8(first, frame)));
 #pragma GCC unroll 4
-	for (uint32_t block = 1; block < whole; block++)
-		_store_mask64(&newlines[block], marks_block(&m, _mm512_loadu_si512(frame + block * MARK_BLOCK)));
+	for (uint32_t block = 1; block < whole; block++) {
+		__m512i bytes = _mm512_loadu_si512(frame + block * MARK_BLOCK);
+
+		_store_mask64(&newlines[block], marks_block(bytes));
+		checksum_add_block(&sums, bytes);
+	}
 	if (whole > 0 && end % MARK_BLOCK > 0) {
 		__mmask64 rest = _cvtu64_mask64(_bzhi_u64(~0ull, end % MARK_BLOCK));
+		__m512i bytes = _mm512_maskz_loadu_epi8(rest, frame + whole * MARK_BLOCK);
 
-		_store_mask64(&newlines[whole], marks_block(&m, _mm512_maskz_loadu_epi8(rest, frame + whole * MARK_BLOCK)));
+		_store_mask64(&newlines[whole], marks_block(bytes));
+		checksum_add_block(&sums, bytes);
 	}
-	marks->plain[i] = _mm512_testn_epi8_mask(m.least, m.least) == 0;
-	return _mm512_add_epi32(m.sums.lower, m.sums.upper);
+	return checksum_of_words(&sums);
 }
 #endif

@@ -60,14 +60,14 @@ MD5_INLINE __m128i md5_tiny_row(const uint8_t *bytes)
 	return _mm_loadu_si128((const __m128i *)bytes);
 }
 
-/* Every fourth key, side by side: what a 4x4 transpose wants. */
-MD5_INLINE __m512i md5_tiny_rows(const uint8_t *const *bytes)
+/* Of every fourth key MD5_TINY bytes from `at`, side by side: what a 4x4 transpose wants. */
+MD5_INLINE __m512i md5_tiny_rows(const uint8_t *const *bytes, int at)
 {
-	__m512i x = _mm512_castsi128_si512(md5_tiny_row(bytes[0]));
+	__m512i x = _mm512_castsi128_si512(md5_tiny_row(bytes[0] + at));
 
-	x = _mm512_inserti32x4(x, md5_tiny_row(bytes[4]), 1);
-	x = _mm512_inserti32x4(x, md5_tiny_row(bytes[8]), 2);
-	return _mm512_inserti32x4(x, md5_tiny_row(bytes[12]), 3);
+	x = _mm512_inserti32x4(x, md5_tiny_row(bytes[4] + at), 1);
+	x = _mm512_inserti32x4(x, md5_tiny_row(bytes[8] + at), 2);
+	return _mm512_inserti32x4(x, md5_tiny_row(bytes[12] + at), 3);
 }
 
 /* The words of 16 keys of up to MD5_TINY bytes, that are not zero of all. They never lie in memory: a load of what several
@@ -79,8 +79,8 @@ MD5_INLINE void md5_tiny_load(struct md5_group *g, const uint8_t *const *bytes, 
 	__m512i bits = _mm512_slli_epi32(lengths, 3);
 
 	g->words[MD5_LENGTH_WORD] = bits;
-	md5_transpose(g->words, md5_tiny_rows(bytes), md5_tiny_rows(bytes + 1), md5_tiny_rows(bytes + 2),
-		  md5_tiny_rows(bytes + 3));
+	md5_transpose(g->words, md5_tiny_rows(bytes, 0), md5_tiny_rows(bytes + 1, 0), md5_tiny_rows(bytes + 2, 0),
+		  md5_tiny_rows(bytes + 3, 0));
 #pragma GCC unroll 4
 	for (int n = 0; n < 4; n++) {
 		/* Shifts by 32 and more leave nothing, nor do those by less than 0: of a word behind the end there is no mark, but all

@@ -205,6 +205,93 @@ static void keys_and_lines_of_any_length_are_written(void **state)
 	assert_int_equal(reference.counters[WORKER_PARSED], bursts * BURST_MAX * 3);
 }
 
+/* A line of a key and letters, without its end. */
+static uint32_t draw_keyed(char *at, uint32_t key, uint32_t length)
+{
+	for (uint32_t i = 0; i < length; i++)
+		at[i] = (char)('a' + draw(26));
+	if (key < length)
+		at[key] = ' ';
+	return length;
+}
+
+/* Up to ten lines; one of them, `left` lines on, is odd in one of these ways. */
+static uint32_t draw_returns(char *text, uint32_t *left, uint32_t oddity)
+{
+	uint32_t bytes = 0, lines = 7 + draw(4);
+
+	for (uint32_t line = 0; line < lines; line++) {
+		char *at = text + bytes;
+		uint32_t key = 1 + draw(13), length = draw_keyed(at, key, 80 + draw(50));
+
+		if ((*left)-- == 0)
+			switch (oddity) {
+			case 0: /* as Windows has it */
+				at[length++] = '\r';
+				break;
+			case 1:
+				at[length - 1] = '\r';
+				break;
+			case 2:
+				at[length++] = '\r';
+				at[length++] = '\r';
+				break;
+			case 3:
+				at[0] = at[1 + draw(length - 2)] = '\r';
+				break;
+			case 4: /* nothing else */
+				at[0] = '\r';
+				length = 1;
+				break;
+			case 5: /* all of it is its key */
+				draw_keyed(at, length, length);
+				at[length++] = '\r';
+				break;
+			case 6: /* shorter than others of its batch */
+				at[length = 1 + draw(20)] = '\r';
+				length += draw(2);
+				break;
+			default: /* around what is looked at for a key at first */
+				draw_keyed(at, 10 + draw(10), length);
+			}
+		bytes += length;
+		at[length] = '\n';
+		bytes++;
+	}
+	return bytes - (draw(4) == 0);
+}
+
+/* Marks tell newlines only: what is in front of them is seen to when keys are looked for. */
+static void returns_in_front_of_newlines_are_no_part_of_lines(void **state)
+{
+	static const uint16_t ports[] = {530, 530, 530, 534, 532, 516, 531};
+	static uint8_t frame[FRAME_BUILD_MAX];
+	static char text[2000];
+	struct chain chains[BURST_MAX];
+
+	(void)state;
+	for (int round = 0; round < ROUNDS(600); round++) {
+		uint16_t count = (uint16_t)(draw(3) ? BURST_MAX : 1 + draw(BURST_MAX)), udp_port = ports[draw(7)];
+		/* One of them, often the last of 80, which are made together; or many. */
+		uint32_t left = draw(2) ? draw(9u * count) : 79, every = draw(2) ? UINT32_MAX : draw(30), oddity = draw(8);
+
+		usual_room = draw(2) ? sizeof text : 0;
+		for (uint16_t i = 0; i < count; i++) {
+			struct frame_build what = {.destination_port = udp_port};
+			uint32_t length;
+
+			if (left > 9u * BURST_MAX && every < UINT32_MAX)
+				left = every;
+			what.payload = draw_returns(text, &left, oddity);
+			text_frame(frame, &what, text, &length);
+			chains[i] = make_chain(frame, length, NULL, 0);
+		}
+		run_burst(chains, count);
+	}
+	assert_int_equal(reference.counters[FRAME_ACCEPTED], reference.counters[WORKER_POLLED]);
+	assert_true(reference.counters[WORKER_PARSED] > ROUNDS(100000));
+}
+
 static void a_tap_keeps_frames_whole_that_are_as_usual_as_their_neighbours(void **state)
 {
 	static uint8_t frame[FRAME_BUILD_MAX];
@@ -233,6 +320,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(keys_end_anywhere_in_short_datagrams, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(lines_of_any_length_are_cut, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(keys_and_lines_of_any_length_are_written, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(returns_in_front_of_newlines_are_no_part_of_lines, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_tap_keeps_frames_whole_that_are_as_usual_as_their_neighbours, set_up_tap, tear_down),
 	};
 

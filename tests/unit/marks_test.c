@@ -30,19 +30,13 @@ static void expect_marks(const uint8_t *frame, uint32_t end)
 	static struct marks marks;
 	uint32_t parts[16], place = (uint32_t)rand() % MARK_FRAMES;
 	uint64_t sum = 0;
-	bool returns = false;
 
 	memset(&marks, 0xa5, sizeof marks);
 	_mm512_storeu_si512(parts, marks_and_sum(&marks, place, frame, DECODE_USUAL_HEADERS, end));
 	for (uint32_t i = 0; i < 16; i++)
 		sum += parts[i];
 	assert_int_equal(checksum_fold(sum), checksum_fold(end > MARK_BLOCK ? checksum_sum_wide(frame + MARK_BLOCK, end - MARK_BLOCK) : 0));
-	for (uint32_t i = DECODE_USUAL_HEADERS; i < end; i++)
-		returns |= frame[i] == '\r';
-	assert_int_equal(marks.plain[place], !returns && end <= MARK_BLOCKS * MARK_BLOCK);
-	if (!marks.plain[place])
-		return;
-	for (uint32_t block = 0; block * MARK_BLOCK < end; block++) {
+	for (uint32_t block = 0; end <= MARK_BLOCKS * MARK_BLOCK && block * MARK_BLOCK < end; block++) {
 		uint64_t want = 0;
 
 		for (uint32_t i = block * MARK_BLOCK; i < (block + 1) * MARK_BLOCK && i < end; i++)
@@ -63,13 +57,11 @@ static void newlines_are_marked_and_bytes_summed(void **state)
 	assert_true(area != MAP_FAILED);
 	assert_int_equal(mprotect(area + room, page, PROT_NONE), 0);
 	for (uint32_t end = DECODE_USUAL_HEADERS; end <= LONGEST; end++)
-		for (uint32_t round = 0; round < 4; round++) {
+		for (uint32_t round = 0; round < 3; round++) {
 			uint8_t *frame = area + room - end;
 
 			for (uint32_t i = 0; i < end; i++)
 				frame[i] = (uint8_t)(round == 0 ? 0xff : round == 1 ? rand() : few[(uint32_t)rand() % (sizeof few - 1)]);
-			if (round == 3)
-				frame[(uint32_t)rand() % end] = '\r'; /* in front of the payload it is nobody's */
 			expect_marks(frame, end);
 		}
 	munmap(area, room + page);
