@@ -48,8 +48,8 @@ INLINE bool beside_all_roomy(struct worker *w, const struct router *router, cons
 	return true;
 }
 
-/* Places for a whole batch in lanes that have room for it. All are found before any record is written: none then waits for where the
- * one before it goes. */
+/* Places for a whole batch in lanes that have room for it. All are found before any record is written: none then waits for where
+ * the one before it goes. */
 INLINE void beside_take_places(struct worker *w, const struct router *router, struct batch *b)
 {
 	const uint32_t *slots = router->slots, shift = router->shift;
