@@ -1,5 +1,5 @@
 // The keys of a batch of lines hashed while the batch before it is written: MD5 keeps the vector units busy and leaves the
-// ways to memory idle, and writing does the reverse. Beside each other they take a tenth less of all that a frame of ten lines
+// ways to memory idle, and writing does the reverse. Beside each other they take an eighth less of all that a frame of ten lines
 // costs (tests/bench/dpdk/burst_bench v4 100000 l). A part of burst.c, compiled with it for x86-64-v4.
 #pragma once
 

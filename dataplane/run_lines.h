@@ -38,7 +38,8 @@ static __attribute__((cold, noinline)) void lines_trim(const struct run *run, st
 	for (uint32_t i = 0; i < count; i++) {
 		const uint8_t *end = b->record[i] + b->record_length[i];
 
-		/* Behind one that split_lines() has left another follows, which it has taken. */
+		/* A line of split_lines() ends with one only where it took another away: end[0] is that, not '\n', and in the frame. A
+		 * marked line that ends so is never its frame's last. */
 		if (end[-1] == '\r' && end[0] == '\n') {
 			b->record_length[i]--;
 			lines_find_key(run, b, i);
@@ -46,12 +47,14 @@ static __attribute__((cold, noinline)) void lines_trim(const struct run *run, st
 	}
 }
 
-/* In front of a line are two bytes of the line before it, its last and its newline, or of a header. */
+/* In front of a line are two bytes, of a frame's first the checksum: what ends the line before it, and its newline. */
 #define LINE_BEFORE 2
 #define LINE_SEEN (MD5_TINY - LINE_BEFORE) /* bytes of a line that are looked at with them */
+_Static_assert(MD5_TINY == 16 && LINE_SEEN <= 64, "a row has 16 bits of each line, all of them the line's");
 
-/* Whether one of these may end with a '\r'. */
-INLINE bool lines_return(const struct batch *b, uint32_t count)
+/* Whether lines_trim() may find something: each line's end is seen in front of the next, the batch's last is asked itself, and a
+ * frame's last never ends so. A checksum that looks like one is a false alarm. */
+INLINE bool lines_may_return(const struct batch *b, uint32_t count)
 {
 	bool returns = b->record[count - 1][b->record_length[count - 1] - 1] == '\r';
 
@@ -60,7 +63,8 @@ INLINE bool lines_return(const struct batch *b, uint32_t count)
 	return returns;
 }
 
-/* Where each of a row's four lines has what was looked for: a bit for each byte, from LINE_BEFORE in front of it. */
+/* How long a group's first fields are, LINE_SEEN where no separator was seen. found[row] has 16 bits for each of the row's four
+ * lines, from LINE_BEFORE in front of it on. */
 INLINE __m512i lines_first_lengths(const uint64_t found[4])
 {
 	const __m512i order = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0); /* see md5_tiny_rows() */
@@ -71,9 +75,9 @@ INLINE __m512i lines_first_lengths(const uint64_t found[4])
 	return _mm512_sub_epi32(_mm512_set1_epi32(31), _mm512_lzcnt_epi32(bits));
 }
 
-/* First fields of RECORDS_MAX lines of at least LINE_SEEN bytes, four at once. False, and nothing of use done, when one is not
- * shorter. *returns as lines_return(). */
-INLINE bool lines_find_tiny_firsts(struct batch *b, __m512i separator, bool *returns)
+/* Finds the first fields of RECORDS_MAX lines of at least LINE_SEEN bytes, four at once. False, with key_length[] to be set anew, when
+ * one has LINE_SEEN bytes or more. *may_return as lines_may_return(). */
+INLINE bool lines_find_tiny_firsts(struct batch *b, __m512i separator, bool *may_return)
 {
 	uint64_t found[MD5_GROUPS][4] __attribute__((aligned(32))), before = 0;
 	__m512i longest = _mm512_setzero_si512();
@@ -95,7 +99,7 @@ INLINE bool lines_find_tiny_firsts(struct batch *b, __m512i separator, bool *ret
 		longest = _mm512_max_epu32(longest, lengths);
 		_mm512_storeu_si512(b->key_length + n * MD5_LANES, lengths);
 	}
-	*returns = before != 0 || b->record[RECORDS_MAX - 1][b->record_length[RECORDS_MAX - 1] - 1] == '\r';
+	*may_return = before != 0 || b->record[RECORDS_MAX - 1][b->record_length[RECORDS_MAX - 1] - 1] == '\r';
 	return _mm512_cmpge_epu32_mask(longest, _mm512_set1_epi32(LINE_SEEN)) == 0;
 }
 
@@ -124,20 +128,21 @@ INLINE void lines_find_firsts(const struct run *run, struct batch *b, uint32_t c
 			lines_find_key(run, b, i);
 }
 
-/* Keys of the records, those with which they begin all at once. `marked`: see struct lines. */
+/* Finds the records' keys, first fields by vectors, and takes away what marks have left of "\r\n": lengths are the records' only
+ * behind it. `marked`: see struct lines. */
 INLINE void lines_find_keys(const struct run *run, struct records *r, bool marked)
 {
 	struct batch *b = r->batch;
 	const struct key_rule *rule = &run->plan->key;
-	bool whole = lines_shortest(b, r->count) >= 64, returns;
+	bool whole = lines_shortest(b, r->count) >= 64, may_return;
 
 	if (rule->field == 1)
 		r->key = b->record;
 	if (rule->field == 1 && whole && r->count == RECORDS_MAX &&
-	    lines_find_tiny_firsts(b, _mm512_set1_epi8((char)rule->separator), &returns)) {
+	    lines_find_tiny_firsts(b, _mm512_set1_epi8((char)rule->separator), &may_return)) {
 		/* found */
 	} else {
-		returns = marked && lines_return(b, r->count);
+		may_return = marked && lines_may_return(b, r->count);
 		if (rule->field > 1)
 			for (uint32_t i = 0; i < r->count; i++)
 				lines_find_key(run, b, i);
@@ -146,7 +151,7 @@ INLINE void lines_find_keys(const struct run *run, struct records *r, bool marke
 		else
 			lines_find_firsts(run, b, r->count, false);
 	}
-	if (__builtin_expect(returns && marked, 0))
+	if (__builtin_expect(may_return && marked, 0))
 		lines_trim(run, b, r->count);
 }
 #else
@@ -180,7 +185,6 @@ static __attribute__((noinline)) void lines_append_waiting(struct worker *w, str
 	lines->waiting = false;
 	run_append_sized(w, run, &waiting, run_field_labels(run), true);
 }
-
 #endif
 
 /* Hashes the records that are next; what waits is appended, beside that where it can be. */
@@ -286,7 +290,7 @@ INLINE void lines_cut_each(struct worker *w, struct run *run, struct lines *line
 
 #ifdef USUAL16
 #define LINES_GROUP MARK_FRAMES
-#define MARK_PAYLOAD (MARK_BLOCKS * MARK_BLOCK - DECODE_USUAL_HEADERS) /* of longer ones nothing is marked */
+#define MARK_PAYLOAD (MARK_END - DECODE_USUAL_HEADERS) /* of longer ones nothing is marked */
 #define MARK_RECORDS 16u /* that a marked frame may have */
 /* Groups not marked for one in vain: thirty lines of 31 bytes take 480 ns, 5 more when they are marked, and more where a NIC has
  * summed them. */
@@ -295,8 +299,8 @@ _Static_assert(MARK_RECORDS <= RECORDS_SLACK, "written as a whole vector");
 _Static_assert(KEY_BYTES_MAX >= 64, "lines_find_firsts() never cuts one");
 _Static_assert(MARK_BLOCKS + 1 < 32, "how many newlines were found is a shift of 32 bits");
 
-/* Makes records of a frame's lines from its marks. False, and nothing done, when two newlines are in one block, a line has no more
- * than a '\r', the last one ends with it or there are too many: split_lines() is for those. */
+/* Makes records of a frame's lines from its marks. False, and nothing done, when two newlines are in one block, a line has less than
+ * two bytes (one could be a '\r' alone), the last one ends with a '\r' or there are too many: split_lines() is for those. */
 INLINE bool lines_cut_marked(struct lines *lines, const __mmask64 *newlines, const uint8_t *bytes, uint32_t length, uint32_t *count)
 {
 	const uint8_t *frame = bytes - DECODE_USUAL_HEADERS;
@@ -330,7 +334,7 @@ INLINE bool lines_cut_marked(struct lines *lines, const __mmask64 *newlines, con
 	lengths = _mm512_sub_epi32(ends, starts);
 	real = (__mmask16)_bzhi_u32(0xffff, found);
 	if (found > MARK_RECORDS || crowded || _mm512_mask_cmple_epu32_mask(real, lengths, _mm512_set1_epi32(1)) ||
-	    bytes[length - 1 - last] == '\r')
+	    frame[end - 1 - last] == '\r')
 		return false;
 	for (uint32_t half = 0; half < 2; half++) {
 		__m256i eight = half ? _mm512_extracti64x4_epi64(starts, 1) : _mm512_castsi512_si256(starts);
@@ -348,7 +352,7 @@ INLINE bool lines_cut_marked(struct lines *lines, const __mmask64 *newlines, con
 }
 
 /* Cuts frames [first, first + count) of the run. Where most frames of a group were not for marks, as all are whose lines are
- * shorter than a block or end with "\r\n", the input's next MARK_PAUSE groups are not marked at all. */
+ * shorter than a block or whose last one ends with "\r\n", the input's next MARK_PAUSE groups are not marked at all. */
 INLINE void lines_cut(struct worker *w, struct run *run, struct lines *lines, uint32_t first, uint32_t count)
 {
 	uint8_t *paused = &w->marks_paused[run->plan->index];

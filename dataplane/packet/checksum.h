@@ -53,19 +53,19 @@ static inline uint64_t checksum_sum_short(const uint8_t *bytes, uint32_t length)
 }
 
 #if defined(__AVX512BW__) && defined(__BMI2__)
-/* Of 16 words of 32 bits each the sums so far, whose carries are lost, and those of their upper halves, which tell them. */
-struct checksum_words {
+/* Of 16 columns of 32-bit words the sums so far modulo 2^32, and those of their upper halves, by which the lower ones' are told. */
+struct checksum_columns {
 	__m512i words, upper;
 };
 
-static inline __attribute__((always_inline)) void checksum_add_block(struct checksum_words *sums, __m512i block)
+static inline __attribute__((always_inline)) void checksum_add_block(struct checksum_columns *sums, __m512i block)
 {
 	sums->words = _mm512_add_epi32(sums->words, block);
 	sums->upper = _mm512_add_epi32(sums->upper, _mm512_srli_epi32(block, 16));
 }
 
-/* The sums of lower and upper halves together. Without the upper ones what was added has no carry that could be lost. */
-static inline __attribute__((always_inline)) __m512i checksum_of_words(const struct checksum_words *sums)
+/* The sums of lower and upper halves together. words - (upper << 16) is the lower ones' modulo 2^32, below which they stay. */
+static inline __attribute__((always_inline)) __m512i checksum_of_columns(const struct checksum_columns *sums)
 {
 	return _mm512_add_epi32(_mm512_sub_epi32(sums->words, _mm512_slli_epi32(sums->upper, 16)), sums->upper);
 }
@@ -74,14 +74,14 @@ static inline __attribute__((always_inline)) __m512i checksum_of_words(const str
 // for it.
 static inline __m512i checksum_parts(const uint8_t *bytes, uint32_t length)
 {
-	struct checksum_words sums = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+	struct checksum_columns sums = {_mm512_setzero_si512(), _mm512_setzero_si512()};
 
 #pragma GCC unroll 4
 	for (; length > 64; length -= 64, bytes += 64)
 		checksum_add_block(&sums, _mm512_loadu_si512(bytes));
 	/* A masked load touches no byte whose mask bit is clear; those read as 0. */
 	checksum_add_block(&sums, _mm512_maskz_loadu_epi8(_cvtu64_mask64(_bzhi_u64(~0ull, length)), bytes));
-	return checksum_of_words(&sums);
+	return checksum_of_columns(&sums);
 }
 #endif
 

@@ -68,7 +68,7 @@ static inline struct config_input *add_input(uint32_t udp_port, uint8_t codec, e
 	return input;
 }
 
-/* UDP ports 514 to 528 and 530 to 534: every codec with every kind of key, to many shards, few, one and none. */
+/* UDP ports 514 to 528 and 530 to 536: every codec with every kind of key, to many shards, few, one and none. */
 static inline void telemetry_inputs(void)
 {
 	struct config_input *input;
@@ -101,6 +101,10 @@ static inline void telemetry_inputs(void)
 	add_input(532, CODEC_LINES, KEY_FIELD, "b");
 	add_input(533, CODEC_DATAGRAM, KEY_FIELD, "b");
 	add_input(534, CODEC_LINES, KEY_FIELD, "two");
+	add_input(535, CODEC_LINES, KEY_FIELD, "a")->key_separator = '\r';
+	input = add_input(536, CODEC_LINES, KEY_FIELD, "b");
+	input->key_field = 2;
+	input->key_separator = '\r';
 }
 
 static inline void make_rig(struct rig *rig, worker_process *process)

@@ -149,6 +149,8 @@ static void lines_of_any_length_are_cut(void **state)
 
 			while (bytes + usual + more + 2 <= most && draw(30))
 				bytes += draw_line(text + bytes, usual, more, longest, odd);
+			while (bytes > 1400 && most == 1472 && bytes < 1490 + draw(10)) /* around the longest that are marked */
+				text[bytes++] = 'z';
 			bytes -= bytes > 0 && draw(4) == 0; /* no newline at its end */
 			if (bytes > 22 && draw(60) == 0)
 				bytes = 1 + draw(22); /* all of the frame in one vector */
@@ -264,14 +266,14 @@ static uint32_t draw_returns(char *text, uint32_t *left, uint32_t oddity)
 /* Marks tell newlines only: what is in front of them is seen to when keys are looked for. */
 static void returns_in_front_of_newlines_are_no_part_of_lines(void **state)
 {
-	static const uint16_t ports[] = {530, 530, 530, 534, 532, 516, 531};
+	static const uint16_t ports[] = {530, 530, 530, 534, 532, 516, 531, 535, 536};
 	static uint8_t frame[FRAME_BUILD_MAX];
 	static char text[2000];
 	struct chain chains[BURST_MAX];
 
 	(void)state;
 	for (int round = 0; round < ROUNDS(600); round++) {
-		uint16_t count = (uint16_t)(draw(3) ? BURST_MAX : 1 + draw(BURST_MAX)), udp_port = ports[draw(7)];
+		uint16_t count = (uint16_t)(draw(3) ? BURST_MAX : 1 + draw(BURST_MAX)), udp_port = ports[draw(9)];
 		/* One of them, often the last of 80, which are made together; or many. */
 		uint32_t left = draw(2) ? draw(9u * count) : 79, every = draw(2) ? UINT32_MAX : draw(30), oddity = draw(8);
 
