@@ -59,7 +59,7 @@ INLINE bool lines_may_return(const struct batch *b, uint32_t count)
 	bool returns = b->record[count - 1][b->record_length[count - 1] - 1] == '\r';
 
 	for (uint32_t i = 0; i < count; i++)
-		returns |= b->record[i][-LINE_BEFORE] == '\r';
+		returns |= *(b->record[i] - LINE_BEFORE) == '\r';
 	return returns;
 }
 
