@@ -373,6 +373,11 @@ SCAN_INLINE enum codec_fault contents(struct json *j, struct field *field)
 			return CODEC_TRUNCATED;
 		PUT_TRY(value(j, field));
 		fresh = j->depth > depth;
+		/* Numbers in a row: what long arrays mostly hold. */
+		while (array && !fresh && j->length - j->at > 1 && j->bytes[j->at] == ',' && number_is_digit(j->bytes[j->at + 1])) {
+			j->at++;
+			PUT_TRY(number(j, field));
+		}
 	}
 	return CODEC_OK;
 }
