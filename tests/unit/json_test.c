@@ -28,6 +28,8 @@ static void members_of_the_outermost_object_are_the_fields(void **state)
 	assert_string_equal(decoded("17"), "{\"value\":17}");
 	assert_string_equal(decoded("\"x\""), "{\"value\":\"x\"}");
 	assert_string_equal(decoded("[1,[2],{\"a\":3}]"), "{\"value\":[1,[2],{\"a\":3}]}");
+	assert_string_equal(decoded("[1,2,\"x\",3,-4,5e1 ,6,[7,8.5],9,{\"a\":[0,0]},10]"),
+			    "{\"value\":[1,2,\"x\",3,-4,5e1,6,[7,8.5],9,{\"a\":[0,0]},10]}");
 }
 
 static void strings_are_unescaped(void **state)
@@ -55,6 +57,9 @@ static const struct {
 	{CODEC_EMPTY, " \t\r\n"},
 	{CODEC_TRUNCATED, "{"},
 	{CODEC_TRUNCATED, "[1,"},
+	{CODEC_TRUNCATED, "[1,2"},
+	{CODEC_TRUNCATED, "[1,2,"},
+	{CODEC_TRUNCATED, "[1,2,3."},
 	{CODEC_TRUNCATED, "\"a"},
 	{CODEC_TRUNCATED, "{\"a\""},
 	{CODEC_TRUNCATED, "{\"a\":"},
@@ -69,6 +74,9 @@ static const struct {
 	{CODEC_SYNTAX, "1 2"},
 	{CODEC_SYNTAX, "[1 2]"},
 	{CODEC_SYNTAX, "[1,]"},
+	{CODEC_SYNTAX, "[1,2,]"},
+	{CODEC_SYNTAX, "[1,2}"},
+	{CODEC_SYNTAX, "[1,2 3]"},
 	{CODEC_SYNTAX, "{\"a\":1,}"},
 	{CODEC_SYNTAX, "[,1]"},
 	{CODEC_SYNTAX, "{a:1}"},
@@ -92,6 +100,8 @@ static const struct {
 	{CODEC_NUMBER, "01"},
 	{CODEC_NUMBER, "-x"},
 	{CODEC_NUMBER, "[1.]"},
+	{CODEC_NUMBER, "[1,2,03]"},
+	{CODEC_NUMBER, "[1,2e]"},
 	{CODEC_NUMBER, "[1e+]"},
 	{CODEC_NUMBER, "[00]"},
 	{CODEC_ENCODING, "\"\xff\""},
